@@ -1,0 +1,224 @@
+"""The one tree of errors. Catching a parent is always safe.
+
+::
+
+    GatewayError
+    ├── SettingsError        the configuration is refused; lists every problem
+    ├── PolicyError          a policy table is refused, with its counter-example
+    ├── ImportRefused        a list of convocations is refused; lists every bad line
+    ├── Refused              somebody is refused: nothing was changed, nobody is logged in
+    │   ├── AnswerRefused    ... because of what a portal's answer contains
+    │   ├── FlowLost         ... because the step is too old, already used or of another browser
+    │   └── RequestRefused   ... because of the request itself (form, host, method, size)
+    └── Unavailable          not now: store, portal, mail or CPU; may be tried again
+
+Every error carries a stable `code`. Messages are for developers and logs: they
+never hold a value that came from outside, nor a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Stable reason codes: what hosts test, what events carry. Never renamed, never reused."""
+
+    # the request
+    HOST_UNKNOWN = "request.host_unknown"
+    METHOD_NOT_ALLOWED = "request.method_not_allowed"
+    TOO_LARGE = "request.too_large"
+    MALFORMED = "request.malformed"
+    PARAMETER_REPEATED = "request.parameter_repeated"
+    MEDIA_TYPE = "request.media_type"
+    FORM_EXPIRED = "request.form_expired"
+    CROSS_SITE = "request.cross_site"
+    NOT_FOUND = "request.not_found"
+    # a step of a journey
+    FLOW_UNKNOWN = "flow.unknown"
+    FLOW_OTHER_BROWSER = "flow.other_browser"
+    REPLAYED = "flow.replayed"
+    ROUTE_MISMATCH = "flow.route_mismatch"
+    UNSOLICITED = "flow.unsolicited"
+    # any portal
+    PORTAL_UNKNOWN = "portal.unknown"
+    PORTAL_DISABLED = "portal.disabled"
+    PORTAL_REFUSED = "portal.refused"
+    PORTAL_UNAVAILABLE = "portal.unavailable"
+    ATTRIBUTE_MISSING = "portal.attribute_missing"
+    SCOPE_VIOLATION = "portal.scope_violation"
+    # SAML 2.0
+    SAML_XML = "saml.xml"
+    SAML_SCHEMA = "saml.schema"
+    SAML_SHAPE = "saml.shape"
+    SAML_ALGORITHM = "saml.algorithm"
+    SAML_SIGNATURE = "saml.signature"
+    SAML_UNSIGNED = "saml.unsigned"
+    SAML_DESTINATION = "saml.destination"
+    SAML_RECIPIENT = "saml.recipient"
+    SAML_AUDIENCE = "saml.audience"
+    SAML_TIME = "saml.time"
+    SAML_CONFIRMATION = "saml.confirmation"
+    SAML_IN_RESPONSE_TO = "saml.in_response_to"
+    SAML_AUTHN_CONTEXT = "saml.authn_context"
+    # OpenID Connect
+    OIDC_STATE = "oidc.state"
+    OIDC_ISSUER = "oidc.issuer"
+    OIDC_DISCOVERY = "oidc.discovery"
+    OIDC_TOKEN_RESPONSE = "oidc.token_response"
+    OIDC_ALGORITHM = "oidc.algorithm"
+    OIDC_SIGNATURE = "oidc.signature"
+    OIDC_TOKEN_TYPE = "oidc.token_type"
+    OIDC_AUDIENCE = "oidc.audience"
+    OIDC_TIME = "oidc.time"
+    OIDC_NONCE = "oidc.nonce"
+    OIDC_SUBJECT = "oidc.subject"
+    OIDC_AT_HASH = "oidc.at_hash"
+    OIDC_USERINFO = "oidc.userinfo"
+    # direct accounts
+    CREDENTIALS = "direct.credentials"
+    THROTTLED = "direct.throttled"
+    NETWORK_THROTTLED = "direct.network_throttled"
+    PASSWORD_TOO_SHORT = "password.too_short"
+    PASSWORD_TOO_LONG = "password.too_long"
+    PASSWORD_COMMON = "password.common"
+    PASSWORD_CONTEXT = "password.context"
+    PASSWORD_SAME = "password.same_as_provisional"
+    PASSWORD_MISMATCH = "password.entries_differ"
+    PASSWORD_CURRENT = "password.current_wrong"
+    PASSWORD_MISSING = "password.missing"
+    LINK_DEAD = "reset.link_dead"
+    # sessions and admission
+    SESSION_ENDED = "session.ended"
+    ACTIVITY_CLOSED = "admission.activity_closed"
+    FIRST_PASSWORD_DUE = "admission.first_password_due"
+    # the house
+    STORE_UNAVAILABLE = "house.store_unavailable"
+    BUSY = "house.busy"
+    FAULT = "house.fault"
+    SETTINGS = "house.settings"
+    POLICY = "house.policy"
+    IMPORT = "house.import"
+
+
+class GatewayError(Exception):
+    """Root of everything the library raises on purpose."""
+
+    code: Code = Code.FAULT
+
+    def __init__(self, message: str = "", *, code: Code | None = None) -> None:
+        super().__init__(message or (code or self.code).value)
+        if code is not None:
+            self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a configuration.
+
+    Attributes:
+        key: where, e.g. ``portals.arena-paris.client_id`` or ``keys.signing``.
+        message: what is wrong, in French.
+        remedy: what to write instead, in French.
+    """
+
+    key: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.key} : {self.message}" + (f" → {self.remedy}" if self.remedy else "")
+
+
+class SettingsError(GatewayError):
+    """The settings are refused; `problems` lists all of them, not only the first."""
+
+    code = Code.SETTINGS
+
+    def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
+        self.problems = tuple(problems)
+        self.source = source
+        where = f" dans {source}" if source else ""
+        count = len(self.problems)
+        head = f"{count} problème{'s' if count > 1 else ''} de configuration{where} :"
+        super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
+
+
+class PolicyError(GatewayError):
+    """A policy table is refused; the message holds the counter-example in words."""
+
+    code = Code.POLICY
+
+
+@dataclass(frozen=True, slots=True)
+class LineProblem:
+    """One thing wrong in a list of convocations: line number (the header is line 1) and reason in French."""
+
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"ligne {self.line} : {self.reason}"
+
+
+class ImportRefused(GatewayError):
+    """A list of convocations is refused as a whole: nothing was written."""
+
+    code = Code.IMPORT
+
+    def __init__(self, problems: Sequence[LineProblem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = f"{count} ligne{'s' if count > 1 else ''} en erreur, rien n'a été importé :"
+        super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
+
+
+class Refused(GatewayError):
+    """Somebody is refused. Nothing was changed and nobody is logged in."""
+
+    code = Code.MALFORMED
+
+
+class AnswerRefused(Refused):
+    """What a portal answered is refused.
+
+    Args:
+        code: the check that failed.
+        message: for the log; never a value from the answer.
+        missing: names of the attributes that lack, for `Code.ATTRIBUTE_MISSING`.
+        statuses: status codes told by the portal, for `Code.PORTAL_REFUSED`.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str = "",
+        *,
+        missing: Sequence[str] = (),
+        statuses: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, code=code)
+        self.missing = tuple(missing)
+        self.statuses = tuple(statuses)
+
+
+class FlowLost(Refused):
+    """The step is too old, was already used, or belongs to another browser."""
+
+    code = Code.FLOW_UNKNOWN
+
+
+class RequestRefused(Refused):
+    """The request itself is refused, whoever sends it."""
+
+
+class Unavailable(GatewayError):
+    """Not now. `retry_after` is in seconds."""
+
+    code = Code.STORE_UNAVAILABLE
+
+    def __init__(self, message: str = "", *, code: Code | None = None, retry_after: int = 5) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after

@@ -1,0 +1,103 @@
+"""What every portal offers to the journeys, whatever its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from imagin_gateway.exchange import Request, Response
+
+Memory = Mapping[str, str]
+"""What a portal asked us to keep on our side while the person is away."""
+
+Recall = Callable[[str], Memory]
+"""Give back the memory kept under a correlation id, once, to the browser that left with it.
+
+Raises `FlowLost` when it is unknown, too old, already used, or of another browser.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A person leaves for the portal.
+
+    Attributes:
+        url: where the browser goes; always at the configured portal.
+        correlation: what the answer will name (ID of the AuthnRequest, state).
+        memory: what `arrive` must find again, kept on our side only.
+        cross_site_post: the answer comes as a cross-site POST, where a Lax cookie is not sent.
+    """
+
+    url: str = field(repr=False)
+    correlation: str = field(repr=False)
+    memory: Memory = field(repr=False)
+    cross_site_post: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Arrival:
+    """What a portal proved about one person. Made of verified content only.
+
+    Attributes:
+        issuer: entityID or issuer, equal to the configured one.
+        subject: value of the configured subject attribute, or `sub`.
+        attributes: mapped attributes (`providers.attributes`), each a tuple of values.
+        authenticated_at: when the portal checked the credentials.
+        ends_at: when the portal wants the session over, if it says so.
+        portal_session: sid or SessionIndex, for logout.
+        name_id: NameID as received, for logout.
+        message_id: id that must not be seen twice; "" when the protocol itself is one-use.
+        message_ends_at: until when `message_id` must be remembered.
+        solicited: the person left from our side; False for a link inside the portal.
+    """
+
+    issuer: str
+    subject: str
+    method: str
+    authenticated_at: datetime
+    family_name: str = ""
+    given_name: str = ""
+    email: str = ""
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
+    ends_at: datetime | None = None
+    portal_session: str = ""
+    name_id: str = ""
+    message_id: str = ""
+    message_ends_at: datetime | None = None
+    solicited: bool = True
+    relay: str = ""
+    """RelayState of an unsolicited answer: a landing page asked for, to be checked against the allow-list."""
+
+    def __repr__(self) -> str:
+        return f"Arrival(issuer={self.issuer!r}, method={self.method!r}, solicited={self.solicited})"
+
+
+class Portal(Protocol):
+    """One configured portal, behind one door. Safe to share between threads."""
+
+    door: str
+    issuer: str
+    answer_method: str
+    """Method with which the answer comes: ``POST`` (SAML) or ``GET`` (OpenID Connect)."""
+
+    def depart(self, now: datetime) -> Departure:
+        """Prepare a login. Raises `Unavailable` when the portal cannot be reached in bounded time."""
+        ...
+
+    def arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
+        """Verify an answer and read it; nothing is read before it is verified.
+
+        Raises:
+            AnswerRefused: a check failed; `code` says which.
+            FlowLost: the journey it answers is unknown, too old, used, or of another browser.
+            Unavailable: the portal cannot be asked (token endpoint, keys).
+        """
+        ...
+
+    def metadata(self, now: datetime) -> Response | None:
+        """Return our own metadata for this portal, or None if the protocol has none."""
+        ...

@@ -1,0 +1,85 @@
+"""The one interface of ephemeral state: sessions, journeys under way, replay ids, counters.
+
+Keys are digests made by the rooms, never text from outside (INP-06). A value is
+opaque bytes. Every operation is atomic across threads and processes. When the
+store cannot answer, every operation raises `Unavailable`: never a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Space(StrEnum):
+    """Kinds of records; a key of one space is nothing in another."""
+
+    SESSION = "session"
+    FLOW = "flow"
+    REPLAY = "replay"
+    COUNTER = "counter"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept under a key. `expires_at` is in seconds since the epoch."""
+
+    key: str
+    value: bytes
+    expires_at: float
+
+
+class StateStore(Protocol):
+    """Times are seconds since the epoch, from the caller's clock: an expired record does not exist."""
+
+    def put(
+        self, space: Space, key: str, value: bytes, *, expires_at: float, now: float, indexes: Sequence[str] = ()
+    ) -> None:
+        """Write a record, replacing its value and its indexes."""
+        ...
+
+    def put_if_absent(self, space: Space, key: str, value: bytes, *, expires_at: float, now: float) -> bool:
+        """Write a record unless a live one is there; tell whether it was written."""
+        ...
+
+    def replace(self, space: Space, key: str, value: bytes, *, expires_at: float, now: float) -> bool:
+        """Change the value and end of a live record, keeping its indexes; False (and nothing written) if it is gone."""
+        ...
+
+    def get(self, space: Space, key: str, *, now: float) -> bytes | None:
+        """Return a live value, or None."""
+        ...
+
+    def take(self, space: Space, key: str, *, now: float) -> bytes | None:
+        """Return a live value and remove it: of many takers, one has it."""
+        ...
+
+    def delete(self, space: Space, key: str) -> bool:
+        """Remove a record; tell whether there was one."""
+        ...
+
+    def increment(self, space: Space, key: str, *, expires_at: float, now: float) -> int:
+        """Add one to a counter and return it; a new counter starts at one and ends at `expires_at`."""
+        ...
+
+    def find(self, space: Space, index: str, *, now: float) -> list[Record]:
+        """Return the live records under an index, oldest first."""
+        ...
+
+    def delete_indexed(self, space: Space, index: str) -> int:
+        """Remove every record under an index; return how many there were."""
+        ...
+
+    def purge(self, *, now: float) -> int:
+        """Remove what has expired; return how many records went."""
+        ...
+
+    def ping(self) -> None:
+        """Raise `Unavailable` if the store does not answer."""
+        ...
+
+    def close(self) -> None:
+        """Release connections."""
+        ...
