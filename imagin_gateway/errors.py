@@ -67,6 +67,8 @@ class Code(StrEnum):
     OIDC_STATE = "oidc.state"
     OIDC_ISSUER = "oidc.issuer"
     OIDC_DISCOVERY = "oidc.discovery"
+    OIDC_KEYS = "oidc.keys"
+    OIDC_CODE = "oidc.code"
     OIDC_TOKEN_RESPONSE = "oidc.token_response"
     OIDC_ALGORITHM = "oidc.algorithm"
     OIDC_SIGNATURE = "oidc.signature"
@@ -76,6 +78,7 @@ class Code(StrEnum):
     OIDC_NONCE = "oidc.nonce"
     OIDC_SUBJECT = "oidc.subject"
     OIDC_AT_HASH = "oidc.at_hash"
+    OIDC_CLAIMS = "oidc.claims"
     OIDC_USERINFO = "oidc.userinfo"
     # direct accounts
     CREDENTIALS = "direct.credentials"
@@ -90,6 +93,7 @@ class Code(StrEnum):
     PASSWORD_CURRENT = "password.current_wrong"
     PASSWORD_MISSING = "password.missing"
     LINK_DEAD = "reset.link_dead"
+    ACCOUNT_STATE = "direct.account_state"
     # sessions and admission
     SESSION_ENDED = "session.ended"
     ACTIVITY_CLOSED = "admission.activity_closed"

@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.identity import Activity
 from imagin_gateway.keys import MINIMUM_KEY_BYTES, Secret
+from imagin_gateway.state.address import refusal
 
 ENVIRONMENT_PREFIX: Final = "IMAGIN_GATEWAY_"
 
@@ -107,14 +108,14 @@ class Keys(_Section):
 class State(_Section):
     """Ephemeral state: sessions, journeys, replay ids, counters."""
 
-    url: str
-    """`sqlite:///path` (embedded, one machine)."""
+    url: str = Field(repr=False)
+    """`sqlite:///path` (embedded, one machine); `redis://host`, `rediss://host` (TLS) or `unix:///socket` (Redis)."""
 
     @field_validator("url")
     @classmethod
     def _known(cls, url: str) -> str:
-        if not url.startswith("sqlite:///"):
-            raise _wrong("adresse de stockage inconnue", "sqlite:///chemin/etat.db")
+        if wrong := refusal(url):
+            raise _wrong(*wrong)
         return url
 
 
@@ -252,6 +253,10 @@ class OidcPortal(_FederatedPortal):
         "RS256",
     )
     leeway_seconds: int = Field(default=30, ge=0, le=60)
+    token_age_seconds: int = Field(default=600, ge=60, le=3600)
+    """How long ago an ID token may have been issued."""
+    other_hosts: tuple[str, ...] = ()
+    """Hosts the provider's discovery document may name besides the issuer's own."""
     timeout_seconds: float = Field(default=5, gt=0, le=30)
 
 
@@ -461,13 +466,14 @@ def _across(settings: Settings) -> list[Problem]:
                 problems.append(Problem(f"portals.{door}.issuer", "l'émetteur doit être en https", '"https://..."'))
             if not portal.client_secret:
                 problems.append(Problem(f"portals.{door}.client_secret", "secret vide", "celui donné par le portail"))
-    if not _is_landing(settings.landing, settings.landings):
+    if not any(under(settings.landing, prefix) for prefix in settings.landings):
         problems.append(Problem("landing", "cette page n'est dans aucun préfixe de landings", "l'ajouter à landings"))
     return problems
 
 
-def _is_landing(path: str, prefixes: tuple[str, ...]) -> bool:
-    return any(path == prefix or path.startswith(prefix.rstrip("/") + "/") for prefix in prefixes)
+def under(path: str, prefix: str) -> bool:
+    """Tell whether `path` is `prefix` or below it, by whole segments."""
+    return path == prefix or path.startswith(prefix.rstrip("/") + "/")
 
 
 _FRENCH: Final = {

@@ -1,0 +1,1 @@
+"""The command line, for the operator. One file a command group; what it prints is in French."""

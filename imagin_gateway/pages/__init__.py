@@ -1,0 +1,1 @@
+"""What people see: templates, texts, styles. No third-party resource, no script needed."""

@@ -1,0 +1,1 @@
+"""The simulated portals of the demonstration."""

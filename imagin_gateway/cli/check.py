@@ -1,0 +1,37 @@
+"""`imagin-gateway check`: whether the gateway could start with these settings."""
+
+from __future__ import annotations
+
+from imagin_gateway.cli.common import DEFAULT_FILE, SettingsFile, err, explained, out
+from imagin_gateway.gateway import open_policy, open_portals, open_stores
+from imagin_gateway.settings import LinkPortal, Settings
+
+
+def check(settings: SettingsFile = DEFAULT_FILE) -> None:
+    """Vérifier les réglages : toutes les erreurs d'un coup, avec la clé et ce qu'il faut écrire."""
+    with explained():
+        loaded = Settings.load(settings)
+        policy = open_policy(loaded)
+        portals = open_portals(loaded, policy)
+        opened = open_stores(loaded)
+        try:
+            opened.sessions.store.ping()
+        finally:
+            opened.close()
+            for portal in portals.values():
+                getattr(portal, "close", lambda: None)()
+        if loaded.development:
+            err.print("Attention : mode développement, jamais devant de vrais comptes.", style="yellow")
+        out.print(f"Réglages corrects : {settings}", markup=False)
+        out.print(f"  adresse   {loaded.url('/')}", markup=False)
+        for door in policy.doors.values():
+            config = loaded.portals.get(door.id)
+            if door.id in portals and config is not None:
+                how = f"{config.protocol}, {portals[door.id].issuer}"
+            elif config is not None and not config.enabled:
+                how = "fermée"
+            elif config is None or isinstance(config, LinkPortal):
+                how = "comptes de la passerelle" if door.id == "direct" else f"lien vers {door.link}"
+            else:
+                how = "?"
+            out.print(f"  porte     {door.id} : {how}", markup=False)

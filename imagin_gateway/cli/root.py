@@ -1,0 +1,26 @@
+"""Command groups, put together."""
+
+from __future__ import annotations
+
+import typer
+
+import imagin_gateway
+from imagin_gateway.cli import accounts, check, policy, sessions
+from imagin_gateway.cli.common import out
+
+app = typer.Typer(
+    help="La porte d'entrée des applications d'examen : réglages, comptes, sessions, règles.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a traceback with local variables would show secrets
+    add_completion=False,
+)
+app.command("check")(check.check)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(policy.app, name="policy")
+
+
+@app.command("version")
+def version() -> None:
+    """Dire la version."""
+    out.print(imagin_gateway.__version__)

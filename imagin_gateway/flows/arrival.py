@@ -1,0 +1,115 @@
+"""A portal has vouched for somebody: open the session, or ask first if it would replace another person's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from imagin_gateway.errors import Code, FlowLost, RequestRefused
+from imagin_gateway.events import EventName
+from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.forms import form_token, posted
+from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.identity import Activity, Identity
+from imagin_gateway.keys import digest
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a verified answer left for its browser."""
+
+    identity: Identity
+    ends_at: datetime | None
+    portal_session: str
+    name_id: str
+    solicited: bool
+    next: str
+
+    @classmethod
+    def read(cls, kept: Mapping[str, object]) -> Waiting:
+        """Rebuild it from what was kept. Raises `FlowLost` if that is something else."""
+        try:
+            told = dict(cast(Mapping[str, Any], kept["arrival"]))
+            told["authenticated_at"] = datetime.fromisoformat(told["authenticated_at"])
+            told["activities"] = frozenset(Activity(name) for name in told["activities"])
+            ends_at = kept["ends_at"]
+            return cls(
+                identity=Identity(**told),
+                ends_at=datetime.fromisoformat(str(ends_at)) if ends_at else None,
+                portal_session=str(kept["portal_session"]),
+                name_id=str(kept["name_id"]),
+                solicited=kept["solicited"] is True,
+                next=str(kept["next"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise FlowLost("nothing waits under this ticket", code=Code.FLOW_UNKNOWN) from error
+
+
+def _ticket(house: House, visit: Visit) -> str:
+    ticket = visit.request.cookies.get(house.settings.cookie_name("arrival"), "")
+    if not ticket:
+        raise FlowLost("this browser holds no ticket", code=Code.FLOW_UNKNOWN)
+    return digest(ticket)
+
+
+def arrive(house: House, visit: Visit) -> Response:
+    """Open the session the portal vouched for.
+
+    An answer that nobody asked for here must not silently put another person in the
+    place of the one who is signed in (login CSRF; row SAM-15): then a page asks.
+    """
+    key = _ticket(house, visit)
+    kept = house.peek(key)
+    if kept is None:
+        raise FlowLost("nothing waits under this ticket", code=Code.FLOW_UNKNOWN)
+    waiting = Waiting.read(kept)
+    visitor = visit.session.identity if visit.session else None
+    if not waiting.solicited and visitor is not None and visitor.key != waiting.identity.key:
+        visit.event(house, EventName.LOGIN_CONFIRMATION_ASKED, door=waiting.identity.door, person=waiting.identity.key)
+        return house.pages.render(
+            "confirm_replace",
+            action=house.path("/arrivee"),
+            csrf=form_token(house, visit),
+            keep_href=house.settings.landing,
+        )
+    return _open(house, visit, key)
+
+
+def replace(house: House, visit: Visit) -> Response:
+    """The person chose the other account."""
+    posted(house, visit)
+    return _open(house, visit, _ticket(house, visit))
+
+
+def _open(house: House, visit: Visit, key: str) -> Response:
+    kept = house.take(key)
+    if kept is None:
+        raise FlowLost("the ticket was already used", code=Code.FLOW_UNKNOWN)
+    waiting = Waiting.read(kept)
+    identity = waiting.identity
+    if identity.door not in house.portals:
+        raise RequestRefused("the portal was closed meanwhile", code=Code.PORTAL_DISABLED)
+    cookie = house.sessions.open(
+        identity,
+        portal_session=waiting.portal_session,
+        name_id=waiting.name_id,
+        ends_at=waiting.ends_at,
+        replaces=session_cookie(house, visit),
+    )
+    visit.event(
+        house,
+        EventName.LOGIN,
+        door=identity.door,
+        method=identity.method,
+        strength=identity.acr or "",
+        person=identity.key,
+        detail={"solicited": waiting.solicited},
+    )
+    return see_other(waiting.next, house.cookie("session", cookie), house.no_cookie("arrival"))
+
+
+def session_cookie(house: House, visit: Visit) -> str | None:
+    """Return the session cookie this browser sent, whatever it is worth."""
+    return visit.request.cookies.get(house.settings.cookie_name("session"))

@@ -1,0 +1,68 @@
+"""Choosing a password: the first one, before anything else; or another one, later."""
+
+from __future__ import annotations
+
+from imagin_gateway.errors import Code, Refused
+from imagin_gateway.events import EventName
+from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.direct_login import VERSION, enter
+from imagin_gateway.flows.forms import form_token, posted
+from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.refusals import password_errors
+from imagin_gateway.identity import Door
+from imagin_gateway.keys import Secret
+from imagin_gateway.sessions.session import FIRST_PASSWORD, Session
+
+
+def _direct_session(visit: Visit) -> Session | None:
+    session = visit.session
+    return session if session is not None and session.identity.door == Door.DIRECT else None
+
+
+def show(house: House, visit: Visit) -> Response:
+    """Show the form to somebody who is signed in by the direct door; send anybody else to the login."""
+    session = _direct_session(visit)
+    if session is None:
+        return see_other(house.path("/direct"))
+    return _form(house, visit, session, visit.request.query.get("next", ""))
+
+
+def _form(house: House, visit: Visit, session: Session, next_page: str, refused: Refused | None = None) -> Response:
+    first = session.restricted == FIRST_PASSWORD
+    return house.pages.render(
+        "password",
+        status=422 if refused else 200,
+        mode="first" if first else "change",
+        action=house.path("/mot-de-passe"),
+        csrf=form_token(house, visit),
+        username=session.identity.subject,
+        errors=password_errors(house, refused),
+        minimum=house.settings.passwords.minimum_length,
+        hidden={"next": next_page},
+        logout_href=house.path("/fin"),
+        cancel_href=house.settings.landing,
+    )
+
+
+def submit(house: House, visit: Visit) -> Response:
+    """Set the password, end every other session of the person, and go on under a new session id."""
+    form = posted(house, visit)
+    session = _direct_session(visit)
+    if session is None:
+        raise Refused("the session ended before the password was chosen", code=Code.SESSION_ENDED)
+    identifier = session.identity.subject
+    new, again = Secret(form.get("nouveau", "")), Secret(form.get("encore", ""))
+    told = {"address": visit.request.address, "correlation": visit.request.correlation}
+    try:
+        if session.restricted == FIRST_PASSWORD:
+            version = int(session.attributes[VERSION][0])
+            account = house.direct.choose_first_password(identifier, new, again, version=version, **told)
+        else:
+            account = house.direct.change_password(identifier, Secret(form.get("actuel", "")), new, again, **told)
+    except Refused as refused:
+        if not refused.code.startswith("password."):
+            raise
+        visit.event(house, EventName.PASSWORD_REFUSED, refused.code, door=Door.DIRECT, person=session.identity.key)
+        return _form(house, visit, session, form.get("next", ""), refused)
+    house.sessions.end_person(*session.identity.key)
+    return enter(house, visit, account, form.get("next", ""), must_choose=False)

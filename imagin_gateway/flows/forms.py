@@ -1,0 +1,41 @@
+"""Forms posted to us come from our own pages, opened by this same browser."""
+
+from __future__ import annotations
+
+import hmac
+
+from imagin_gateway.errors import Code, RequestRefused
+from imagin_gateway.exchange import Params
+from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.keys import digest
+
+FIELD = "formulaire"
+
+
+def form_token(house: House, visit: Visit) -> str:
+    """Return the token that goes into a form: signed, and bound to the browser's own cookie."""
+    return house.keys.signer("form").sign(digest(visit.browser))
+
+
+def posted(house: House, visit: Visit) -> Params:
+    """Return the fields of a form, once it is known to come from our own page.
+
+    The token always decides. Where the browser also tells the site the form came
+    from, that must be ours (ASVS 3.5.1, 3.5.3): pages are sent with `no-referrer`,
+    so honest browsers say `Origin: null` here and tell the rest by Sec-Fetch-Site.
+
+    Raises:
+        RequestRefused: the form is of another site, of another browser, or too old.
+    """
+    headers = visit.request.headers
+    site = headers.get("sec-fetch-site")
+    if site is not None and site != "same-origin":
+        raise RequestRefused("a form came from another site", code=Code.CROSS_SITE)
+    origin = headers.get("origin")
+    if origin is not None and origin not in ("null", house.settings.base_url):
+        raise RequestRefused("a form came from another origin", code=Code.CROSS_SITE)
+    form = visit.request.form
+    bound = house.keys.signer("form").unsign(form.get(FIELD, ""))
+    if visit.new_browser or bound is None or not hmac.compare_digest(bound, digest(visit.browser)):
+        raise RequestRefused("the form's token does not fit this browser", code=Code.FORM_EXPIRED)
+    return form

@@ -1,0 +1,43 @@
+"""Where a login may come back to: a path of this site, and nothing that a browser could read otherwise."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from imagin_gateway.settings import Settings, under
+
+MAX_CHARS: Final = 2000
+
+
+def landing(settings: Settings, asked: str | None) -> str:
+    """Return the page asked for if it is allowed, else the default one. Never raises.
+
+    Allowed is a path of this site, under one of `settings.landings`, outside the
+    gateway itself, and written in a way that leaves no room for two readings:
+    no scheme, host, backslash, control character, empty or dot segment
+    (ASVS 3.7.2, RFC 9700 §4.11).
+    """
+    return asked if asked is not None and _is_allowed(settings, asked) else settings.landing
+
+
+def _is_allowed(settings: Settings, asked: str) -> bool:
+    if len(asked) > MAX_CHARS or not asked.startswith("/") or not asked.isascii() or not asked.isprintable():
+        return False
+    if "\\" in asked or " " in asked:
+        return False
+    try:
+        parts = urlsplit(asked)
+    except ValueError:
+        return False
+    if parts.scheme or parts.netloc or parts.fragment:
+        return False
+    # A proxy or a host may decode once more than we do: both readings must be harmless.
+    path = unquote(unquote(parts.path))
+    if not path.isprintable() or "\\" in path or "//" in path:
+        return False
+    if any(segment in (".", "..") for segment in path.split("/")):
+        return False
+    if under(path, settings.mount_path):
+        return False
+    return any(under(path, prefix) for prefix in settings.landings)

@@ -1,0 +1,46 @@
+"""Ending the session: the record first, the cookie after, and a word about the portal that stays open."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from imagin_gateway.events import EventName
+from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.arrival import session_cookie
+from imagin_gateway.flows.doors import door_name
+from imagin_gateway.flows.forms import form_token, posted
+from imagin_gateway.flows.house import House, Visit
+
+
+def show(house: House, visit: Visit) -> Response:
+    """Ask. A GET ends nothing: a link or an image elsewhere must not sign anybody out."""
+    return house.pages.render(
+        "logout", action=house.path("/fin"), csrf=form_token(house, visit), back_href=house.settings.landing
+    )
+
+
+def submit(house: House, visit: Visit) -> Response:
+    """End the session; its record is gone before the browser is sent anywhere (row LGO-01)."""
+    posted(house, visit)
+    cookie = session_cookie(house, visit)
+    ended = house.sessions.end(cookie) if cookie else None
+    door = ""
+    if ended is not None:
+        door = ended.identity.door
+        visit.event(house, EventName.LOGOUT, door=door, person=ended.identity.key)
+    query = "?" + urlencode({"porte": door}) if door in house.portals else ""
+    return see_other(house.path("/fin/faite") + query, house.no_cookie("session")).adding(
+        headers=[("Clear-Site-Data", '"cache", "storage"')]
+    )
+
+
+def show_done(house: House, visit: Visit) -> Response:
+    """Say that the session has ended here, and that the portal's may be open still."""
+    asked = visit.request.query.get("porte", "")
+    door = house.policy.doors.get(asked) if asked in house.portals else None
+    return house.pages.render(
+        "logged_out",
+        portal_name=door_name(house, asked) if door else None,
+        portal_href=door.link if door else None,
+        chooser_href=house.path("/"),
+    )

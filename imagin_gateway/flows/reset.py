@@ -1,0 +1,120 @@
+"""« Mot de passe oublié ? »: ask, receive a link by mail, choose another password.
+
+The answer to the request never depends on whether the account exists. Opening
+the link consumes nothing (mail scanners open links), and the token leaves the
+address bar at once (rows RST-07, RST-08).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from imagin_gateway.errors import Code, Refused
+from imagin_gateway.events import EventName
+from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.doors import recovery_links
+from imagin_gateway.flows.forms import form_token, posted
+from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.refusals import password_errors
+from imagin_gateway.identity import DIRECT_ISSUER, Door
+from imagin_gateway.keys import Secret
+
+LINK_PAGE: Final = timedelta(minutes=30)
+"""How long the page opened by the link can be used; the link itself has its own end."""
+
+
+def show_request(house: House, visit: Visit) -> Response:
+    """Show the form that asks for a link."""
+    return _request_form(house, visit)
+
+
+def _request_form(house: House, visit: Visit, *, empty: bool = False) -> Response:
+    return house.pages.render(
+        "forgotten",
+        status=422 if empty else 200,
+        action=house.path("/mot-de-passe/oubli"),
+        csrf=form_token(house, visit),
+        identifier="",
+        empty=empty,
+        recovery=recovery_links(house),
+        chooser_href=house.path("/"),
+    )
+
+
+def submit_request(house: House, visit: Visit) -> Response:
+    """Record the request; the mail, if there is one to send, leaves after the answer."""
+    identifier = posted(house, visit).get("identifiant", "")
+    if not identifier.strip():
+        return _request_form(house, visit, empty=True)
+    house.direct.ask_reset(identifier, address=visit.request.address, correlation=visit.request.correlation)
+    return see_other(house.path("/mot-de-passe/oubli/envoye"))
+
+
+def show_recorded(house: House, visit: Visit) -> Response:
+    """Say what happens next, the same for everybody."""
+    return house.pages.render(
+        "forgotten_sent",
+        recovery=recovery_links(house),
+        again_href=house.path("/mot-de-passe/oubli"),
+    )
+
+
+def open_link(house: House, visit: Visit) -> Response:
+    """Take the token out of the address, and go to the page where it is used."""
+    token = visit.request.query.get("jeton", "")
+    if not 20 <= len(token) <= 400 or not token.isascii() or not token.isprintable() or set(token) & set(' ";,\\'):
+        raise Refused("not a link of ours", code=Code.LINK_DEAD)
+    return see_other(
+        house.path("/mot-de-passe/nouveau"),
+        house.cookie("reset", token, max_age=int(LINK_PAGE.total_seconds())),
+    )
+
+
+def show_new(house: House, visit: Visit) -> Response:
+    """Show the form, if the link is still good. Consumes nothing."""
+    if not house.direct.reset_link_alive(_token(house, visit)):
+        raise Refused("the link was used, is too old, or is not ours", code=Code.LINK_DEAD)
+    return _new_form(house, visit)
+
+
+def _token(house: House, visit: Visit) -> str:
+    return visit.request.cookies.get(house.settings.cookie_name("reset"), "")
+
+
+def _new_form(house: House, visit: Visit, refused: Refused | None = None) -> Response:
+    return house.pages.render(
+        "password",
+        status=422 if refused else 200,
+        mode="reset",
+        action=house.path("/mot-de-passe/nouveau"),
+        csrf=form_token(house, visit),
+        username="",
+        errors=password_errors(house, refused),
+        minimum=house.settings.passwords.minimum_length,
+        hidden={},
+        logout_href=None,
+        cancel_href=None,
+    )
+
+
+def submit_new(house: House, visit: Visit) -> Response:
+    """Use the link: new password, every session of the person ended, nobody signed in (row RST-10)."""
+    form = posted(house, visit)
+    new, again = Secret(form.get("nouveau", "")), Secret(form.get("encore", ""))
+    try:
+        account = house.direct.use_reset(
+            _token(house, visit), new, again, address=visit.request.address, correlation=visit.request.correlation
+        )
+    except Refused as refused:
+        if not refused.code.startswith("password."):
+            raise
+        visit.event(house, EventName.PASSWORD_REFUSED, refused.code, door=Door.DIRECT)
+        return _new_form(house, visit, refused)
+    house.sessions.end_person(DIRECT_ISSUER, account.identifier)
+    return see_other(house.path("/mot-de-passe/fait"), house.no_cookie("reset"), house.no_cookie("session"))
+
+
+def show_done(house: House, visit: Visit) -> Response:
+    """Say that it is done, and where to sign in."""
+    return house.pages.render("password_done", mode="reset", continue_href=house.path("/direct"))

@@ -1,0 +1,72 @@
+"""Every address of the gateway, in one table: what is not listed here does not exist (row DOC-02)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from imagin_gateway.exchange import Response
+from imagin_gateway.flows import arrival, choose, choose_password, direct_login, logout, my_session, portal_login, reset
+from imagin_gateway.flows.house import House, Visit
+
+Handler = Callable[[House, Visit], Response]
+
+PORTAL: Final = "/portail/{door}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address below the mount path, and what each method does there.
+
+    Attributes:
+        pattern: literal, but for one segment that may be ``{door}``.
+        handlers: by method; HEAD follows GET.
+        cross_site: a POST here comes from another site by nature, so no form token can be asked for.
+    """
+
+    pattern: str
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    cross_site: bool = False
+
+
+ROUTES: Final = (
+    Route("/", {"GET": choose.chooser}),
+    Route("/question", {"GET": choose.question}),
+    Route("/acces/{door}", {"GET": choose.door}),
+    Route(PORTAL, {"GET": portal_login.leave}),
+    Route(PORTAL + "/acs", {"POST": portal_login.answer}, cross_site=True),
+    Route(PORTAL + "/retour", {"GET": portal_login.answer}),
+    Route(PORTAL + "/metadata", {"GET": portal_login.metadata}),
+    Route("/arrivee", {"GET": arrival.arrive, "POST": arrival.replace}),
+    Route("/direct", {"GET": direct_login.show, "POST": direct_login.submit}),
+    Route("/mot-de-passe", {"GET": choose_password.show, "POST": choose_password.submit}),
+    Route("/mot-de-passe/oubli", {"GET": reset.show_request, "POST": reset.submit_request}),
+    Route("/mot-de-passe/oubli/envoye", {"GET": reset.show_recorded}),
+    Route("/mot-de-passe/lien", {"GET": reset.open_link}),
+    Route("/mot-de-passe/nouveau", {"GET": reset.show_new, "POST": reset.submit_new}),
+    Route("/mot-de-passe/fait", {"GET": reset.show_done}),
+    Route("/session", {"GET": my_session.show}),
+    Route("/fin", {"GET": logout.show, "POST": logout.submit}),
+    Route("/fin/faite", {"GET": logout.show_done}),
+)
+
+OPEN_WHILE_RESTRICTED: Final = frozenset({"/mot-de-passe", "/fin", "/fin/faite"})
+"""All that a session restricted to choosing its first password may reach (row PRV-02)."""
+
+
+def find(path: str) -> tuple[Route, str] | None:
+    """Return the route of a path and the door it names ("" if none), or None."""
+    if (route := _LITERAL.get(path)) is not None:
+        return route, ""
+    segments = path.split("/")
+    for route, pattern in _WITH_DOOR:
+        if len(pattern) == len(segments) and all(
+            part in ("{door}", segment) for part, segment in zip(pattern, segments, strict=True)
+        ):
+            return route, segments[pattern.index("{door}")]
+    return None
+
+
+_LITERAL: Final = {route.pattern: route for route in ROUTES if "{door}" not in route.pattern}
+_WITH_DOOR: Final = [(route, route.pattern.split("/")) for route in ROUTES if "{door}" in route.pattern]

@@ -1,0 +1,308 @@
+"""The one object a host builds: wires the rooms, routes its own addresses, resolves the session of the others."""
+
+from __future__ import annotations
+
+import logging
+import os
+import posixpath
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from imagin_gateway.clock import Clock, SystemClock
+from imagin_gateway.errors import Code, GatewayError, Problem, RequestRefused, SettingsError
+from imagin_gateway.events import Event, EventLog, EventName, FileSink, Sink, StreamSink
+from imagin_gateway.exchange import Request, Response
+from imagin_gateway.flows.direct_login import choose_address
+from imagin_gateway.flows.house import PER_PORTAL, House, Visit, begin_visit
+from imagin_gateway.flows.refusals import refusal
+from imagin_gateway.flows.routes import OPEN_WHILE_RESTRICTED, find
+from imagin_gateway.identity import Door
+from imagin_gateway.keys import Keyring
+from imagin_gateway.local.door import DirectDoor
+from imagin_gateway.pages.render import Pages
+from imagin_gateway.policy import Policy, siec
+from imagin_gateway.policy import load as load_policy
+from imagin_gateway.providers.portal import Portal
+from imagin_gateway.sessions.registry import SessionRegistry
+from imagin_gateway.sessions.session import Session
+from imagin_gateway.settings import LinkPortal, OidcPortal, Protected, SamlPortal, Settings, under
+from imagin_gateway.state import open_store
+
+if TYPE_CHECKING:
+    from imagin_gateway.mounts.asgi import ASGIApp, GatewayASGI
+    from imagin_gateway.mounts.wsgi import GatewayWSGI, WSGIApp
+
+_log = logging.getLogger("imagin_gateway")
+
+THREADS: Final = 16
+"""Threads of the gateway's own under ASGI: logins never starve the host's own endpoints."""
+
+_REFERENCE_SIGNS: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+
+
+def new_reference() -> str:
+    """Return a reference that can be read out over the telephone, e.g. ``R-7K4M-2QXP``."""
+    signs = "".join(secrets.choice(_REFERENCE_SIGNS) for _ in range(8))
+    return f"R-{signs[:4]}-{signs[4:]}"
+
+
+class Gateway:
+    """The front door.
+
+    Args:
+        settings: from `Settings.load`.
+        clock: tells the time; tests move it.
+        sink: where events go; by default what the settings say.
+        templates: folder of the host whose templates replace ours.
+        sends_mail: deliver mail from a thread of this process; False when another process does.
+
+    Raises:
+        SettingsError: listing every problem of every room.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        sink: Sink | None = None,
+        templates: Path | None = None,
+        sends_mail: bool = True,
+    ) -> None:
+        self.settings = settings
+        self._sends_mail = sends_mail
+        self._sender_pid = 0
+        self._pool: ThreadPoolExecutor | None = None
+        self._pool_lock = threading.Lock()
+        self.house = open_house(settings, clock or SystemClock(), sink, templates)
+        if settings.development:
+            self.house.events.emit(Event(name=EventName.DEVELOPMENT_MODE))
+            _log.warning("MODE DÉVELOPPEMENT : cookies sans Secure, http accepté. Jamais devant de vrais comptes.")
+
+    def asgi(self, app: ASGIApp, **options: Any) -> GatewayASGI:
+        """Return `app` behind the gateway, as an ASGI application."""
+        from imagin_gateway.mounts.asgi import GatewayASGI
+
+        return GatewayASGI(self, app, **options)
+
+    def wsgi(self, app: WSGIApp) -> GatewayWSGI:
+        """Return `app` behind the gateway, as a WSGI application."""
+        from imagin_gateway.mounts.wsgi import GatewayWSGI
+
+        return GatewayWSGI(self, app)
+
+    @property
+    def threads(self) -> ThreadPoolExecutor:
+        """Threads of our own, started when first used."""
+        if self._pool is None:
+            with self._pool_lock:
+                if self._pool is None:
+                    self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="imagin-gateway")
+        return self._pool
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request to one of our own addresses. Never raises."""
+        house = self.house
+        self._start_sender()
+        visit = Visit(request, None, "", False)
+        try:
+            visit = begin_visit(house, request, self.session(request.cookies))
+            response = self._route(visit)
+        except GatewayError as error:
+            response = self._refuse(visit, error)
+        except Exception as error:
+            # Last handler: whatever was missed is a refusal, told by its type only.
+            _log.exception("fault in %s %s", request.method, request.correlation)
+            visit.event(house, EventName.FAULT, Code.FAULT, detail={"type": type(error).__name__})
+            response = self._refuse(visit, GatewayError("see the log", code=Code.FAULT))
+        if visit.new_browser and visit.browser:
+            response = response.adding(cookies=[house.cookie("browser", visit.browser)])
+        if not any(name == "Cache-Control" for name, _ in response.headers):
+            response = response.adding(headers=house.pages.bare_headers())
+        return response
+
+    def _start_sender(self) -> None:
+        # In the process that serves, not in the one that forked it: threads do not cross a fork.
+        if self._sends_mail and self._sender_pid != os.getpid():
+            self._sender_pid = os.getpid()
+            self.house.direct.start_sender()
+
+    def _route(self, visit: Visit) -> Response:
+        request, house = visit.request, self.house
+        if request.headers.get("host", "").lower() != self.settings.host:
+            raise RequestRefused("the Host header is not ours", code=Code.HOST_UNKNOWN)
+        asset = house.pages.asset(request.path)
+        if asset is not None:
+            return asset
+        found = find(request.path)
+        if found is None:
+            raise RequestRefused("no such page", code=Code.NOT_FOUND)
+        route, door = found
+        visit = Visit(request, visit.session, visit.browser, visit.new_browser, door)
+        handler = route.handlers.get("GET" if request.method == "HEAD" else request.method)
+        try:
+            if handler is None:
+                raise RequestRefused("this method does nothing here", code=Code.METHOD_NOT_ALLOWED)
+            if visit.session and visit.session.restricted and request.path not in OPEN_WHILE_RESTRICTED:
+                return self.to_first_password()
+            return handler(house, visit)
+        except GatewayError as error:
+            response = refusal(house, visit, error)
+            if handler is None:
+                allowed = sorted({*route.handlers, *(["HEAD"] if "GET" in route.handlers else [])})
+                response = response.adding(headers=[("Allow", ", ".join(allowed))])
+            return response
+
+    def _refuse(self, visit: Visit, error: GatewayError) -> Response:
+        try:
+            return refusal(self.house, visit, error)
+        except Exception:
+            _log.exception("fault while refusing %s", visit.request.correlation)
+            return Response(500, b"Imagin SIEC est indisponible.", "text/plain; charset=utf-8")
+
+    def session(self, cookies: Mapping[str, str]) -> Session | None:
+        """Return the live session of a request, or None.
+
+        Raises:
+            Unavailable: the store does not answer; nobody is signed in meanwhile.
+        """
+        cookie = cookies.get(self.settings.cookie_name("session"))
+        session = self.house.sessions.resolve(cookie) if cookie else None
+        if session is None:
+            return None
+        # A portal closed in the settings is closed for the sessions it opened, too.
+        door = session.identity.door
+        return session if door == Door.DIRECT or door in self.house.portals else None
+
+    def protected(self, path: str) -> Protected | None:
+        """Return the protection of a path of the host: the longest prefix that holds it.
+
+        A host may read `//missions` or `/a/../missions` as `/missions`: both readings count.
+        """
+        readings = {path, posixpath.normpath("/" + path.lstrip("/"))}
+        fitting = [part for part in self.settings.protect if any(under(read, part.prefix) for read in readings)]
+        return max(fitting, key=lambda part: len(part.prefix), default=None)
+
+    def to_first_password(self, back_to: str | None = None) -> Response:
+        """Send a person whose password is provisional to the one page open to them."""
+        address = choose_address(self.house, back_to or self.settings.landing)
+        return Response(303, headers=(("Location", address), *self.house.pages.bare_headers()))
+
+    def close(self) -> None:
+        """Write what is pending and release connections and threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        self.house.direct.close()
+        self.house.sessions.close()
+        self.house.state.close()
+        for portal in self.house.portals.values():
+            close: Callable[[], None] | None = getattr(portal, "close", None)
+            if close is not None:
+                close()
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The rooms that keep something, without pages nor portals: what commands work on."""
+
+    settings: Settings
+    clock: Clock
+    keys: Keyring
+    events: EventLog
+    sessions: SessionRegistry
+    direct: DirectDoor
+
+    def close(self) -> None:
+        """Release connections."""
+        self.direct.close()
+        self.sessions.close()
+        self.sessions.store.close()
+
+
+def open_stores(settings: Settings, clock: Clock | None = None, sink: Sink | None = None) -> Stores:
+    """Open accounts and sessions. Raises `SettingsError` when they cannot be."""
+    clock = clock or SystemClock()
+    keys = Keyring(settings.keys.signing)
+    if sink is None:
+        path = settings.events.path
+        sink = StreamSink(sys.stderr) if path == "-" else FileSink(Path(path))
+    events = EventLog(sink, clock, keys)
+    state = open_store(settings.state.url)
+    sessions = SessionRegistry(state, keys, clock, settings.sessions.idle, settings.sessions.absolute)
+    direct = DirectDoor.open(settings, state, clock, events)
+    return Stores(settings, clock, keys, events, sessions, direct)
+
+
+def open_policy(settings: Settings) -> Policy:
+    """Return SIEC's table, or the one the settings name."""
+    return siec() if settings.policy is None else load_policy(settings.policy)
+
+
+def open_portals(settings: Settings, policy: Policy) -> dict[str, Portal]:
+    """Open every federated portal. Raises `SettingsError` listing the problems of all of them."""
+    problems: list[Problem] = []
+    portals: dict[str, Portal] = {}
+    known = set(policy.doors)
+    for door, config in settings.portals.items():
+        if door not in known or door == Door.DIRECT:
+            names = ", ".join(sorted(known - {Door.DIRECT}))
+            problems.append(Problem(f"portals.{door}", "aucune porte de la table ne porte ce nom", f"une de : {names}"))
+            continue
+        if not config.enabled or isinstance(config, LinkPortal):
+            continue
+        try:
+            portals[door] = _open_portal(settings, door, config)
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(problems)
+    return portals
+
+
+def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal) -> Portal:
+    # Imported here: a host with one protocol does not pay for the other.
+    base = settings.url(f"/portail/{door}")
+    if isinstance(config, SamlPortal):
+        from imagin_gateway.providers.saml.portal import SamlPortalClient
+
+        return SamlPortalClient.open(
+            door, config, acs_url=f"{base}/acs", metadata_url=f"{base}/metadata", development=settings.development
+        )
+    from imagin_gateway.providers.oidc.portal import OidcPortal as OidcPortalClient
+
+    return OidcPortalClient.open(door, config, redirect_uri=f"{base}/retour", development=settings.development)
+
+
+def open_house(settings: Settings, clock: Clock, sink: Sink | None, templates: Path | None) -> House:
+    """Wire every room. Raises `SettingsError` listing what each of them finds wrong."""
+    policy = open_policy(settings)
+    portals = open_portals(settings, policy)
+    stores = open_stores(settings, clock, sink)
+    return House(
+        settings=settings,
+        clock=clock,
+        events=stores.events,
+        keys=stores.keys,
+        state=stores.sessions.store,
+        sessions=stores.sessions,
+        policy=policy,
+        pages=Pages(settings, overrides=templates),
+        direct=stores.direct,
+        portals=portals,
+        turnstiles={door: threading.BoundedSemaphore(PER_PORTAL) for door in portals},
+    )

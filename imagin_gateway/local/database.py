@@ -1,0 +1,156 @@
+"""Connections to the accounts: SQLite (WAL) or PostgreSQL, read and write transactions.
+
+Whatever the engine raises becomes `Unavailable`, without the values of the query:
+they are personal data and hashes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+from weakref import WeakSet
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from imagin_gateway.errors import Code, Problem, SettingsError, Unavailable
+
+BUSY_SECONDS: Final = 5
+"""How long a transaction waits for another one, or for a connection, before `Unavailable`."""
+
+_WRITES: Final = "imagin_gateway_writes"
+
+_log = logging.getLogger("imagin_gateway.local")
+
+
+class Database:
+    """The accounts database.
+
+    Args:
+        url: `sqlite:///path` (the file is made with mode 0600) or `postgresql+psycopg://...`.
+
+    Raises:
+        SettingsError: the file cannot be made.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        _databases.add(self)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Open a transaction that only reads. Raises `Unavailable`."""
+        with _told(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Open a transaction that may write, committed at the end, rolled back on any error.
+
+        SQLite takes its one write lock at once (`BEGIN IMMEDIATE`): a transaction
+        that read first could not be granted it later. Raises `Unavailable`.
+        """
+        with _told(), self.engine.connect() as connection:
+            connection.execution_options(**{_WRITES: True})
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        # Its text may quote a row: only its kind is told.
+        _log.error("the accounts database failed: %s", type(error).__name__)
+        raise Unavailable("the accounts database does not answer", code=Code.STORE_UNAVAILABLE) from None
+
+
+def _engine(url: str) -> sa.Engine:
+    address = sa.make_url(url)
+    if address.get_backend_name() == "sqlite":
+        return _sqlite(address)
+    return sa.create_engine(
+        address,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={
+            "connect_timeout": BUSY_SECONDS,
+            "options": f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=10min",
+        },
+    )
+
+
+def _sqlite(address: sa.URL) -> sa.Engine:
+    path = Path(address.database or "")
+    try:
+        # SQLite gives its side files the mode of the main one.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        _switch_to_wal(path)
+    except OSError:
+        problem = Problem("accounts.url", "ce fichier ne peut pas être ouvert", "vérifier le dossier et les droits")
+        raise SettingsError([problem]) from None
+    except sqlite3.Error:
+        problem = Problem("accounts.url", "ce fichier n'est pas une base SQLite utilisable", "donner un autre chemin")
+        raise SettingsError([problem]) from None
+    engine = sa.create_engine(
+        address, hide_parameters=True, pool_timeout=BUSY_SECONDS, connect_args={"timeout": BUSY_SECONDS}
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, entry: ConnectionPoolEntry) -> None:
+        # The driver opens transactions of its own unless told not to; ours are opened below.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        # A used link must stay used over a power cut.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _switch_to_wal(path: Path) -> None:
+    """Switch the file to WAL, for good. SQLite does not wait its turn for this: processes may start together."""
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        for left in reversed(range(100)):
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if not left:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+
+_databases: Final[WeakSet[Database]] = WeakSet()
+
+_inherited: Final[list[object]] = []
+
+
+def _after_fork() -> None:
+    """Leave the parent's connections to the parent: neither used nor closed here."""
+    for database in list(_databases):
+        _inherited.append(database.engine.pool)
+        database.engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_after_fork)

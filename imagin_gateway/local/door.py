@@ -1,0 +1,338 @@
+"""The direct door's accounts, as the journeys and the commands use them."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from imagin_gateway.clock import Clock
+from imagin_gateway.errors import Code, Problem, SettingsError
+from imagin_gateway.events import Event, EventLog, EventName
+from imagin_gateway.identity import DIRECT_ISSUER, Door
+from imagin_gateway.keys import Keyring, Secret
+from imagin_gateway.local import migrate, store
+from imagin_gateway.local.accounts import Account, AccountView, Checked, identifier_key
+from imagin_gateway.local.convocations import Importer, ImportReport, Progress
+from imagin_gateway.local.credentials import Credentials
+from imagin_gateway.local.database import Database
+from imagin_gateway.local.letters import Letter, LetterKind
+from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, move, state_at
+from imagin_gateway.local.login import CredentialsRefused, Login, LoginFailure
+from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.outbox import Outbox, is_address
+from imagin_gateway.local.password_policy import PasswordPolicy, PasswordRefused
+from imagin_gateway.local.passwords import Hasher
+from imagin_gateway.local.provisional import Provisionals
+from imagin_gateway.local.reset import LinkDead, Resets
+from imagin_gateway.local.sender import Sender
+from imagin_gateway.local.throttle import NetworkThrottled, Throttle
+from imagin_gateway.settings import Settings
+from imagin_gateway.state.store import StateStore
+
+__all__ = [
+    "AccountState",
+    "AccountView",
+    "Checked",
+    "CredentialsRefused",
+    "DirectDoor",
+    "ImportReport",
+    "Letter",
+    "LetterKind",
+    "LinkDead",
+    "LoginFailure",
+    "NetworkThrottled",
+    "PasswordRefused",
+    "TransitionRefused",
+]
+
+LINK_PATH = "/mot-de-passe/lien?jeton="
+
+
+class DirectDoor:
+    """Accounts, their passwords, their letters and their mail. Safe to share between threads.
+
+    Built by `DirectDoor.open`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        state: StateStore,
+        clock: Clock,
+        events: EventLog,
+        *,
+        hasher: Hasher,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        passwords = settings.passwords
+        keys = Keyring(settings.keys.signing)
+        provisionals = Provisionals(Keyring(settings.keys.provisional))
+        policy = PasswordPolicy(passwords.minimum_length)
+        self._database = database
+        self._clock = clock
+        self._events = events
+        self._throttle = Throttle(state)
+        self._credentials = Credentials(database, policy, hasher, provisionals)
+        self._login = Login(database, hasher, provisionals, self._credentials, self._throttle, clock)
+        self._resets = Resets(
+            database, keys, self._credentials, self._throttle, clock, timedelta(minutes=passwords.reset_minutes)
+        )
+        self._importer = Importer(database, provisionals, clock, timedelta(days=passwords.provisional_days))
+        self._sender = Sender(
+            Outbox(database),
+            self._resets,
+            settings.mail,
+            contact=settings.contact,
+            host=settings.host,
+            # From the configuration alone, never from the request (row RST-06).
+            link=lambda token: settings.url(LINK_PATH + token.reveal()),
+            clock=clock,
+            events=events,
+            trust=trust,
+        )
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings,
+        state: StateStore,
+        clock: Clock,
+        events: EventLog,
+        *,
+        hasher: Hasher | None = None,
+        trust: ssl.SSLContext | None = None,
+    ) -> DirectDoor:
+        """Open the accounts. SQLite is brought up to date; PostgreSQL must be (`migrate.upgrade_accounts`).
+
+        Args:
+            settings: the sections `accounts`, `passwords`, `mail`, `keys`, and our address.
+            state: counts of attempts.
+            clock: the time.
+            events: what happened.
+            hasher: by default, of the profile in the settings.
+            trust: certificates of the mail relay to trust, when not the system's.
+
+        Raises:
+            SettingsError: the database cannot be opened or has another schema, or an address is not one.
+            Unavailable: the database does not answer.
+        """
+        problems = [
+            Problem(key, "ce n’est pas une adresse électronique", '"imagin@siec.education.fr"')
+            for key, address in (("contact", settings.contact), ("mail.sender", settings.mail.sender))
+            if not is_address(address)
+        ]
+        if problems:
+            raise SettingsError(problems)
+        database = Database(settings.accounts.url)
+        try:
+            if settings.accounts.url.startswith("sqlite:"):
+                migrate.upgrade(database)
+            migrate.check(database)
+        except BaseException:
+            database.close()
+            raise
+        hasher = hasher or Hasher(settings.passwords.profile)
+        return cls(settings, database, state, clock, events, hasher=hasher, trust=trust)
+
+    # -- signing in ----------------------------------------------------------
+
+    def check(self, identifier: str, password: Secret, *, address: str) -> Checked:
+        """Check a couple as typed, and return whose it is.
+
+        Args:
+            identifier: as typed: surrounding spaces and case do not matter.
+            password: as typed; a provisional one without spaces, hyphens and case.
+            address: of the client.
+
+        Raises:
+            CredentialsRefused: whatever is wrong; `reason` is for the event alone.
+            NetworkThrottled: this network must wait `retry_after` seconds.
+            Unavailable: too busy (`BUSY`), or a store does not answer.
+        """
+        return self._login.check(identifier, password, address=address)
+
+    # -- passwords -----------------------------------------------------------
+
+    def choose_first_password(
+        self,
+        identifier: str,
+        new: Secret,
+        again: Secret,
+        *,
+        version: int | None = None,
+        address: str = "",
+        correlation: str = "",
+    ) -> AccountView:
+        """Set the password of somebody who signed in with one that must be replaced.
+
+        Args:
+            identifier: of the session opened for that alone.
+            new: as typed.
+            again: as typed the second time.
+            version: `AccountView.version` at the login, if kept: a letter issued since then ends it.
+            address: of the client, for the event.
+            correlation: of the request, for the event.
+
+        Raises:
+            PasswordRefused: with the first thing wrong with the password.
+            TransitionRefused: there is nothing to choose any more.
+            Unavailable: too busy, or the store does not answer.
+        """
+        account = self._account(identifier)
+        if account is None or (version is not None and account.version != version):
+            raise TransitionRefused("the account changed since the login")
+        move(self._state(account), Act.CHOOSE)
+        first = account.password_hash is None
+        notice = MailKind.FIRST_CONNECTION if first else MailKind.PASSWORD_CHANGED
+        chosen = self._credentials.choose(account, new, again)
+        written = self._credentials.write(account, chosen, Act.CHOOSE, notice, self._clock.now())
+        return self._set(written, "first" if first else "required", address, correlation)
+
+    def change_password(
+        self,
+        identifier: str,
+        current: Secret,
+        new: Secret,
+        again: Secret,
+        *,
+        address: str = "",
+        correlation: str = "",
+    ) -> AccountView:
+        """Set another password for somebody who is signed in and types the current one again.
+
+        Raises:
+            PasswordRefused: with the first thing wrong. A wrong current password counts as a failed login.
+            TransitionRefused: the account is not in a state for that.
+            NetworkThrottled: this network must wait.
+            Unavailable: too busy, or a store does not answer.
+        """
+        try:
+            account = self._login.prove(identifier, current, address=address)
+        except CredentialsRefused:
+            raise PasswordRefused(Code.PASSWORD_CURRENT) from None
+        move(self._state(account), Act.CHANGE)
+        chosen = self._credentials.choose(account, new, again, current=current)
+        now = self._clock.now()
+        written = self._credentials.write(account, chosen, Act.CHANGE, MailKind.PASSWORD_CHANGED, now)
+        return self._set(written, "change", address, correlation)
+
+    def ask_reset(self, identifier: str, *, address: str, correlation: str = "") -> None:
+        """Note that a link is asked for. The same for every identifier; the mail, if any, leaves afterwards.
+
+        Raises:
+            NetworkThrottled: too many requests from this network.
+            Unavailable: a store does not answer.
+        """
+        if self._resets.ask(identifier, address=address, correlation=correlation):
+            self._sender.wake()
+        else:
+            self._tell(EventName.RESET_ASKED, code=Code.THROTTLED, address=address, correlation=correlation)
+
+    def reset_link_alive(self, token: str) -> bool:
+        """Tell whether a link can still be used. Consumes nothing."""
+        return self._resets.is_alive(token)
+
+    def use_reset(
+        self, token: str, new: Secret, again: Secret, *, address: str = "", correlation: str = ""
+    ) -> AccountView:
+        """Set a password by a mailed link, which dies. Nobody is signed in by it.
+
+        Raises:
+            LinkDead: the link opens nothing, whatever the reason.
+            PasswordRefused: with the first thing wrong; the link still works.
+            Unavailable: too busy, or a store does not answer; the link still works.
+        """
+        return self._set(self._resets.use(token, new, again), "reset", address, correlation)
+
+    def _set(self, account: Account, how: str, address: str, correlation: str) -> AccountView:
+        self._sender.wake()
+        self._tell(
+            EventName.PASSWORD_CHOSEN,
+            account.identifier,
+            address=address,
+            correlation=correlation,
+            detail={"how": how},
+        )
+        return account.view(self._state(account))
+
+    # -- accounts ------------------------------------------------------------
+
+    def find(self, identifier: str) -> AccountView | None:
+        """Return the account with this identifier, or None. Raises `Unavailable`."""
+        account = self._account(identifier)
+        return None if account is None else account.view(self._state(account))
+
+    def import_list(
+        self,
+        path: Path,
+        *,
+        skip_bad: bool = False,
+        reissue: bool = False,
+        letters_to: Path | None = None,
+        progress: Progress | None = None,
+        actor: str = "",
+    ) -> ImportReport:
+        """Import the list of an exam session. See `convocations.Importer.run`.
+
+        Args:
+            actor: who does it, for the events.
+        """
+        report = self._importer.run(path, skip_bad=skip_bad, reissue=reissue, letters_to=letters_to, progress=progress)
+        counts = {name: getattr(report, name) for name in ("created", "updated", "unchanged", "issued")}
+        self._tell(EventName.ACCOUNTS_IMPORTED, actor=actor, detail={**counts, "problems": len(report.problems)})
+        for identifier in report.reissued:
+            self._tell(EventName.PROVISIONAL_ISSUED, identifier, actor=actor)
+        return report
+
+    def _account(self, identifier: str) -> Account | None:
+        with self._database.read() as connection:
+            return store.find(connection, identifier_key(identifier))
+
+    def _state(self, account: Account) -> AccountState:
+        return state_at(account.state, account.provisional_ends_at, self._clock.now())
+
+    # -- mail, and the end ---------------------------------------------------
+
+    def start_sender(self) -> None:
+        """Deliver mail from a thread of this process."""
+        self._sender.start()
+
+    def stop_sender(self) -> None:
+        """Let that thread end its mail and go."""
+        self._sender.stop()
+
+    def deliver_due(self) -> int:
+        """Deliver what is due, once; return how many mails left. Raises `Unavailable`."""
+        return self._sender.deliver_due()
+
+    def close(self) -> None:
+        """Stop the sender and close every connection."""
+        self._sender.stop()
+        self._database.close()
+
+    def _tell(
+        self,
+        name: EventName,
+        identifier: str = "",
+        *,
+        code: Code | None = None,
+        address: str = "",
+        correlation: str = "",
+        actor: str = "",
+        detail: Mapping[str, str | int | bool] | None = None,
+    ) -> None:
+        self._events.emit(
+            Event(
+                name=name,
+                code=code,
+                door=Door.DIRECT,
+                person=(DIRECT_ISSUER, identifier) if identifier else None,
+                address=address,
+                correlation=correlation,
+                actor=actor,
+                detail=detail or {},
+            )
+        )

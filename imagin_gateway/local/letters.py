@@ -1,0 +1,106 @@
+"""What goes on the letters: the one time a provisional password is seen in clear."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from imagin_gateway.keys import Secret
+from imagin_gateway.local.mail_texts import PARIS
+
+
+class LetterKind(StrEnum):
+    """What a letter says under the identifier."""
+
+    PROVISIONAL = "provisional"
+    """A provisional password, printed."""
+    CHOSEN = "chosen"
+    """Nothing: the person already has a password (« c'est que vous l'avez déjà personnalisé »)."""
+    SENT = "sent"
+    """Nothing: the provisional password of an earlier letter still works, and nobody can read it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One letter.
+
+    Attributes:
+        provisional: as printed; None unless `kind` is `PROVISIONAL`.
+        ends_at: end of the provisional password, new or already sent.
+    """
+
+    identifier: str
+    family_name: str = field(repr=False)
+    given_name: str = field(repr=False)
+    office: str = field(repr=False)
+    kind: LetterKind
+    provisional: Secret | None = None
+    ends_at: datetime | None = None
+
+    @property
+    def last_day(self) -> date | None:
+        """Last day, in Paris, during the whole of which the provisional password works: the date to print."""
+        return None if self.ends_at is None else (self.ends_at.astimezone(PARIS) - timedelta(days=1)).date()
+
+
+_HEADER: Final = (
+    "Identifiant",
+    "Nom",
+    "Prénom",
+    "Service gestionnaire",
+    "Mot de passe provisoire",
+    "Valable jusqu’au",
+    "Mention",
+)
+
+_MENTIONS: Final = {
+    LetterKind.PROVISIONAL: "Mot de passe provisoire",
+    LetterKind.CHOSEN: "Vous avez déjà choisi votre mot de passe.",
+    LetterKind.SENT: "Utilisez le mot de passe provisoire de votre lettre précédente.",
+}
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What makes a spreadsheet take a value for a formula."""
+
+
+def neutral(value: str) -> str:
+    """Return a value that no spreadsheet runs: an apostrophe goes before what looks like a formula."""
+    return "'" + value if value.lstrip(" ").startswith(_FORMULA) else value
+
+
+def write_letters_csv(path: Path, letters: Iterable[Letter]) -> None:
+    """Write the file of the mail merge: semicolons, UTF-8 with byte order mark, readable by its owner alone.
+
+    Raises:
+        FileExistsError: there is such a file: the passwords in it cannot be had again, so it is never overwritten.
+        OSError: it cannot be written; nothing is left of it.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL)
+            writer.writerow(_HEADER)
+            writer.writerows(_row(letter) for letter in letters)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _row(letter: Letter) -> list[str]:
+    told = (letter.identifier, letter.family_name, letter.given_name, letter.office)
+    return [
+        *(neutral(value) for value in told),
+        letter.provisional.reveal() if letter.provisional is not None else "",
+        letter.last_day.strftime("%d/%m/%Y") if letter.last_day is not None else "",
+        _MENTIONS[letter.kind],
+    ]

@@ -1,0 +1,193 @@
+"""Reading the list of an exam session: a CSV file, as spreadsheets write it in France.
+
+Semicolon or comma; UTF-8, with or without byte order mark, or Windows-1252; the
+columns in any order. The file is streamed. A line is either a row, every value of
+which was checked, or problems told in French; a problem never quotes a value.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from imagin_gateway.errors import ImportRefused, LineProblem
+from imagin_gateway.local.accounts import MAX_IDENTIFIER, identifier_key
+from imagin_gateway.local.outbox import MAX_EMAIL, is_address
+
+COLUMNS: Final[Mapping[str, tuple[str, int]]] = MappingProxyType(
+    {
+        "identifier": ("Identifiant", MAX_IDENTIFIER),
+        "family_name": ("Nom", 100),
+        "given_name": ("Prénom", 100),
+        "email": ("Courriel", MAX_EMAIL),
+        "situation": ("Qualité", 150),
+        "academie": ("Académie d’origine", 100),
+        "office": ("Service gestionnaire", 150),
+    }
+)
+"""Name of each column in the list, and the most characters of its values."""
+
+REQUIRED: Final = ("identifier", "family_name")
+
+_NUMEN: Final = re.compile(r"\d{2}[A-Za-z]\d{7}[A-Za-z]{3}")
+"""Two digits, a letter, seven digits, three letters: confidential, never an Imagin identifier."""
+
+_CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One person of the list.
+
+    Attributes:
+        line: where, the header being line 1.
+        key: identifier, as compared.
+        values: by column name, for the columns the list has.
+    """
+
+    line: int
+    key: str
+    values: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Row(line={self.line})"
+
+
+class ConvocationList:
+    """One list, ready to be read as often as needed.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ImportRefused: it cannot be read as a list at all: encoding, header.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._encoding = _encoding(path)
+            self._delimiter, self._columns, self.ignored = self._header()
+        except OSError:
+            raise _unreadable(0, "le fichier ne peut pas être lu") from None
+
+    def _header(self) -> tuple[str, tuple[str | None, ...], tuple[str, ...]]:
+        with self._path.open(encoding=self._encoding, newline="") as file:
+            first = file.readline(_CHUNK)
+        delimiter = ";" if first.count(";") >= first.count(",") else ","
+        try:
+            names = next(csv.reader([first], delimiter=delimiter, strict=True), [])
+        except csv.Error:
+            raise _unreadable(1, "la ligne d’en-tête ne peut pas être lue") from None
+        by_name = {_plain(name): column for column, (name, _) in COLUMNS.items()}
+        columns = tuple(by_name.get(_plain(name)) for name in names)
+        known = [column for column in columns if column is not None]
+        problems = [
+            LineProblem(1, f"la colonne « {COLUMNS[column][0]} » manque") for column in REQUIRED if column not in known
+        ]
+        problems += [
+            LineProblem(1, f"la colonne « {COLUMNS[column][0]} » figure deux fois")
+            for column in dict.fromkeys(known)
+            if known.count(column) > 1
+        ]
+        if problems:
+            raise ImportRefused(problems)
+        unknown = tuple(name for name, column in zip(names, columns, strict=True) if column is None)
+        return delimiter, columns, unknown
+
+    def __iter__(self) -> Iterator[Row | list[LineProblem]]:
+        """Read the list: a row, or the problems of its line, for each line that is not blank."""
+        first_lines: dict[str, int] = {}
+        with self._path.open(encoding=self._encoding, newline="") as file:
+            reader = csv.reader(file, delimiter=self._delimiter, strict=True)
+            next(reader)
+            while True:
+                line = reader.line_num + 1
+                try:
+                    fields = next(reader)
+                except StopIteration:
+                    return
+                except csv.Error:
+                    yield [LineProblem(line, "guillemets mal fermés, ou champ trop long")]
+                    continue
+                except UnicodeDecodeError:
+                    yield [LineProblem(line, "le fichier a changé pendant la lecture")]
+                    return
+                if any(field.strip() for field in fields):
+                    yield self._row(line, fields, first_lines)
+
+    def _row(self, line: int, fields: list[str], first_lines: dict[str, int]) -> Row | list[LineProblem]:
+        if len(fields) != len(self._columns):
+            found, expected = len(fields), len(self._columns)
+            return [LineProblem(line, f"{found} champs au lieu de {expected}")]
+        values = {
+            column: _clean(field) for column, field in zip(self._columns, fields, strict=True) if column is not None
+        }
+        reasons = [reason for column, value in values.items() for reason in _wrong(column, value)]
+        key = identifier_key(values["identifier"])
+        if not reasons and not key:
+            reasons.append("« Identifiant » ne peut pas être un identifiant")
+        if key and key in first_lines:
+            reasons.append(f"même identifiant qu’à la ligne {first_lines[key]}")
+        first_lines.setdefault(key, line)
+        if reasons:
+            return [LineProblem(line, reason) for reason in reasons]
+        return Row(line, key, MappingProxyType(values))
+
+
+def _wrong(column: str, value: str) -> Iterator[str]:
+    """Tell what is wrong with one value."""
+    name, longest = COLUMNS[column]
+    if not value:
+        if column in REQUIRED:
+            yield f"« {name} » est vide"
+    elif not value.isprintable():
+        yield f"« {name} » contient un caractère de contrôle ou invisible"
+    elif len(value) > longest:
+        yield f"« {name} » dépasse {longest} caractères"
+    elif column == "identifier" and _NUMEN.fullmatch(value.replace(" ", "")):
+        yield "« Identifiant » ressemble à un NUMEN, qui est confidentiel et ne sert pas d’identifiant"
+    elif column == "email" and not is_address(value):
+        yield f"« {name} » n’est pas une adresse électronique"
+
+
+def _clean(field: str) -> str:
+    """Return a value without surrounding spaces, in NFC; the spaces of typography become plain ones."""
+    return unicodedata.normalize("NFC", field.replace("\u00a0", " ").replace("\u202f", " ")).strip(" ")
+
+
+def _plain(name: str) -> str:
+    """Return a column name without case, accents, quotes and repeated spaces."""
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    letters = "".join(sign if sign.isalnum() else " " for sign in decomposed if not unicodedata.combining(sign))
+    return " ".join(letters.split())
+
+
+def _encoding(path: Path) -> str:
+    """Return the encoding of the whole file: UTF-8 if every byte of it fits, else Windows-1252."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise _unreadable(1, "le fichier est en UTF-16 : l’enregistrer en « CSV UTF-8 »")
+    for encoding in ("utf-8-sig", "cp1252"):
+        decoder = codecs.getincrementaldecoder(encoding)("strict")
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    decoder.decode(chunk)
+                decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    raise _unreadable(1, "le fichier n’est ni en UTF-8 ni en Windows-1252")
+
+
+def _unreadable(line: int, reason: str) -> ImportRefused:
+    return ImportRefused([LineProblem(line, reason)])

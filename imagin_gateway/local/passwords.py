@@ -1,0 +1,164 @@
+"""Argon2id, with named parameters and a bound on how much of the machine it takes.
+
+One hash takes up to 64 MiB and a tenth of a second of every core it may use. More
+threads than cores gain nothing, so only as many work at once; a short queue waits;
+the rest are told to come back (`Unavailable`, rows HSH-01 and HSH-05).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Final
+
+from argon2 import PasswordHasher, Type
+from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
+
+from imagin_gateway.errors import Code, Unavailable
+from imagin_gateway.keys import Secret
+
+PROFILES: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType(
+    {
+        # RFC 9106 §4, second recommended option.
+        "rfc9106": {"time_cost": 3, "memory_cost": 64 * 1024, "parallelism": 4},
+        # OWASP Password Storage sheet: 19 MiB, two passes, one lane.
+        "owasp": {"time_cost": 2, "memory_cost": 19 * 1024, "parallelism": 1},
+        # Protects nothing. The settings refuse it outside development.
+        "unsafe-tests": {"time_cost": 1, "memory_cost": 8, "parallelism": 1},
+    }
+)
+"""Parameters by name; `memory_cost` in KiB."""
+
+SALT_BYTES: Final = 16
+
+TAG_BYTES: Final = 32
+
+MAX_BYTES: Final = 1024
+"""Longest password, in UTF-8. Longer is refused, never cut (row PWD-04)."""
+
+WAITING_PER_WORKER: Final = 16
+
+WAIT_SECONDS: Final = 5.0
+
+_log = logging.getLogger("imagin_gateway.local")
+
+
+def normalized(password: Secret) -> Secret:
+    """Return the password as it is hashed: as typed, in NFC and nothing else (row PWD-05)."""
+    return Secret(unicodedata.normalize("NFC", password.reveal()))
+
+
+def byte_length(password: Secret) -> int:
+    """Return the length of a password in UTF-8; what UTF-8 cannot write counts as too long."""
+    try:
+        return len(normalized(password).reveal().encode())
+    except UnicodeEncodeError:
+        return MAX_BYTES + 1
+
+
+class Limiter:
+    """Lets `width` callers work at once and `queue` more wait; refuses the others.
+
+    Args:
+        width: callers at work.
+        queue: callers that may wait.
+        patience: seconds one of them waits at most.
+    """
+
+    def __init__(self, width: int, queue: int, patience: float = WAIT_SECONDS) -> None:
+        self._turn = threading.BoundedSemaphore(width)
+        self._places = threading.BoundedSemaphore(width + queue)
+        self._patience = patience
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold a turn. Raises `Unavailable` (`BUSY`) when there is no place, or no turn in time."""
+        if not self._places.acquire(blocking=False):
+            raise _busy()
+        try:
+            if not self._turn.acquire(timeout=self._patience):
+                raise _busy()
+            try:
+                yield
+            finally:
+                self._turn.release()
+        finally:
+            self._places.release()
+
+
+def _busy() -> Unavailable:
+    return Unavailable("too many passwords are being checked", code=Code.BUSY, retry_after=int(WAIT_SECONDS))
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+class Hasher:
+    """Hashes and verifies passwords. Safe to share between threads.
+
+    Args:
+        profile: a name of `PROFILES`.
+        limiter: by default as wide as the cores.
+    """
+
+    def __init__(self, profile: str, limiter: Limiter | None = None) -> None:
+        self._argon2 = PasswordHasher(
+            **PROFILES[profile], hash_len=TAG_BYTES, salt_len=SALT_BYTES, type=Type.ID, encoding="utf-8"
+        )
+        width = cores()
+        self._limiter = limiter or Limiter(width, WAITING_PER_WORKER * width)
+        # Same parameters as a real one, and nobody knows its password: the cost of a check says nothing.
+        self._decoy = self._argon2.hash(secrets.token_urlsafe(32))
+
+    def hash(self, password: Secret) -> str:
+        """Return the encoded hash of a password. Raises `Unavailable` when the queue is full."""
+        with self._limiter.turn():
+            try:
+                return self._argon2.hash(normalized(password).reveal())
+            except Argon2Error as error:
+                # Memory ran out: nothing was decided about anybody.
+                raise Unavailable("a password could not be hashed", code=Code.BUSY) from error
+
+    def verify(self, stored: str | None, password: Secret) -> bool:
+        """Tell whether `password` has this hash. Costs one Argon2 verification, whatever `stored` is.
+
+        Args:
+            stored: an encoded Argon2id hash, or None: a decoy is then verified, and the answer is False.
+            password: as typed. One that is longer than any real one is not that of any account.
+
+        Raises:
+            Unavailable: the queue is full.
+        """
+        if byte_length(password) > MAX_BYTES:
+            stored, password = None, Secret("")
+        with self._limiter.turn():
+            if stored is not None and stored.startswith("$argon2id$"):
+                try:
+                    return self._argon2.verify(stored, normalized(password).reveal())
+                except VerifyMismatchError:
+                    return False
+                except (Argon2Error, InvalidHashError) as error:
+                    _log.error("a stored password hash cannot be used: %s", type(error).__name__)
+            self._spend(password)
+            return False
+
+    def _spend(self, password: Secret) -> None:
+        try:
+            self._argon2.verify(self._decoy, normalized(password).reveal())
+        except (Argon2Error, InvalidHashError):
+            return
+
+    def needs_rehash(self, stored: str) -> bool:
+        """Tell whether a hash that was just verified has other parameters than today's (row HSH-03)."""
+        return self._argon2.check_needs_rehash(stored)

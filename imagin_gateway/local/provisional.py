@@ -1,0 +1,87 @@
+"""Provisional passwords, as printed on letters.
+
+They are random, so they need no slow hash: 15 signs out of 31 are 74.3 bits, out
+of reach of guessing even at full speed on a stolen database, and that database
+holds only their HMAC under a key kept elsewhere. A hundred thousand letters then
+take seconds.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from imagin_gateway.keys import Keyring, Secret
+from imagin_gateway.local.accounts import Account
+
+ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+"""31 signs: neither 0, 1, I, L nor O, which look like one another on paper."""
+
+SIGNS: Final = 15
+
+GROUP: Final = 5
+
+_PURPOSE: Final = "provisional password"
+
+_SEPARATORS: Final = str.maketrans("", "", " -\u00a0\u2009\u202f\u2010\u2011\u2012\u2013\u2014\u2212\t")
+"""Spaces and hyphens, and what phones and word processors make of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the database keeps of a provisional password.
+
+    Attributes:
+        mac: HMAC-SHA-256, hexadecimal.
+        key: version of the key, as `keys.key_version` names it.
+    """
+
+    mac: str
+    key: str
+
+
+def generate() -> Secret:
+    """Return a new provisional password, in groups: ``K7RTM 4PXWQ 9HFDC``."""
+    signs = "".join(secrets.choice(ALPHABET) for _ in range(SIGNS))
+    return Secret(" ".join(signs[start : start + GROUP] for start in range(0, SIGNS, GROUP)))
+
+
+def canonical(typed: str) -> str:
+    """Return what is compared: without spaces, hyphens and case. No entropy is lost, and typing is easier.
+
+    What holds anything but ASCII besides was never printed: it becomes "", which matches nothing.
+    """
+    signs = typed.translate(_SEPARATORS)
+    return signs.upper() if signs.isascii() else ""
+
+
+class Provisionals:
+    """Keeps and checks provisional passwords.
+
+    Args:
+        keys: `settings.keys.provisional`; a copy of the database without them verifies nothing.
+    """
+
+    def __init__(self, keys: Keyring) -> None:
+        self._keys = keys
+
+    def keep(self, value: Secret) -> Kept:
+        """Return what to store instead of `value`."""
+        version = self._keys.newest
+        mac = self._keys.mac(_PURPOSE, canonical(value.reveal()), version)
+        if mac is None:
+            raise AssertionError("the newest key is always held")
+        return Kept(mac, version)
+
+    def matches(self, account: Account | None, typed: Secret) -> bool:
+        """Tell whether `typed` is the provisional password kept for the account, in the same time either way.
+
+        State and expiry are the caller's. A key that is no longer held verifies nothing.
+        """
+        stored = account.provisional_mac if account else None
+        version = account.provisional_key if account else None
+        mac = self._keys.mac(_PURPOSE, canonical(typed.reveal()), version)
+        known = stored is not None and version is not None and mac is not None
+        return hmac.compare_digest(mac or "", stored or "-") and known

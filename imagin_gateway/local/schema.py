@@ -1,0 +1,112 @@
+"""The tables of the accounts, for SQLite and PostgreSQL.
+
+The migrations make them; a test holds the two equal. No column keeps a hint, a
+secret question, the age of a password, or anything that opens an account by
+itself: what is kept verifies, with a key that is not in the database.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from imagin_gateway.local.lifecycle import AccountState
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A moment, UTC, as whole microseconds since the epoch: one meaning in both engines."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        """Refuse a naive datetime: it has no meaning here."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place here: use UTC")
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+metadata: Final = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_STATES: Final = ", ".join(f"'{state.value}'" for state in AccountState)
+
+_Id: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""SQLite numbers rows by itself only under the name INTEGER."""
+
+accounts: Final = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("identifier", sa.Text, nullable=False),
+    sa.Column("identifier_key", sa.Text, nullable=False, unique=True),
+    sa.Column("family_name", sa.Text, nullable=False),
+    sa.Column("given_name", sa.Text, nullable=False),
+    sa.Column("email", sa.Text, nullable=False),
+    sa.Column("email_verified", sa.Boolean, nullable=False),
+    sa.Column("situation", sa.Text, nullable=False),
+    sa.Column("academie", sa.Text, nullable=False),
+    sa.Column("office", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("provisional_mac", sa.Text),
+    sa.Column("provisional_key", sa.Text),
+    sa.Column("provisional_ends_at", Moment),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.CheckConstraint(f"state IN ({_STATES})", name="state"),
+    # One thing opens an account, never two.
+    sa.CheckConstraint("password_hash IS NULL OR provisional_mac IS NULL", name="one_secret"),
+)
+
+reset_requests: Final = sa.Table(
+    "reset_requests",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("identifier_key", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("correlation", sa.Text, nullable=False),
+    sa.Column("asked_at", Moment, nullable=False),
+)
+
+reset_tokens: Final = sa.Table(
+    "reset_tokens",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("sha256", sa.Text, nullable=False, unique=True),
+    sa.Column("ends_at", Moment, nullable=False),
+)
+
+outbox: Final = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("message_id", sa.Text, nullable=False, unique=True),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("due_at", Moment, nullable=False, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("claim", sa.Text),
+)

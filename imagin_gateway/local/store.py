@@ -1,0 +1,157 @@
+"""What is asked of the accounts database. Every function works in the transaction it is given.
+
+One function writes a password hash, `write_password`, and it takes only what the
+policy has passed (row PWD-11). Everything that changes what opens an account raises
+its `version` and must find the one it was decided on: of two changes, one happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from imagin_gateway.local.accounts import Account
+from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, move, state_at
+from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.provisional import Kept
+from imagin_gateway.local.schema import accounts, outbox, reset_tokens
+
+_COLUMNS: Final = [column for column in accounts.c if column.name not in ("identifier_key", "created_at")]
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenPassword:
+    """A password that passed the policy, hashed. Made by `credentials.Credentials` alone."""
+
+    encoded: str = field(repr=False)
+
+
+def find(connection: sa.Connection, key: str) -> Account | None:
+    """Return the account with this `identifier_key`, or None."""
+    row = connection.execute(sa.select(*_COLUMNS).where(accounts.c.identifier_key == key)).one_or_none()
+    return None if row is None else _account(row)
+
+
+def find_many(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Account]:
+    """Return the accounts among these keys, by key."""
+    rows = connection.execute(
+        sa.select(accounts.c.identifier_key, *_COLUMNS).where(accounts.c.identifier_key.in_(keys))
+    )
+    return {row.identifier_key: _account(row) for row in rows}
+
+
+def find_locked(connection: sa.Connection, key: str) -> Account | None:
+    """Return an account and keep others from changing it until the transaction ends."""
+    found = sa.select(*_COLUMNS).where(accounts.c.identifier_key == key)
+    row = connection.execute(found.with_for_update(key_share=True)).one_or_none()
+    return None if row is None else _account(row)
+
+
+def find_id(connection: sa.Connection, account_id: int, *, lock: bool) -> Account | None:
+    """Return an account by its row, kept from changing until the transaction ends if `lock`."""
+    found = sa.select(*_COLUMNS).where(accounts.c.id == account_id)
+    # SQLite has one writer at a time, and ignores the clause.
+    row = connection.execute(found.with_for_update(key_share=True) if lock else found).one_or_none()
+    return None if row is None else _account(row)
+
+
+def _account(row: sa.Row[Any]) -> Account:
+    values = {column.name: getattr(row, column.name) for column in _COLUMNS}
+    return Account(**{**values, "state": AccountState(values["state"])})
+
+
+def write_password(
+    connection: sa.Connection, account: Account, chosen: ChosenPassword, act: Act | None, now: datetime
+) -> Account:
+    """Write a password hash, and return the account as it is then: the only place that does.
+
+    Args:
+        account: as it was when the decision was taken.
+        chosen: the new hash.
+        act: what happens to the account; None when the same password is only hashed afresh.
+        now: for what expires.
+
+    With an act, the provisional password and every reset link die.
+
+    Raises:
+        TransitionRefused: the act is not possible, or the account changed meanwhile.
+    """
+    values: dict[str, object] = {"password_hash": chosen.encoded}
+    if act is not None:
+        values |= _moved(account, act, now)
+        values |= {"provisional_mac": None, "provisional_key": None, "provisional_ends_at": None}
+    # The account first, then its links: always in this order, so that no two transactions wait for each other.
+    written = _update(connection, account, values)
+    if act is not None:
+        kill_links(connection, [account.id])
+    return written
+
+
+def apply(connection: sa.Connection, account: Account, act: Act, now: datetime) -> None:
+    """Let an act that sets no password happen to an account.
+
+    Raises:
+        TransitionRefused: the act is not possible, or the account changed meanwhile.
+    """
+    _update(connection, account, _moved(account, act, now))
+    if act is Act.DISABLE:
+        kill_links(connection, [account.id])
+
+
+def _moved(account: Account, act: Act, now: datetime) -> dict[str, object]:
+    state = state_at(account.state, account.provisional_ends_at, now)
+    return {"state": move(state, act).value, "version": account.version + 1}
+
+
+def _update(connection: sa.Connection, account: Account, values: Mapping[str, object]) -> Account:
+    same = (accounts.c.id == account.id) & (accounts.c.version == account.version)
+    changed = sa.update(accounts).where(same).values(**values).returning(*_COLUMNS)
+    row = connection.execute(changed).one_or_none()
+    if row is None:
+        raise TransitionRefused("the account changed meanwhile")
+    return _account(row)
+
+
+def kill_links(connection: sa.Connection, account_ids: Sequence[int]) -> None:
+    """Kill the reset links of these accounts, those whose mail has not left yet included (row RST-05)."""
+    connection.execute(sa.delete(reset_tokens).where(reset_tokens.c.account_id.in_(account_ids)))
+    pending = outbox.c.account_id.in_(account_ids) & (outbox.c.kind == MailKind.RESET.value)
+    connection.execute(sa.delete(outbox).where(pending))
+
+
+def insert_accounts(connection: sa.Connection, rows: Sequence[Mapping[str, object]], now: datetime) -> None:
+    """Add accounts, each with its identifier, its details and the provisional password just issued to it."""
+    state = move(AccountState.EXPIRED, Act.ISSUE)
+    common = {"state": state.value, "version": 1, "email_verified": True, "created_at": now}
+    connection.execute(sa.insert(accounts), [{**common, **row} for row in rows])
+
+
+def update_details(connection: sa.Connection, account_id: int, values: Mapping[str, object]) -> None:
+    """Change what the list tells about an account. A new address kills the links sent to the former one."""
+    verified = {"email_verified": True} if "email" in values else {}
+    connection.execute(sa.update(accounts).where(accounts.c.id == account_id).values(**values, **verified))
+    if verified:
+        kill_links(connection, [account_id])
+
+
+def issue_provisional(
+    connection: sa.Connection, account: Account, kept: Kept, ends_at: datetime, now: datetime
+) -> None:
+    """Give an account without password a new provisional one; a former one dies.
+
+    Raises:
+        TransitionRefused: the account is disabled, has a password, or changed meanwhile.
+    """
+    if account.password_hash is not None:
+        raise TransitionRefused("the account has a password")
+    values = _moved(account, Act.ISSUE, now)
+    _update(connection, account, {**values, **provisional_values(kept, ends_at)})
+
+
+def provisional_values(kept: Kept, ends_at: datetime) -> dict[str, object]:
+    """Return the columns of a provisional password."""
+    return {"provisional_mac": kept.mac, "provisional_key": kept.key, "provisional_ends_at": ends_at}

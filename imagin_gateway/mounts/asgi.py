@@ -1,0 +1,171 @@
+"""The gateway around an ASGI application.
+
+Its own addresses run whole in one worker thread: nothing is written twice for
+sync and async. A request without a session cookie goes straight on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from imagin_gateway.exchange import MAX_BODY_BYTES, Request, Response
+from imagin_gateway.gateway import Gateway, new_reference
+from imagin_gateway.mounts.doorman import Doorman
+from imagin_gateway.mounts.incoming import KEY, client_address, is_identity_header
+from imagin_gateway.mounts.visitor import Visitor
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+T = TypeVar("T")
+
+
+class Offload(Protocol):
+    """Runs a function where it may block, and returns what it returns."""
+
+    def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
+
+
+class GatewayASGI:
+    """ASGI middleware.
+
+    Args:
+        gateway: the front door.
+        app: the host application.
+        offload: how to run what blocks; by default the gateway's own bounded threads
+            under asyncio. Give another one for trio, or for a pool of the host's.
+    """
+
+    def __init__(self, gateway: Gateway, app: ASGIApp, offload: Offload | None = None) -> None:
+        self._gateway = gateway
+        self._app = app
+        self._doorman = Doorman(gateway)
+        self._offload: Offload = offload or self._in_own_threads
+
+    async def _in_own_threads(self, call: Callable[[], T], /) -> T:
+        loop = asyncio.get_running_loop()
+        context = contextvars.copy_context()
+        return await loop.run_in_executor(self._gateway.threads, partial(context.run, call))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        path = _path(scope)
+        headers = _headers(scope)
+        address = client_address(
+            (scope.get("client") or ("",))[0],
+            headers.get("x-forwarded-for", ""),
+            self._gateway.settings.trusted_proxies,
+        )
+        below = self._doorman.below_mount(path)
+        if below is not None:
+            await self._own(scope, receive, send, below, headers, address)
+            return
+        visitor: Visitor | Response
+        if self._doorman.knows_nobody(path, headers.get("cookie", "")):
+            visitor = self._doorman.anonymous
+        else:
+            method = scope.get("method", "GET")
+            query = scope.get("query_string", b"")
+            visitor = await self._offload(lambda: self._doorman.admit(method, path, query, headers, address))
+        if isinstance(visitor, Response):
+            await _refuse(scope, receive, send, visitor)
+            return
+        inside = {**scope, KEY: visitor}
+        inside["headers"] = [(name, value) for name, value in scope["headers"] if not _pretends(name)]
+        if visitor.person is not None and self._gateway.protected(path) is not None:
+            send = _no_store(send)
+        await self._app(inside, receive, send)
+
+    async def _own(
+        self, scope: Scope, receive: Receive, send: Send, below: str, headers: dict[str, str], address: str
+    ) -> None:
+        if scope["type"] == "websocket":
+            await _refuse(scope, receive, send, Response(404))
+            return
+        body = await _body(receive, headers)
+        request = Request(
+            method=scope["method"],
+            path=below,
+            query_string=scope.get("query_string", b""),
+            headers=headers,
+            body=body,
+            address=address,
+            correlation=new_reference(),
+        )
+        response = await self._offload(lambda: self._gateway.handle(request))
+        await _write(send, response, head=scope["method"] == "HEAD")
+
+
+def _path(scope: Scope) -> str:
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(root + "/") else path
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        # HTTP/2 may split Cookie; everything else repeated is one list (RFC 9110 §5.3).
+        joint = "; " if name == "cookie" else ", "
+        headers[name] = headers[name] + joint + value if name in headers else value
+    return headers
+
+
+def _pretends(raw_name: bytes) -> bool:
+    return is_identity_header(raw_name.decode("latin-1"))
+
+
+async def _body(receive: Receive, headers: dict[str, str]) -> bytes:
+    """Read the body up to just over the limit; `Request.form` refuses what is longer."""
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length) > MAX_BODY_BYTES:
+        return b"\x00" * (MAX_BODY_BYTES + 1)
+    chunks: list[bytes] = []
+    size = 0
+    while size <= MAX_BODY_BYTES:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        chunk = message.get("body", b"")
+        chunks.append(chunk)
+        size += len(chunk)
+        if not message.get("more_body", False):
+            break
+    return b"".join(chunks)
+
+
+async def _write(send: Send, response: Response, *, head: bool = False) -> None:
+    headers = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.header_lines()]
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else response.body})
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
+    if scope["type"] == "http":
+        await _write(send, response, head=scope["method"] == "HEAD")
+        return
+    # Closing before accepting makes the server answer 403 to the handshake (ASGI, WebSocket close).
+    await receive()
+    await send({"type": "websocket.close", "code": 1008})
+
+
+def _no_store(send: Send) -> Send:
+    async def wrapped(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            if not any(name.lower() == b"cache-control" for name, _ in headers):
+                message = {**message, "headers": [*headers, (b"cache-control", b"no-store")]}
+        await send(message)
+
+    return wrapped

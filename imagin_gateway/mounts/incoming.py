@@ -1,0 +1,86 @@
+"""What a request may not bring from outside, and where it comes from."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+
+KEY: Final = "imagin_gateway"
+"""Under this key of the ASGI scope or the WSGI environ, hosts find the `Visitor`."""
+
+_IDENTITY_HEADERS: Final = frozenset(
+    {
+        # what portal agents and authenticating proxies set
+        "remote-user",
+        "auth-type",
+        "x-remote-user",
+        "x-remote-groups",
+        "x-forwarded-user",
+        "x-forwarded-email",
+        "x-forwarded-groups",
+        "x-forwarded-preferred-username",
+        "x-auth-request-user",
+        "x-auth-request-email",
+        "x-auth-request-groups",
+        "x-authenticated-user",
+        "x-webauth-user",
+        # ARENA's own
+        "ct-remote-user",
+        "ctln",
+        "ctfn",
+        "ctemail",
+        "ctdn",
+        "ctgrps",
+        "cn",
+        "employeenumber",
+        "rne",
+        "title",
+        "typensi",
+        "grade",
+        "discim",
+        "codecivilite",
+        "datenaissance",
+        "codaca",
+        "fredurne",
+        "fredurneresp",
+        "fredufonctadm",
+        "freduresdel",
+        "fredugestresp",
+        "freduurlretour",
+    }
+)
+_OUR_PREFIXES: Final = ("imagin-gateway", "x-imagin-")
+
+
+def is_identity_header(name: str) -> bool:
+    """Tell whether a header pretends to say who somebody is.
+
+    Hyphens and underscores are one: CGI variables, and so WSGI and Django, do not
+    tell `ct-remote-user` from `ct_remote_user`.
+    """
+    plain = name.lower().replace("_", "-")
+    return plain in _IDENTITY_HEADERS or plain.startswith(_OUR_PREFIXES)
+
+
+def client_address(peer: str, forwarded_for: str, trusted_proxies: int) -> str:
+    """Return the address of the client, as the nearest undeclared machine.
+
+    Args:
+        peer: address of the machine that is connected to us; "" for a Unix socket.
+        forwarded_for: X-Forwarded-For, its lines joined by commas.
+        trusted_proxies: how many proxies of ours stand in front; each added one entry.
+            What stands further left came from outside and counts for nothing.
+    """
+    if trusted_proxies == 0:
+        return _address(peer)
+    hops = [part.strip() for part in forwarded_for.split(",") if part.strip()]
+    if not hops:
+        return _address(peer)
+    return _address(hops[-min(trusted_proxies, len(hops))]) or _address(peer)
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        return ""

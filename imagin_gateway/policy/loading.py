@@ -1,0 +1,61 @@
+"""Read a table from TOML and prove it."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+from imagin_gateway.policy.facts import Facts
+from imagin_gateway.policy.findings import Finding, Flaw, TableRefused
+from imagin_gateway.policy.proof import prove
+from imagin_gateway.policy.reader import Reader
+from imagin_gateway.policy.reading import read_sheet
+from imagin_gateway.policy.table import Policy
+
+SIEC = Path(__file__).with_name("siec.toml")
+"""The table of SIEC's connection page."""
+
+_SOFT = {Flaw.NO_LANGUAGE, Flaw.NO_LINK, Flaw.PLACEHOLDER, Flaw.MARK}
+"""Findings that leave the meaning of the rules readable: the proof still runs, to find everything at once."""
+
+
+def parse(text: str, source: str = "") -> Policy:
+    """Read and prove a table from TOML. Raises `TableRefused` with every finding."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TableRefused([Finding(Flaw.SHAPE, "fichier", f"ce n’est pas du TOML ({error})")], source) from None
+    reader = Reader()
+    sheet = read_sheet(raw, reader)
+    policy = None
+    if all(finding.flaw in _SOFT for finding in reader.findings):
+        policy = Policy(sheet, prove(sheet, reader))
+        if not any(finding.flaw is Flaw.NO_ANSWER or finding.flaw is Flaw.NO_DOOR for finding in reader.findings):
+            depth, path = policy._interview.depth(Facts())
+            if depth > sheet.max_questions:
+                told = ", ".join(f"{question} = {answer}" for question, answer in path)
+                message = f"{depth} questions pour : {told} ; la table en permet {sheet.max_questions}"
+                reader.note(Flaw.TOO_MANY_QUESTIONS, "questions", message)
+    if policy is None or reader.findings:
+        raise TableRefused(list(dict.fromkeys(reader.findings)), source)
+    return policy
+
+
+def load(path: str | Path) -> Policy:
+    """Read and prove the table of a file.
+
+    Raises:
+        TableRefused: with every finding; also if the file cannot be read.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise TableRefused([Finding(Flaw.SHAPE, "fichier", "il ne peut être lu")], Path(path).name) from None
+    return parse(text, Path(path).name)
+
+
+@cache
+def siec() -> Policy:
+    """Return the table of SIEC's connection page, proved once per process."""
+    return load(SIEC)

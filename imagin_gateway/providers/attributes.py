@@ -1,0 +1,342 @@
+"""ARENA's vocabulary: what an académie tells about a person, and how much of it enters.
+
+Attributes come as SAML attributes or as OpenID claims under the same names. Only
+what is listed here is kept (RGPD art. 5.1.c); the NUMEN and the details of a
+career stop at the border. A value that is not in its written form is skipped and
+never logged. `X` or blank means "no value". Names are compared without case.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+MAX_VALUE_CHARS: Final = 8192
+"""A delegation may list a few hundred schools in one value."""
+
+MAX_VALUES: Final = 512
+
+SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "ct-remote-user": ("ct-remote-user",),
+        "ctln": ("ctln", "family_name", "sn", "urn:oid:2.5.4.4"),
+        "ctfn": ("ctfn", "given_name", "givenName", "urn:oid:2.5.4.42"),
+        "cn": ("cn", "urn:oid:2.5.4.3"),
+        "ctemail": ("ctemail", "email", "mail", "urn:oid:0.9.2342.19200300.100.1.3"),
+        "title": ("title", "urn:oid:2.5.4.12"),
+        "rne": ("rne",),
+        "codaca": ("codaca",),
+        "FrEduRne": ("FrEduRne",),
+        "FrEduRneResp": ("FrEduRneResp",),
+        "FrEduFonctAdm": ("FrEduFonctAdm",),
+        "FrEduResDel": ("FrEduResDel",),
+        "FrEduGestResp": ("FrEduGestResp",),
+        "FrEduUrlRetour": ("FrEduUrlRetour",),
+    }
+)
+"""What is kept, under ARENA's name, and the names it may come under; the first one present is read."""
+
+NEVER_KEPT: Final = frozenset({"employeenumber", "urn:oid:2.16.840.1.113730.3.1.3"})
+"""The NUMEN, in lower case: never an identifier, whatever the settings say."""
+
+_T = TypeVar("_T")
+
+_UAI_LETTERS: Final = "ABCDEFGHJKLMNPRSTUVWXYZ"
+_UAI: Final = re.compile(r"[0-9]{7}[A-Z]")
+_NUMEN: Final = re.compile(r"[0-9]{2}[A-Z][0-9]{7}[A-Z]{3}", re.IGNORECASE)
+_CODE: Final = re.compile(r"[A-Za-z0-9_-]{0,16}")
+_NATURE: Final = re.compile(r"[0-9]{0,3}")
+_ACADEMIE: Final = re.compile(r"[0-9]{1,3}")
+_DATE: Final = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})")
+_MAIL: Final = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,64}@[A-Za-z0-9.-]{1,255}")
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """`FrEduRne`: where a person works. `uai` has its right check letter; other fields may be ""."""
+
+    uai: str
+    kind: str
+    sector: str
+    function: str
+    school: str
+    tna: str
+    school_type: str
+    nature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Responsibility:
+    """`FrEduRneResp`: a school in somebody's charge."""
+
+    uai: str
+    kind: str
+    sector: str
+    flag: str
+    tna: str
+    school_type: str
+    nature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """`FrEduResDel`: rights lent by another person, for a time. Not a posting."""
+
+    application: str
+    resource: str
+    begins: date
+    ends: date
+    delegator: str
+    schools: tuple[Responsibility, ...]
+    server: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Management:
+    """`FrEduGestResp`: schools managed for a time; the fields after the dates are as written."""
+
+    begins: date
+    ends: date
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Mapped:
+    """What is kept of a portal's attributes.
+
+    Attributes:
+        attributes: by ARENA's name, well-formed values only, as written.
+        academies: codes of `codaca`, as integers; normally one.
+        postings: `FrEduRne`, parsed; likewise the next three.
+    """
+
+    family_name: str = ""
+    given_name: str = ""
+    full_name: str = ""
+    email: str = ""
+    academies: frozenset[int] = frozenset()
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    postings: tuple[Posting, ...] = ()
+    responsibilities: tuple[Responsibility, ...] = ()
+    delegations: tuple[Delegation, ...] = ()
+    managed: tuple[Management, ...] = ()
+    academie_unreadable: bool = False
+    present: frozenset[str] = frozenset()
+    """Names that came with a value, in lower case, kept or not: for `missing` alone."""
+
+    def belongs_to(self, academie: int) -> bool:
+        """Tell whether every académie named is this one; an unreadable code belongs nowhere (row SAM-23)."""
+        return not self.academie_unreadable and self.academies <= {academie}
+
+    def missing(self, required: Iterable[str]) -> tuple[str, ...]:
+        """Return the names among `required` for which there is no usable value."""
+        return tuple(name for name in required if not self._has(name))
+
+    def _has(self, name: str) -> bool:
+        canonical = _CANONICAL.get(name.lower())
+        return canonical in self.attributes if canonical else name.lower() in self.present
+
+    def __repr__(self) -> str:
+        # Names and schools stay out of logs and tracebacks.
+        return f"Mapped({sorted(self.attributes)})"
+
+
+def map_attributes(raw: Mapping[str, Sequence[str]], *, return_hosts: Collection[str] = ()) -> Mapped:
+    """Keep what the vocabulary lists, and parse it.
+
+    Args:
+        raw: every value under each name, as the portal proved them.
+        return_hosts: hosts that `FrEduUrlRetour` may lead to, lower case; with none, that address is dropped.
+    """
+    found = _by_name(raw)
+    kept: dict[str, tuple[str, ...]] = {}
+    for canonical, spellings in SPELLINGS.items():
+        values = next((found[name] for name in map(str.lower, spellings) if name in found), ())
+        well_formed = _CHECKS[canonical]
+        if fine := tuple(value for value in values if well_formed(value)):
+            kept[canonical] = fine
+    if returns := tuple(url for url in kept.pop("FrEduUrlRetour", ()) if _leads_to(url, return_hosts)):
+        kept["FrEduUrlRetour"] = returns
+    codes = [code.strip() for name, values in raw.items() if name.lower() == "codaca" for code in values]
+    codes = [code for code in codes if not _is_nothing(code)]
+    return Mapped(
+        family_name=_first(kept, "ctln"),
+        given_name=_first(kept, "ctfn"),
+        full_name=_first(kept, "cn"),
+        email=_first(kept, "ctemail"),
+        academies=frozenset(int(code) for code in codes if _is_academie(code)),
+        academie_unreadable=not all(_is_academie(code) for code in codes),
+        attributes=MappingProxyType(kept),
+        postings=_parsed(kept.get("FrEduRne", ()), parse_posting),
+        responsibilities=_parsed(kept.get("FrEduRneResp", ()), parse_responsibility),
+        delegations=_parsed(kept.get("FrEduResDel", ()), parse_delegation),
+        managed=_parsed(kept.get("FrEduGestResp", ()), parse_management),
+        present=frozenset(found),
+    )
+
+
+def subject(raw: Mapping[str, Sequence[str]], name: str) -> str:
+    """Return the one value of the attribute that tells people apart, or "" when there is none to rely on.
+
+    Several different values tell nobody apart; an empty one means that nobody is
+    authenticated; a NUMEN is never an identifier. An academic identifier
+    (`ct-remote-user`) is the same person in capitals, and comes back in lower case.
+    """
+    values = {value.strip() for key, group in raw.items() if key.lower() == name.lower() for value in group}
+    if len(values) != 1 or name.lower() in NEVER_KEPT:
+        return ""
+    value = values.pop()
+    if _is_nothing(value) or _NUMEN.fullmatch(value) or len(value) > MAX_VALUE_CHARS or not _is_plain(value):
+        return ""
+    return value.lower() if name.lower() == "ct-remote-user" and value.isascii() else value
+
+
+def is_uai(text: str) -> bool:
+    """Tell whether `text` is the code of a school or service, check letter included."""
+    return _UAI.fullmatch(text) is not None and _UAI_LETTERS[int(text[:7]) % 23] == text[7]
+
+
+def parse_posting(value: str) -> Posting | None:
+    """Read one `FrEduRne`: eight fields joined by `$`. None when it is anything else."""
+    fields = [_valued(part) for part in value.split("$")]
+    if len(fields) != 8 or not is_uai(fields[0]) or not _are_codes(fields[1:7]) or not _NATURE.fullmatch(fields[7]):
+        return None
+    return Posting(*fields)
+
+
+def parse_responsibility(value: str) -> Responsibility | None:
+    """Read one `FrEduRneResp`: seven fields joined by `$`. None when it is anything else."""
+    fields = [_valued(part) for part in value.split("$")]
+    if len(fields) != 7 or not is_uai(fields[0]) or not _are_codes(fields[1:6]) or not _NATURE.fullmatch(fields[6]):
+        return None
+    return Responsibility(*fields)
+
+
+def parse_delegation(value: str) -> Delegation | None:
+    """Read one `FrEduResDel`: eight fields, each followed by `|`. None when it is anything else."""
+    fields = value.split("|")
+    if len(fields) != 9 or fields[8]:
+        return None
+    application, resource, begins_on, ends_on, delegator, schools_told, server, function = map(_valued, fields[:8])
+    label, equals, joined = schools_told.partition("=")
+    begins, ends = parse_date(begins_on), parse_date(ends_on)
+    schools = [parse_responsibility(school) for school in joined.split(";")] if joined else []
+    if begins is None or ends is None or ends < begins or (schools_told and (label, equals) != ("FrEduRneResp", "=")):
+        return None
+    whole = tuple(school for school in schools if school is not None)
+    if not application or len(whole) != len(schools):
+        return None
+    return Delegation(application, resource, begins, ends, delegator, whole, server, function)
+
+
+def parse_management(value: str) -> Management | None:
+    """Read one `FrEduGestResp`: two dates, then fields joined by `$`. None when it is anything else."""
+    begins_on, _, rest = value.partition("$")
+    ends_on, _, told = rest.partition("$")
+    begins, ends = parse_date(begins_on), parse_date(ends_on)
+    if begins is None or ends is None or ends < begins or not told.strip("$ "):
+        return None
+    return Management(begins, ends, tuple(_valued(part) for part in told.split("$")))
+
+
+def parse_date(text: str) -> date | None:
+    """Read `dd/mm/yyyy`; an open end is written 31/12/9999."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return None
+    day, month, year = (int(part) for part in found.groups())
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _by_name(raw: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Return the values that may be kept, by name in lower case; two spellings of one name are one name."""
+    found: dict[str, dict[str, None]] = {}
+    for name, values in raw.items():
+        if name.lower() in NEVER_KEPT:
+            continue
+        for value in values[:MAX_VALUES]:
+            told = value.strip()
+            if not (_is_nothing(told) or len(told) > MAX_VALUE_CHARS or _NUMEN.fullmatch(told)) and _is_plain(told):
+                found.setdefault(name.lower(), {})[told] = None
+    return {name: tuple(values)[:MAX_VALUES] for name, values in found.items()}
+
+
+def _is_nothing(value: str) -> bool:
+    return value in ("", "X")
+
+
+def _is_plain(value: str) -> bool:
+    """Refuse what does not show: controls, line ends, direction marks."""
+    return (value.isascii() and value.isprintable()) or not any(unicodedata.category(c) in _UNSEEN for c in value)
+
+
+def _valued(part: str) -> str:
+    stripped = part.strip()
+    return "" if _is_nothing(stripped) else stripped
+
+
+def _are_codes(fields: Iterable[str]) -> bool:
+    return all(_CODE.fullmatch(part) for part in fields)
+
+
+def _is_academie(code: str) -> bool:
+    return _ACADEMIE.fullmatch(code) is not None and int(code) > 0
+
+
+def _is_text(value: str) -> bool:
+    return len(value) <= 1024
+
+
+def _is_code(value: str) -> bool:
+    return _CODE.fullmatch(value) is not None
+
+
+def _is_mail(value: str) -> bool:
+    return len(value) <= 254 and _MAIL.fullmatch(value) is not None
+
+
+def _is_https(value: str) -> bool:
+    return value.startswith("https://") and value.isascii() and not set(value) & set(' "<>\\^`{|}')
+
+
+def _leads_to(url: str, hosts: Collection[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.username is None and parts.password is None and parts.port is None and parts.hostname in hosts
+    except ValueError:
+        return False
+
+
+def _first(kept: Mapping[str, tuple[str, ...]], name: str) -> str:
+    return kept[name][0] if name in kept else ""
+
+
+def _parsed(values: Iterable[str], parse: Callable[[str], _T | None]) -> tuple[_T, ...]:
+    return tuple(found for found in map(parse, values) if found is not None)
+
+
+_CHECKS: Final[Mapping[str, Callable[[str], bool]]] = {
+    **dict.fromkeys(("ct-remote-user", "ctln", "ctfn", "cn", "title"), _is_text),
+    "ctemail": _is_mail,
+    "rne": is_uai,
+    "codaca": _is_academie,
+    "FrEduRne": lambda value: parse_posting(value) is not None,
+    "FrEduRneResp": lambda value: parse_responsibility(value) is not None,
+    "FrEduFonctAdm": _is_code,
+    "FrEduResDel": lambda value: parse_delegation(value) is not None,
+    "FrEduGestResp": lambda value: parse_management(value) is not None,
+    "FrEduUrlRetour": _is_https,
+}
+
+_CANONICAL: Final = {name.lower(): canonical for canonical, names in SPELLINGS.items() for name in names}

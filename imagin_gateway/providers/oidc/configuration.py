@@ -1,0 +1,82 @@
+"""What a section of the settings must say before its portal opens: every problem at once, in French."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, urlsplit
+
+from imagin_gateway.errors import Problem, SettingsError
+from imagin_gateway.providers.oidc.wire import LOOPBACK
+from imagin_gateway.settings import OidcPortal
+
+
+def hosts(config: OidcPortal) -> frozenset[str]:
+    """Return the hosts that may be called for this portal: the issuer's, and those allowed by name."""
+    issuer = urlsplit(config.issuer).hostname or ""
+    return frozenset({issuer, *(host.lower() for host in config.other_hosts)})
+
+
+def check(door: str, config: OidcPortal, *, redirect_uri: str, development: bool) -> None:
+    """Raise `SettingsError` with every problem of a section, if it has any."""
+    problems = [
+        Problem(f"portals.{door}.{key}", message, remedy)
+        for key, message, remedy in (*_issuer(config, development), *_client(config), *_requests(config))
+    ]
+    if not _reachable(redirect_uri, development):
+        problems.append(Problem("base_url", "l'adresse de retour du portail n'est pas en https", '"https://..."'))
+    if problems:
+        raise SettingsError(problems)
+
+
+_Finding = tuple[str, str, str]
+
+
+def _issuer(config: OidcPortal, development: bool) -> list[_Finding]:
+    found: list[_Finding] = []
+    if not _reachable(config.issuer, development):
+        found.append(("issuer", "l'émetteur n'est pas une adresse https", '"https://..."'))
+    parts = _split(config.issuer)
+    if parts is not None and (parts.query or "?" in config.issuer):
+        # Discovery 1.0 §3: an issuer has neither query nor fragment.
+        found.append(("issuer", "l'émetteur contient une requête", "l'adresse telle que le portail l'écrit"))
+    for host in config.other_hosts:
+        if not host or set(host) & set("/:@?#*\\ ") or not host.isascii():
+            found.append(("other_hosts", "une entrée n'est pas un nom d'hôte", '["jetons.ac-paris.fr"]'))
+    return found
+
+
+def _client(config: OidcPortal) -> list[_Finding]:
+    found: list[_Finding] = []
+    if not config.client_id or not (config.client_id.isascii() and config.client_id.isprintable()):
+        found.append(("client_id", "l'identifiant du client est vide ou illisible", "celui donné par le portail"))
+    if not config.client_secret:
+        found.append(("client_secret", "secret vide", "celui donné par le portail"))
+    return found
+
+
+def _requests(config: OidcPortal) -> list[_Finding]:
+    found: list[_Finding] = []
+    if "openid" not in config.scopes:
+        found.append(("scopes", "la portée openid manque", '["openid", "profile", "email"]'))
+    if any(not scope or set(scope) & set(' "\\') or not scope.isascii() for scope in config.scopes):
+        # RFC 6749 §3.3.
+        found.append(("scopes", "une portée contient une espace ou un signe interdit", "une portée par entrée"))
+    if not config.algorithms:
+        found.append(("algorithms", "aucun algorithme de signature", '["RS256"]'))
+    return found
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _reachable(url: str, development: bool) -> bool:
+    """Tell whether `url` is https, or plain http to this machine in development; without credentials or fragment."""
+    parts = _split(url)
+    if parts is None or not parts.hostname or "@" in parts.netloc or "#" in url or not url.isascii() or " " in url:
+        return False
+    return parts.scheme == "https" or (development and parts.scheme == "http" and parts.hostname in LOOPBACK)

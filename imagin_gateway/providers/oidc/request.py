@@ -1,0 +1,155 @@
+"""The two requests of the authorization code flow with PKCE, and no other grant.
+
+authlib prepares both; sending, reading and checking are ours, so that the code,
+the verifier and the tokens pass through no logger and no shared client object.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote_plus
+
+from authlib.oauth2 import ClientAuth, OAuth2Client
+from authlib.oauth2.rfc6749.parameters import prepare_token_request
+
+from imagin_gateway.errors import AnswerRefused, Code
+from imagin_gateway.keys import Secret, new_token
+from imagin_gateway.providers.oidc.wire import Reply, Wire
+
+MAX_CODE_CHARS: Final = 4096
+
+VERIFIER_BITS: Final = 512
+"""86 characters: RFC 7636 §4.1 asks for 43 at least, 128 at most."""
+
+_ERROR_NAME: Final = re.compile(r"[a-z0-9_]{1,64}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What we are to the portal.
+
+    Attributes:
+        client_id: our name there.
+        client_secret: our secret there.
+        authentication: how the secret is shown, ``client_secret_basic`` or ``client_secret_post``.
+        redirect_uri: where answers come; a constant of the configuration.
+        scopes: what is asked for.
+    """
+
+    client_id: str
+    client_secret: Secret
+    authentication: str
+    redirect_uri: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The unpredictable values of one login."""
+
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+
+    @classmethod
+    def new(cls) -> Ticket:
+        """Return fresh values: 256 bits each, and more for the PKCE verifier."""
+        return cls(state=new_token(), nonce=new_token(), verifier=new_token(VERIFIER_BITS))
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a code was changed into. Used once, and forgotten."""
+
+    access_token: Secret
+    id_token: Secret
+
+
+def authorization_url(endpoint: str, registration: Registration, ticket: Ticket) -> str:
+    """Return the address at which the person logs in (Core 1.0 §3.1.2.1, RFC 7636 §4.3).
+
+    Args:
+        endpoint: `authorization_endpoint` of the portal.
+        registration: what we are to it.
+        ticket: values of this login.
+    """
+    client = OAuth2Client(
+        session=None,
+        client_id=registration.client_id,
+        scope=" ".join(registration.scopes),
+        redirect_uri=registration.redirect_uri,
+        code_challenge_method="S256",
+    )
+    url, _ = client.create_authorization_url(
+        endpoint, state=ticket.state, nonce=ticket.nonce, code_verifier=ticket.verifier, response_type="code"
+    )
+    return str(url)
+
+
+def check_code(code: str | None) -> Secret:
+    """RFC 6749 §4.1.2, appendix A.11: a code of visible characters."""
+    if not code or len(code) > MAX_CODE_CHARS or not (code.isascii() and code.isprintable()):
+        raise AnswerRefused(Code.OIDC_CODE, "the answer holds no usable code")
+    return Secret(code)
+
+
+def told_error(error: object) -> tuple[str, ...]:
+    """Return the name of an error told by the portal if it looks like one, else nothing (RFC 6749 §5.2)."""
+    return (error,) if isinstance(error, str) and _ERROR_NAME.match(error) else ()
+
+
+def redeem(wire: Wire, endpoint: str, registration: Registration, code: Secret, verifier: str) -> Tokens:
+    """Change a code into tokens (Core 1.0 §3.1.3).
+
+    Args:
+        wire: calls to this portal.
+        endpoint: its `token_endpoint`.
+        registration: what we are to it.
+        code: of the answer.
+        verifier: of this login.
+
+    Raises:
+        AnswerRefused: `OIDC_TOKEN_RESPONSE`, with the error the portal tells, if any.
+        Unavailable: the portal does not answer.
+    """
+    form = prepare_token_request(
+        "authorization_code",
+        redirect_uri=registration.redirect_uri,
+        code=code.reveal(),
+        code_verifier=verifier,
+    )
+    headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+    method = _basic if registration.authentication == "client_secret_basic" else "client_secret_post"
+    client = ClientAuth(registration.client_id, registration.client_secret.reveal(), method)
+    _, headers, form = client.prepare("POST", endpoint, headers, form)
+    return read(wire.post(endpoint, Code.OIDC_TOKEN_RESPONSE, form, headers))
+
+
+def _basic(client: ClientAuth, _method: str, uri: str, headers: dict[str, str], body: str) -> tuple[Any, ...]:
+    """RFC 6749 §2.3.1: both parts are form-encoded before they are joined by a colon."""
+    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+    headers["Authorization"] = "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
+    return uri, headers, body
+
+
+def read(reply: Reply) -> Tokens:
+    """Core 1.0 §3.1.3.3, §3.1.3.5: a success is a JSON object with both tokens, of type Bearer."""
+    answer = reply.json(Code.OIDC_TOKEN_RESPONSE)
+    if reply.status != 200 or "error" in answer:
+        statuses = told_error(answer.get("error"))
+        raise AnswerRefused(Code.OIDC_TOKEN_RESPONSE, "the portal refuses the code", statuses=statuses)
+    kind = answer.get("token_type")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise AnswerRefused(Code.OIDC_TOKEN_RESPONSE, "the access token is of another type")
+    return Tokens(_token(answer, "access_token"), _token(answer, "id_token"))
+
+
+def _token(answer: dict[str, Any], name: str) -> Secret:
+    value = answer.get(name)
+    # Visible ASCII only: it is about to stand in a header (RFC 6750 §2.1).
+    if not isinstance(value, str) or not value or not (value.isascii() and value.isprintable()) or " " in value:
+        raise AnswerRefused(Code.OIDC_TOKEN_RESPONSE, f"the answer holds no usable {name}")
+    return Secret(value)

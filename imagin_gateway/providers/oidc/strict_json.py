@@ -1,0 +1,36 @@
+"""JSON objects from outside: no repeated name, no number that is none (RFC 8259 §4, §6)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def read_object(text: bytes) -> dict[str, Any]:
+    """Return the JSON object that `text` is.
+
+    Raises:
+        ValueError: not UTF-8, not JSON, not an object, a repeated name, NaN or Infinity.
+            The message holds nothing of the text.
+    """
+    failed = False
+    found: object = None
+    try:
+        found = json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        failed = True
+    # Raised here, not above: the first error carries the document itself.
+    if failed or not isinstance(found, dict):
+        raise ValueError("not a JSON object")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is repeated")
+    return found
+
+
+def _no_constant(_name: str) -> float:
+    raise ValueError("not a number of JSON")

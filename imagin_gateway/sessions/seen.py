@@ -1,0 +1,120 @@
+"""When people were last seen: kept in memory, written in batches, never on the way of a request."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+from weakref import WeakSet, ref
+
+from imagin_gateway.errors import Unavailable
+
+_log = logging.getLogger("imagin_gateway.sessions")
+
+
+class LastSeen:
+    """Moments waiting to be written, and the thread that writes them.
+
+    The thread starts with the first moment noted, in each process: a server that
+    forks its workers after building the gateway has one in each of them.
+
+    Args:
+        write: records one moment under one key; may raise `Unavailable`.
+        grain: time between two flushes, by the machine's own clock.
+    """
+
+    def __init__(self, write: Callable[[str, datetime], None], grain: timedelta) -> None:
+        self._write = write
+        self._grain = grain
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
+        self._waiting: dict[str, datetime] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def note(self, key: str, at: datetime) -> None:
+        """Remember that `key` was seen."""
+        with self._lock:
+            self._waiting[key] = at
+            if self._thread is None and not self._stop.is_set():
+                self._thread = _start(self, self._stop, self._grain)
+
+    def get(self, key: str) -> datetime | None:
+        """Return the moment that waits under `key`."""
+        return self._waiting.get(key)
+
+    def forget(self, key: str) -> None:
+        """Drop what waits under `key`."""
+        with self._lock:
+            self._waiting.pop(key, None)
+
+    def flush(self) -> None:
+        """Write what waits. Raises `Unavailable`; what was not written then waits for the next flush."""
+        with self._lock:
+            waiting = list(self._waiting.items())
+        for key, at in waiting:
+            self._write(key, at)
+            with self._lock:
+                if self._waiting.get(key) == at:
+                    del self._waiting[key]
+
+    def close(self) -> None:
+        """Stop the thread, then flush once more."""
+        self._stop.set()
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
+        try:
+            self.flush()
+        except Unavailable:
+            _log.warning("the latest requests could not be recorded: the store does not answer")
+
+
+def _start(seen: LastSeen, stop: threading.Event, grain: timedelta) -> threading.Thread | None:
+    thread = threading.Thread(
+        target=_flush_forever, args=(ref(seen), stop, grain), name="imagin-gateway-last-seen", daemon=True
+    )
+    try:
+        thread.start()
+    except RuntimeError:
+        # No thread to be had now, or the interpreter is ending: the request goes on, `close` will flush.
+        return None
+    return thread
+
+
+def _flush_forever(seen: ref[LastSeen], stop: threading.Event, grain: timedelta) -> None:
+    failing = False
+    while not stop.wait(grain.total_seconds()):
+        # Held for the time of a flush only, so that what nobody closed can still be collected.
+        held = seen()
+        if held is None:
+            return
+        try:
+            held.flush()
+            failing = False
+        except Unavailable:
+            if not failing:
+                _log.warning("requests cannot be recorded now: the store does not answer; trying again")
+            failing = True
+        except Exception:
+            _log.exception("requests cannot be recorded")
+        del held
+
+
+_all: Final[WeakSet[LastSeen]] = WeakSet()
+
+
+def _after_fork() -> None:
+    """In a child process: the parent writes what it saw, and its thread and locks are not here."""
+    for seen in list(_all):
+        seen._begin()
+
+
+os.register_at_fork(after_in_child=_after_fork)

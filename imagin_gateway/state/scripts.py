@@ -1,0 +1,153 @@
+"""Lua for Redis: each script is one atomic change.
+
+A record reads `<end> <number> <index> <index>...\\n<value>`. Numbers that come from
+outside the script are passed on as the text they came as: Lua would round them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_HELPERS: Final = r"""
+local function split(raw)
+  local head, value = string.match(raw, '^([^\n]*)\n(.*)$')
+  local ends, number, indexes = string.match(head or '', '^([%d%.e+-]+) (%d+)(.*)$')
+  if not tonumber(ends or 'none') then return '0', '0', '', '' end
+  return ends, number, indexes, value
+end
+local function alive(raw, now)
+  return raw and tonumber((split(raw))) > tonumber(now)
+end
+local function each_index(indexes, prefix, act)
+  for token in string.gmatch(indexes, '%S+') do act(prefix .. token) end
+end
+local function unlist(raw, prefix, key)
+  local _, number, indexes = split(raw)
+  each_index(indexes, prefix, function(index) redis.call('ZREM', index, number .. ':' .. key) end)
+end
+local function list(indexes, prefix, ends, ttl, number, key)
+  each_index(indexes, prefix, function(index)
+    redis.call('ZADD', index, ends, number .. ':' .. key)
+    if redis.call('PTTL', index) < tonumber(ttl) then redis.call('PEXPIRE', index, ttl) end
+  end)
+end
+"""
+
+PUT: Final = (
+    _HELPERS
+    + r"""
+local prefix, key, ends, ttl, now, value = unpack(ARGV, 1, 6)
+local old = redis.call('GET', KEYS[1])
+if old then unlist(old, prefix, key) end
+local number = '0'
+local indexes = ''
+if #ARGV > 6 then
+  number = string.format('%.0f', redis.call('INCR', KEYS[2]))
+  for i = 7, #ARGV do
+    indexes = indexes .. ' ' .. ARGV[i]
+    redis.call('ZREMRANGEBYSCORE', prefix .. ARGV[i], '-inf', now)
+  end
+end
+redis.call('SET', KEYS[1], ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
+list(indexes, prefix, ends, ttl, number, key)
+return 1
+"""
+)
+
+PUT_IF_ABSENT: Final = (
+    _HELPERS
+    + r"""
+local prefix, key, ends, ttl, now, value = unpack(ARGV)
+local old = redis.call('GET', KEYS[1])
+if alive(old, now) then return 0 end
+if old then unlist(old, prefix, key) end
+redis.call('SET', KEYS[1], ends .. ' 0\n' .. value, 'PX', ttl)
+return 1
+"""
+)
+
+REPLACE: Final = (
+    _HELPERS
+    + r"""
+local prefix, key, ends, ttl, now, value = unpack(ARGV)
+local old = redis.call('GET', KEYS[1])
+if not alive(old, now) then return 0 end
+local _, number, indexes = split(old)
+redis.call('SET', KEYS[1], ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
+list(indexes, prefix, ends, ttl, number, key)
+return 1
+"""
+)
+
+REMOVE: Final = (
+    _HELPERS
+    + r"""
+local prefix, key = unpack(ARGV)
+local old = redis.call('GET', KEYS[1])
+if not old then return false end
+redis.call('DEL', KEYS[1])
+unlist(old, prefix, key)
+return old
+"""
+)
+
+INCREMENT: Final = (
+    _HELPERS
+    + r"""
+local prefix, key, ends, ttl, now = unpack(ARGV)
+local old = redis.call('GET', KEYS[1])
+if alive(old, now) then
+  local old_ends, number, indexes, value = split(old)
+  local count = tonumber(value) + 1
+  local head = old_ends .. ' ' .. number .. indexes
+  redis.call('SET', KEYS[1], head .. '\n' .. string.format('%.0f', count), 'KEEPTTL')
+  return count
+end
+if old then unlist(old, prefix, key) end
+redis.call('SET', KEYS[1], ends .. ' 0\n1', 'PX', ttl)
+return 1
+"""
+)
+
+FIND: Final = (
+    _HELPERS
+    + r"""
+local prefix, now = unpack(ARGV)
+local found = {}
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')) do
+  local number, key = string.match(member, '^(%d+):(.*)$')
+  local raw = redis.call('GET', prefix .. key)
+  local its_number
+  if raw then _, its_number = split(raw) end
+  if its_number ~= number then
+    redis.call('ZREM', KEYS[1], member)
+  elseif alive(raw, now) then
+    found[#found + 1] = {member, raw}
+  end
+end
+return found
+"""
+)
+
+DELETE_INDEXED: Final = (
+    _HELPERS
+    + r"""
+local prefix, index_prefix, batch = unpack(ARGV)
+local members = redis.call('ZRANGE', KEYS[1], 0, tonumber(batch) - 1)
+local removed = 0
+for _, member in ipairs(members) do
+  local number, key = string.match(member, '^(%d+):(.*)$')
+  local raw = redis.call('GET', prefix .. key)
+  if raw then
+    local _, its_number = split(raw)
+    if its_number == number then
+      redis.call('DEL', prefix .. key)
+      unlist(raw, index_prefix, key)
+      removed = removed + 1
+    end
+  end
+  redis.call('ZREM', KEYS[1], member)
+end
+return {#members, removed}
+"""
+)

@@ -1,0 +1,126 @@
+"""The SQLite file of the ephemeral state: made once, recognised afterwards, refused when it is not ours."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import Final
+
+from imagin_gateway.errors import Problem, SettingsError
+
+SCHEMA_VERSION: Final = 1
+
+APPLICATION_ID: Final = 0x49475354
+"""Marks the file as ours ("IGST"), so that another application's database is never written to."""
+
+BLANK: Final = (0, 0, False)
+OURS: Final = (APPLICATION_ID, SCHEMA_VERSION, True)
+
+OLDEST_SQLITE: Final = (3, 37, 0)
+"""First version with STRICT tables."""
+
+_SCHEMA: Final = """
+CREATE TABLE record (
+  seq INTEGER PRIMARY KEY,
+  space TEXT NOT NULL,
+  key TEXT NOT NULL,
+  value BLOB NOT NULL,
+  expires_at REAL NOT NULL,
+  UNIQUE (space, key)
+) STRICT;
+CREATE INDEX record_by_end ON record (expires_at);
+CREATE TABLE record_index (
+  space TEXT NOT NULL,
+  name TEXT NOT NULL,
+  seq INTEGER NOT NULL REFERENCES record (seq) ON DELETE CASCADE,
+  PRIMARY KEY (space, name, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX record_index_by_record ON record_index (seq);
+"""
+
+
+def prepare(path: Path, busy_timeout: float) -> None:
+    """Make the file and its tables unless they are there.
+
+    Args:
+        path: absolute; its folder must exist.
+        busy_timeout: seconds to wait for another process that does the same.
+
+    Raises:
+        SettingsError: saying, in French, what stands in the way and what to do.
+    """
+    if problem := _prepare(path, busy_timeout):
+        raise SettingsError([problem])
+
+
+def _prepare(path: Path, busy_timeout: float) -> Problem | None:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        return _problem(f"SQLite {sqlite3.sqlite_version} est trop ancien", "SQLite 3.37 ou plus récent, ou Redis")
+    if not path.parent.is_dir():
+        return _problem(f"le dossier {path.parent} n’existe pas", "le créer avant le démarrage")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        with contextlib.closing(sqlite3.connect(path, timeout=busy_timeout, isolation_level=None)) as db:
+            return _make_tables(db, busy_timeout)
+    except OSError:
+        return _problem("le fichier ne peut être ni lu ni écrit", "vérifier le chemin et les droits")
+    except sqlite3.Error:
+        return _problem("le fichier n’est pas une base SQLite utilisable", "donner un autre chemin")
+
+
+def _make_tables(db: sqlite3.Connection, busy_timeout: float) -> Problem | None:
+    # Looked at before anything is written: the file of another application stays as it is.
+    if problem := _foreign(db):
+        return problem
+    if _set_wal(db, busy_timeout) != "wal":
+        return _problem("ce système de fichiers ne convient pas à SQLite", "un disque local, ou Redis")
+    db.execute("BEGIN IMMEDIATE")
+    if _marks(db) == BLANK:
+        for statement in _SCHEMA.split(";\n")[:-1]:
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    db.execute("COMMIT")
+    return _foreign(db)
+
+
+def _marks(db: sqlite3.Connection) -> tuple[int, int, bool]:
+    """Return application, version of the tables, and whether anything is in the file."""
+    application: int = db.execute("PRAGMA application_id").fetchone()[0]
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return application, version, db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+
+
+def _foreign(db: sqlite3.Connection) -> Problem | None:
+    db.execute("BEGIN")  # one view of the file: another process may be making the tables now
+    marks = _marks(db)
+    db.execute("COMMIT")
+    if marks in (BLANK, OURS):
+        return None
+    if marks[0] != APPLICATION_ID:
+        return _problem("ce fichier appartient à une autre application", "donner un autre chemin")
+    return _problem(
+        "ce fichier vient d’une autre version d’imagin_gateway",
+        "le supprimer\N{NO-BREAK SPACE}: chacun se connectera de nouveau",
+    )
+
+
+def _set_wal(db: sqlite3.Connection, timeout: float) -> str:
+    """Switch to WAL. SQLite does not wait its turn for this switch: processes that start together try again."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            mode: str = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return mode
+
+
+def _problem(message: str, remedy: str) -> Problem:
+    return Problem("state.url", message, remedy)

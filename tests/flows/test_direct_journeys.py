@@ -1,0 +1,245 @@
+"""The direct door: letter, first password, forgotten password; nothing told to who may not know."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from imagin_gateway.errors import Code
+from tests.client import Client, Reply
+from tests.flows.conftest import TheHouse, direct
+
+GOOD = "quatre mots bien longs"
+
+
+def choose(client: Client, page: Reply, password: str = GOOD) -> Reply:
+    return client.submit(page, {"nouveau": password, "encore": password})
+
+
+def personalised(house: TheHouse, identifier: str = "mdurand7") -> Client:
+    client = house.client()
+    page = client.follow(direct(client, identifier, house.letters[identifier]))
+    assert choose(client, page).status == 303
+    return client
+
+
+@pytest.mark.row("PRV-02")
+@pytest.mark.row("INP-02")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/missions",
+        "/missions/7",
+        "/coordonnees",
+        "/autre",
+        "/connexion/",
+        "/connexion/session",
+        "/connexion/direct",
+        "/connexion/question",
+        "/connexion/acces/direct",
+        "/connexion/mot-de-passe/oubli",
+        "/connexion/arrivee",
+        "/connexion/portail/arena-creteil",
+    ],
+)
+def test_a_provisional_password_opens_one_page_only(house: TheHouse, path: str) -> None:
+    client = house.client()
+    first = direct(client, "mdurand7", house.letters["mdurand7"])
+    assert first.location == "/connexion/mot-de-passe"
+    reply = client.get(path)
+    assert reply.status == 303
+    assert reply.location.startswith("/connexion/mot-de-passe")
+    assert client.post(path, {"a": "b"}).status in (303, 405)
+
+
+def test_the_first_password_is_chosen_and_the_provisional_one_is_dead(house: TheHouse) -> None:
+    client = house.client()
+    page = client.follow(direct(client, "mdurand7", house.letters["mdurand7"], "/missions/3"))
+    assert page.title == "Choisissez votre mot de passe"
+    refused = choose(client, page, "court")
+    assert refused.status == 422
+    assert refused.title == "Choisissez votre mot de passe"
+    landed = choose(client, refused)
+    assert landed.location == "/missions/3"
+    assert client.follow(landed).text == "direct|mdurand7|Marie DURAND"
+    other = house.client()
+    assert direct(other, "mdurand7", house.letters["mdurand7"]).status == 403
+    assert direct(other, "mdurand7", GOOD).status == 303
+
+
+@pytest.mark.row("THR-07")
+def test_every_failure_gets_the_same_answer(house: TheHouse) -> None:
+    personalised(house)
+    answers = set()
+    for identifier, password in (
+        ("inconnu", "peu importe"),
+        ("mdurand7", "un mauvais mot de passe"),
+        ("mdurand7", house.letters["mdurand7"]),
+        ("pmartin2", "mauvais"),
+    ):
+        client = house.client()
+        reply = direct(client, identifier, password)
+        token = reply.field("formulaire")
+        same = reply.text.replace(token, "").replace(identifier, "")
+        names = tuple(sorted(name for name, _ in reply.headers))
+        answers.add((reply.status, names, re.sub(r'nonce="[^"]*"', "", same)))
+    assert len(answers) == 1
+    ((status, _, text),) = answers
+    assert status == 403
+    assert "peut ressembler à un identifiant académique" in text.replace("\u00a0", " ")
+    assert house.codes("login_refused") == [Code.CREDENTIALS] * 4
+
+
+def test_a_delayed_account_and_a_right_password_get_the_same_failure(house: TheHouse) -> None:
+    personalised(house)
+    client = house.client()
+    for _ in range(6):
+        assert direct(client, "mdurand7", "un mauvais mot de passe").status == 403
+    assert direct(client, "mdurand7", GOOD).status == 403
+    house.clock.move(timedelta(hours=1))
+    assert direct(client, "mdurand7", GOOD).status == 303
+
+
+def test_empty_fields_are_named_one_by_one(house: TheHouse) -> None:
+    client = house.client()
+    page = direct(client, "", "")
+    assert page.status == 422
+    assert page.tree.xpath("//title/text()")[0].startswith("Erreur")
+    assert direct(client, "mdurand7", "").status == 422
+    assert house.codes("login_refused") == []
+
+
+@pytest.mark.row("WEB-07")
+@pytest.mark.parametrize("page", ["direct", "mot-de-passe/oubli", "fin"])
+def test_a_form_of_another_site_or_browser_is_refused(house: TheHouse, page: str) -> None:
+    client, other = house.client(), house.client()
+    form = client.get(f"/connexion/{page}")
+    good = {"formulaire": form.field("formulaire"), "identifiant": "mdurand7", "motdepasse": "x"}
+    assert client.post(f"/connexion/{page}", {**good, "formulaire": ""}).status == 403
+    assert client.post(f"/connexion/{page}", {**good, "formulaire": good["formulaire"][:-2] + "AA"}).status == 403
+    other.get(f"/connexion/{page}")
+    assert other.post(f"/connexion/{page}", good).status == 403
+    assert house.client().post(f"/connexion/{page}", good).status == 403
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
+    ):
+        assert client.post(f"/connexion/{page}", good, headers=headers).status == 403
+    codes = house.codes("request_refused")
+    assert codes == [Code.FORM_EXPIRED] * 4 + [Code.CROSS_SITE] * 4
+    honest = client.post(f"/connexion/{page}", good, headers={"Origin": "null", "Sec-Fetch-Site": "same-origin"})
+    assert honest.status in (303, 403)
+    assert house.codes("request_refused") == codes
+
+
+@pytest.mark.row("INP-03")
+def test_a_repeated_parameter_is_refused_and_unknown_fields_change_nothing(house: TheHouse) -> None:
+    client = house.client()
+    token = client.get("/connexion/direct").field("formulaire")
+    raw = f"formulaire={token}&identifiant=a&identifiant=b&motdepasse=x".encode()
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert client.request("POST", "/connexion/direct", raw=raw, headers=kind).status == 400
+    assert house.codes("request_refused") == [Code.PARAMETER_REPEATED]
+    assert client.get("/connexion/?next=/a&next=/b").status == 400
+    page = client.get("/connexion/direct")
+    extra = {"is_admin": "1", "source": "arena-paris", "hash": "x", "door": "arena-paris"}
+    fields = {"identifiant": "mdurand7", "motdepasse": house.letters["mdurand7"], **extra}
+    assert client.submit(page, fields).status == 303
+    session = house.gateway.session(client.cookies)
+    assert session is not None
+    assert session.door == "direct"
+
+
+@pytest.mark.row("SES-10")
+def test_a_reset_ends_every_session_of_the_person_and_signs_nobody_in(house: TheHouse) -> None:
+    first, second = personalised(house), house.client()
+    direct(second, "mdurand7", GOOD)
+    assert second.get("/missions").status == 200
+    forgetful = house.client()
+    asked = forgetful.submit(forgetful.get("/connexion/mot-de-passe/oubli"), {"identifiant": "mdurand7"})
+    assert asked.location == "/connexion/mot-de-passe/oubli/envoye"
+    link = mailed_link(house)
+    assert link.startswith(house.gateway.settings.url("/mot-de-passe/lien?jeton="))
+    target = link.removeprefix(house.gateway.settings.base_url)
+    for _ in range(5):
+        scanner = house.client()
+        assert scanner.get(target).status == 303
+        assert scanner.follow(scanner.get(target)).status == 200
+    opened = forgetful.get(target)
+    assert opened.location == "/connexion/mot-de-passe/nouveau"
+    page = forgetful.get(opened.location)
+    refused = forgetful.submit(page, {"nouveau": "court", "encore": "court"})
+    assert refused.status == 422
+    done = forgetful.submit(refused, {"nouveau": "une autre phrase longue", "encore": "une autre phrase longue"})
+    assert done.location == "/connexion/mot-de-passe/fait"
+    assert "ig-session" not in forgetful.cookies
+    assert first.get("/missions").status == 303
+    assert second.get("/missions").status == 303
+    assert forgetful.follow(forgetful.get(target)).status == 410
+    assert direct(house.client(), "mdurand7", GOOD).status == 403
+    assert direct(house.client(), "mdurand7", "une autre phrase longue").status == 303
+
+
+def mailed_link(house: TheHouse) -> str:
+    """Read the link in the mail, as the person does."""
+    found = [re.search(r"https?://\S+jeton=\S+", mail.text) for mail in house.mailed()]
+    (link,) = [each[0] for each in found if each]
+    return link
+
+
+@pytest.mark.row("RST-06")
+def test_the_mailed_link_never_follows_the_host_header(house: TheHouse) -> None:
+    personalised(house)
+    client = house.client()
+    page = client.get("/connexion/mot-de-passe/oubli")
+    fields = {"formulaire": page.field("formulaire"), "identifiant": "mdurand7"}
+    refused = client.post("/connexion/mot-de-passe/oubli", fields, host="evil.example")
+    assert refused.status == 400
+    sent = client.post("/connexion/mot-de-passe/oubli", fields, headers={"X-Forwarded-Host": "evil.example"})
+    assert sent.status == 303
+    assert mailed_link(house).startswith(house.gateway.settings.base_url + "/connexion/")
+
+
+def test_an_unknown_identifier_gets_the_same_answer_and_no_mail(house: TheHouse) -> None:
+    client = house.client()
+    known = client.follow(client.submit(client.get("/connexion/mot-de-passe/oubli"), {"identifiant": "mdurand7"}))
+    unknown = client.follow(client.submit(client.get("/connexion/mot-de-passe/oubli"), {"identifiant": "nobody"}))
+    strip = re.compile(r'nonce="[^"]*"')
+    assert strip.sub("", known.text) == strip.sub("", unknown.text)
+
+
+@pytest.mark.parametrize("token", ["", "short", "x" * 500, "a b" * 20, "forged-token-forged-token.sig", "é" * 40])
+def test_a_made_up_link_is_a_dead_link(house: TheHouse, token: str) -> None:
+    client = house.client()
+    from urllib.parse import quote
+
+    reply = client.follow(client.get(f"/connexion/mot-de-passe/lien?jeton={quote(token)}"))
+    assert reply.status == 410
+    assert reply.title == "Ce lien ne fonctionne plus"
+
+
+def test_a_chosen_password_can_be_changed_and_the_other_sessions_end(house: TheHouse) -> None:
+    first, second = personalised(house), house.client()
+    direct(second, "mdurand7", GOOD)
+    page = first.get("/connexion/mot-de-passe")
+    assert page.title == "Changer de mot de passe"
+    new = "une autre phrase longue"
+    wrong = first.submit(page, {"actuel": "pas le bon", "nouveau": new, "encore": new})
+    assert wrong.status == 422
+    assert first.submit(wrong, {"actuel": GOOD, "nouveau": new, "encore": new}).status == 303
+    assert first.get("/missions").status == 200
+    assert second.get("/missions").status == 303
+
+
+def test_no_page_before_the_login_tells_a_name(house: TheHouse) -> None:
+    client = house.client()
+    for identifier in ("mdurand7", "pmartin2"):
+        page = direct(client, identifier, "mauvais")
+        asked = client.follow(client.submit(client.get("/connexion/mot-de-passe/oubli"), {"identifiant": identifier}))
+        for text in (page.text, asked.text):
+            assert not re.search("DURAND|MARTIN|Marie|Paul|exemple.test", text)

@@ -1,0 +1,241 @@
+"""The configuration: everything wrong is told at once, and nothing weak is taken."""
+
+from __future__ import annotations
+
+import secrets
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagin_gateway.errors import SettingsError
+from imagin_gateway.settings import Settings, under
+from tests.flows.conftest import settings_of
+
+KEY = secrets.token_urlsafe(48)
+OTHER = secrets.token_urlsafe(48)
+
+GOOD = f"""
+base_url = "https://missions.example.fr"
+privacy_url = "/donnees"
+legal_url = "/mentions"
+accessibility_url = "/accessibilite"
+[keys]
+signing = ["{KEY}"]
+provisional = ["{OTHER}"]
+[state]
+url = "sqlite:///state.db"
+[accounts]
+url = "sqlite:///accounts.db"
+[mail]
+host = "smtp.example.fr"
+sender = "imagin@exemple.test"
+"""
+
+
+def load(folder: Path, text: str) -> Settings:
+    file = folder / "gateway.toml"
+    file.write_text(text, encoding="utf-8")
+    return Settings.load(file)
+
+
+def problems(folder: Path, text: str) -> dict[str, str]:
+    with pytest.raises(SettingsError) as refused:
+        load(folder, text)
+    return {problem.key: f"{problem.message} → {problem.remedy}" for problem in refused.value.problems}
+
+
+def test_good_settings_load_and_paths_are_taken_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    settings = load(tmp_path, GOOD)
+    assert settings.state.url == f"sqlite:///{tmp_path}/state.db"
+    assert settings.cookie_name("session") == "__Host-ig-session"
+    assert settings.url("/direct") == "https://missions.example.fr/connexion/direct"
+    assert settings.host == "missions.example.fr"
+
+
+def test_every_problem_is_told_at_once_with_what_to_write(tmp_path: Path) -> None:
+    broken = """
+base_ur = "https://x.fr"
+base_url = "http://x.fr"
+mount_path = "connexion/"
+landing = "//evil.example"
+privacy_url = "javascript:x"
+[keys]
+signing = ["short"]
+[state]
+url = "memcached://x"
+[accounts]
+url = "mysql://x"
+[sessions]
+idle_minutes = 90
+absolute_hours = "dix"
+idle_minute = 3
+[mail]
+host = "x"
+sender = "a@b.fr, c@d.fr"
+[portals.arena-paris]
+protocol = "oidc"
+issuer = "https://x.fr"
+leeway_seconds = 900
+[portals.arena-creteil]
+protocol = "samle"
+[portals.arena-versailles]
+enabled = true
+"""
+    told = problems(tmp_path, broken)
+    assert set(told) == {
+        "base_ur",
+        "base_url",
+        "mount_path",
+        "landing",
+        "privacy_url",
+        "legal_url",
+        "accessibility_url",
+        "keys.signing",
+        "keys.provisional",
+        "state.url",
+        "accounts.url",
+        "sessions.idle_minutes",
+        "sessions.absolute_hours",
+        "sessions.idle_minute",
+        "mail.sender",
+        "portals.arena-paris.client_id",
+        "portals.arena-paris.client_secret",
+        "portals.arena-paris.leeway_seconds",
+        "portals.arena-creteil.protocol",
+        "portals.arena-versailles.protocol",
+    }
+    assert "vouliez-vous écrire « base_url » ?" in told["base_ur"]
+    assert "idle_minutes" in told["sessions.idle_minute"]
+    assert "secrets.token_urlsafe" in told["keys.signing"]
+    assert "au plus 60" in told["sessions.idle_minutes"]
+
+
+@pytest.mark.row("KEY-03")
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "[]",
+        '[""]',
+        '["short"]',
+        '["' + "a" * 31 + '"]',
+        '["' + "ab" * 40 + '"]',
+        '["change-me-change-me-change-me-change-me"]',
+        '["this-is-an-example-of-a-key-0123456789"]',
+        f'["{KEY}", "{KEY}"]',
+        f'["{OTHER}"]',  # the key of another use
+    ],
+)
+def test_no_weak_example_or_repeated_key_is_taken(tmp_path: Path, keys: str) -> None:
+    told = problems(tmp_path, GOOD.replace(f'["{KEY}"]', keys))
+    assert set(told) & {"keys.signing", "keys.provisional"}
+    assert "secrets.token_urlsafe" in str(told) or "une clé par usage" in str(told) or "garder chaque clé" in str(told)
+
+
+@pytest.mark.row("KEY-03")
+def test_a_missing_key_has_no_default(tmp_path: Path) -> None:
+    assert "keys" in problems(tmp_path, GOOD.replace("[keys]", "[klés]").replace("klés", "kles"))
+
+
+def test_a_refusal_never_shows_a_secret(tmp_path: Path) -> None:
+    canary = "canary-" + secrets.token_hex(4)
+    with pytest.raises(SettingsError) as refused:
+        load(tmp_path, GOOD.replace(f'["{KEY}"]', f'["{canary}"]') + '[portals.x]\nprotocol="oidc"\nclient_secret=3\n')
+    told = "".join(traceback.format_exception(refused.value)) + repr(refused.value)
+    assert canary not in told
+    assert refused.value.__cause__ is None
+    settings = load(tmp_path, GOOD)
+    assert KEY not in repr(settings)
+    assert KEY not in str(settings)
+    assert KEY not in settings.model_dump_json(fallback=str)
+
+
+@pytest.mark.row("KEY-06")
+@pytest.mark.parametrize("url", ["https://missions.example.fr", "http://192.0.2.1", "http://localhost.evil.example"])
+def test_development_mode_refuses_a_public_host_name(tmp_path: Path, url: str) -> None:
+    text = "development = true\n" + GOOD.replace("https://missions.example.fr", url)
+    assert "base_url" in problems(tmp_path, text)
+
+
+@pytest.mark.row("KEY-06")
+def test_development_mode_is_loud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    from imagin_gateway import Gateway
+    from imagin_gateway.events import CallSink
+
+    lines: list[str] = []
+    with caplog.at_level("WARNING"):
+        Gateway(settings_of(tmp_path), sink=CallSink(lines.append)).close()
+    assert "DÉVELOPPEMENT" in caplog.text
+    assert '"development_mode"' in lines[0]
+
+
+@pytest.mark.row("DPO-02")
+def test_without_the_data_notice_nothing_starts(tmp_path: Path) -> None:
+    assert "privacy_url" in problems(tmp_path, GOOD.replace('privacy_url = "/donnees"', ""))
+
+
+@pytest.mark.row("SES-07")
+@pytest.mark.row("SES-08")
+def test_session_limits_have_ceilings(tmp_path: Path) -> None:
+    assert "sessions.idle_minutes" in problems(tmp_path, GOOD + "[sessions]\nidle_minutes = 61\n")
+    assert "sessions.absolute_hours" in problems(tmp_path, GOOD + "[sessions]\nabsolute_hours = 25\n")
+    assert load(tmp_path, GOOD).sessions.idle_minutes == 30
+    assert load(tmp_path, GOOD).sessions.absolute_hours == 10
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGIN_GATEWAY_CONTACT", "ailleurs@exemple.test")
+    monkeypatch.setenv("IMAGIN_GATEWAY_SESSIONS__IDLE_MINUTES", "10")
+    settings = load(tmp_path, GOOD)
+    assert settings.contact == "ailleurs@exemple.test"
+    assert settings.sessions.idle_minutes == 10
+
+
+def test_a_secret_may_stand_in_the_environment_or_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", KEY)
+    secret = tmp_path / "secret"
+    secret.write_text(OTHER + "\n")
+    text = GOOD.replace(f'["{KEY}"]', '["env:A_KEY"]').replace(f'["{OTHER}"]', f'["file:{secret}"]')
+    settings = load(tmp_path, text)
+    assert settings.keys.signing[0].reveal() == KEY
+    assert settings.keys.provisional[0].reveal() == OTHER
+    monkeypatch.delenv("A_KEY")
+    secret.unlink()
+    told = problems(tmp_path, text)
+    assert "A_KEY" in str(told)
+    assert "ne peut pas être lu" in str(told)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"base_url = ", "TOML illisible"),
+        (b"\xff\xfe", "UTF-8"),
+        (None, "n'existe pas"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_in_words(tmp_path: Path, content: bytes | None, words: str) -> None:
+    file = tmp_path / "gateway.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError, match=words):
+        Settings.load(file)
+
+
+@pytest.mark.parametrize("change", [{"passwords": {"profile": "unsafe-tests"}}, {"mail": {"security": "none"}}])
+def test_what_suits_tests_only_is_refused_elsewhere(tmp_path: Path, change: dict[str, Any]) -> None:
+    ((section, values),) = change.items()
+    lines = "".join(f'{key} = "{value}"\n' for key, value in values.items())
+    text = GOOD.replace("[mail]\n", f"[mail]\n{lines}") if section == "mail" else GOOD + f"[{section}]\n{lines}"
+    assert f"{section}.{next(iter(values))}" in problems(tmp_path, text)
+
+
+def test_prefixes_hold_whole_segments() -> None:
+    assert under("/missions", "/missions")
+    assert under("/missions/1", "/missions")
+    assert not under("/missionsx", "/missions")
+    assert under("/anything", "/")

@@ -1,0 +1,73 @@
+"""The life of an account is one table; what it does not list is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+
+from imagin_gateway.errors import Code, Refused
+from imagin_gateway.local.lifecycle import TRANSITIONS, AccountState, Act, allows, move, state_at
+from tests.local.conftest import Office
+
+NOW = datetime(2026, 12, 14, tzinfo=UTC)
+
+EVERY_COUPLE = list(product(AccountState, Act))
+
+
+@pytest.mark.parametrize(("state", "act"), EVERY_COUPLE)
+def test_a_couple_moves_as_listed_or_is_refused(state: AccountState, act: Act) -> None:
+    if (state, act) in TRANSITIONS:
+        assert allows(state, act)
+        assert move(state, act) is TRANSITIONS[state, act]
+        return
+    assert not allows(state, act)
+    with pytest.raises(Refused) as caught:
+        move(state, act)
+    assert caught.value.code is Code.ACCOUNT_STATE
+
+
+def test_only_a_reset_a_choice_or_a_change_makes_an_account_active() -> None:
+    ways = {act for (_, act), after in TRANSITIONS.items() if after is AccountState.ACTIVE}
+    assert ways == {Act.RESET, Act.CHOOSE, Act.CHANGE}
+
+
+def test_nothing_but_enabling_happens_to_a_disabled_account_and_that_opens_nothing() -> None:
+    leaving = {act: after for (before, act), after in TRANSITIONS.items() if before is AccountState.DISABLED}
+    assert leaving == {Act.ENABLE: AccountState.EXPIRED}
+
+
+def test_a_locked_account_is_opened_by_a_reset_or_a_letter_only() -> None:
+    opening = {act for (before, act) in TRANSITIONS if before is AccountState.LOCKED} - {Act.DISABLE}
+    assert opening == {Act.RESET, Act.ISSUE}
+
+
+def test_a_provisional_password_expires_at_its_last_instant_and_without_an_end_at_once() -> None:
+    end = NOW + timedelta(days=21)
+    tick = timedelta(microseconds=1)
+    assert state_at(AccountState.PROVISIONAL, end, end - tick) is AccountState.PROVISIONAL
+    assert state_at(AccountState.PROVISIONAL, end, end) is AccountState.EXPIRED
+    assert state_at(AccountState.PROVISIONAL, None, NOW) is AccountState.EXPIRED
+
+
+@pytest.mark.parametrize("state", [state for state in AccountState if state is not AccountState.PROVISIONAL])
+def test_no_other_state_changes_with_time(state: AccountState) -> None:
+    assert state_at(state, NOW, NOW + timedelta(days=4000)) is state
+
+
+def test_a_transition_refused_changes_nothing_in_the_database(office: Office) -> None:
+    before = office.account("mdurand7")
+    with pytest.raises(Refused):
+        office.act("mdurand7", Act.ENABLE)
+    assert office.account("mdurand7") == before
+
+
+def test_an_unknown_state_in_the_database_is_an_error_and_opens_nothing(office: Office) -> None:
+    import sqlalchemy as sa
+
+    from imagin_gateway.errors import Unavailable
+    from imagin_gateway.local.schema import accounts
+
+    with pytest.raises(Unavailable), office.database.write() as connection:
+        connection.execute(sa.update(accounts).values(state="superuser"))

@@ -1,0 +1,171 @@
+"""The tables: made by migrations, the same as the code reads, told clearly when they are another release's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagin_gateway.errors import SettingsError, Unavailable
+from imagin_gateway.local import migrate
+from imagin_gateway.local.database import Database
+from imagin_gateway.local.schema import Moment, metadata
+from tests.local.conftest import Office, PrivatePostgres
+
+
+def test_the_migrations_make_the_tables_the_code_reads(database: Database) -> None:
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = [each for each in compare_metadata(context, metadata) if each[0] != "modify_type"]
+        names = {check["name"] for check in sa.inspect(connection).get_check_constraints("accounts")}
+    assert differences == []
+    assert names == {"ck_accounts_state", "ck_accounts_one_secret"}
+
+
+def test_the_release_knows_every_migration_it_ships() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate._FOLDER))
+    config.set_main_option("path_separator", "os")
+    shipped = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(reversed(shipped)) == migrate.REVISIONS
+
+
+def test_upgrading_twice_changes_nothing(database: Database) -> None:
+    migrate.upgrade(database)
+    migrate.check(database)
+
+
+def test_an_empty_database_is_refused_until_it_is_upgraded(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/new.db")
+    with pytest.raises(SettingsError, match="pas encore de tables"):
+        migrate.check(database)
+    migrate.upgrade(database)
+    migrate.check(database)
+    database.close()
+
+
+def test_a_schema_of_a_later_release_is_refused_and_left_alone(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SettingsError, match="plus récente"):
+        migrate.check(database)
+    with pytest.raises(SettingsError, match="plus récente"):
+        migrate.upgrade(database)
+
+
+def _upgrade_in_parallel(url: str) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(migrate.upgrade_accounts, [url] * 6))
+    database = Database(url)
+    migrate.check(database)
+    database.close()
+
+
+def test_servers_that_start_together_upgrade_once(tmp_path: Path) -> None:
+    _upgrade_in_parallel(f"sqlite:///{tmp_path}/new.db")
+
+
+def test_servers_that_start_together_upgrade_once_on_postgresql(postgres: PrivatePostgres) -> None:
+    _upgrade_in_parallel(postgres.make(template="template1"))
+
+
+def test_a_migration_that_fails_leaves_no_half_made_table(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/new.db")
+    with database.write() as connection:
+        connection.execute(sa.text("CREATE TABLE reset_tokens (x INTEGER)"))
+    with pytest.raises(Unavailable):
+        migrate.upgrade(database)
+    with database.read() as connection:
+        assert sa.inspect(connection).get_table_names() == ["reset_tokens"]
+    database.close()
+
+
+def test_alembic_is_imported_only_when_there_is_something_to_do(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new.db"
+    migrate.upgrade_accounts(url)
+    code = (
+        "import sys; from imagin_gateway.local.door import DirectDoor; from imagin_gateway.local import migrate;"
+        f"migrate.upgrade_accounts({url!r}); sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_sqlite_file_is_readable_by_its_owner_alone_and_in_wal_mode(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/new.db")
+    migrate.upgrade(database)
+    with database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("new.db*")} == {0o600}
+    database.close()
+
+
+def test_a_file_that_is_no_database_is_told_in_french(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("ceci n'est pas une base\n" * 100)
+    with pytest.raises(SettingsError, match="base SQLite"):
+        Database(f"sqlite:///{tmp_path}/notes.txt")
+    with pytest.raises(SettingsError, match="ne peut pas être ouvert"):
+        Database(f"sqlite:///{tmp_path}/absent/comptes.db")
+
+
+@pytest.mark.row("PWD-10")
+def test_no_column_holds_a_hint_a_secret_question_or_the_age_of_a_password() -> None:
+    names = {f"{table.name}.{column.name}" for table in metadata.sorted_tables for column in table.columns}
+    forbidden = ("hint", "question", "answer", "indice", "reponse", "password_changed", "password_age", "password_at")
+    assert not [name for name in names if any(word in name for word in forbidden)]
+    columns = {column.name for column in metadata.tables["accounts"].columns}
+    details = {"identifier", "identifier_key", "family_name", "given_name", "email", "email_verified", "situation"}
+    secret = {"password_hash", "provisional_mac", "provisional_key", "provisional_ends_at"}
+    assert columns == {*details, *secret, "academie", "office", "id", "state", "version", "created_at"}
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_moment_comes_back_as_it_was_written(moment: datetime) -> None:
+    kind, dialect = Moment(), sa.create_engine("sqlite://").dialect
+    assert kind.process_result_value(kind.process_bind_param(moment, dialect), dialect) == moment
+
+
+def test_a_naive_moment_is_refused() -> None:
+    with pytest.raises(ValueError, match="naive"):
+        Moment().process_bind_param(datetime(2026, 1, 1), sa.create_engine("sqlite://").dialect)  # noqa: DTZ001
+
+
+def test_an_error_of_the_database_tells_no_value(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    from imagin_gateway.local.schema import accounts
+
+    with pytest.raises(Unavailable) as caught, office.database.write() as connection:
+        connection.execute(sa.update(accounts).values(identifier_key="canari", password_hash="canari"))
+    told = "".join([str(caught.value), repr(caught.value.__cause__), caplog.text])
+    assert "canari" not in told
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.row("PWD-13")
+def test_a_fresh_database_has_no_account_and_no_operation_takes_a_password_for_somebody_else(
+    database: Database,
+) -> None:
+    import inspect
+
+    from imagin_gateway.local.door import DirectDoor
+    from imagin_gateway.local.schema import accounts
+
+    with database.read() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(accounts)).scalar() == 0
+    takes = {
+        name
+        for name, method in inspect.getmembers(DirectDoor, inspect.isfunction)
+        if not name.startswith("_") and "Secret" in str(inspect.signature(method))
+    }
+    assert takes == {"check", "choose_first_password", "change_password", "use_reset"}

@@ -1,0 +1,354 @@
+"""What both mounts promise: who is let through, what is taken off a request, what is never written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagin_gateway.errors import Code, Unavailable
+from imagin_gateway.exchange import MAX_BODY_BYTES
+from imagin_gateway.flows.landing import landing
+from imagin_gateway.mounts import person
+from imagin_gateway.mounts.asgi import GatewayASGI
+from imagin_gateway.mounts.incoming import client_address, is_identity_header
+from tests.client import host_asgi
+from tests.flows.conftest import TheHouse, house, make_house, settings_of, sign_in  # noqa: F401 (fixtures)
+
+
+@pytest.mark.row("RTE-09")
+def test_identity_headers_from_outside_never_reach_the_host(house: TheHouse) -> None:  # noqa: F811
+    client = house.client()
+    forged = {
+        "Remote-User": "root",
+        "X-Forwarded-User": "root",
+        "X-Remote-User": "root",
+        "ct-remote-user": "jdupont",
+        "ct_remote_user": "jdupont",
+        "FrEduRne": "0750001U$UAJ",
+        "X-Imagin-Person": "root",
+        "imagin_gateway": "root",
+        "X-Harmless": "kept",
+    }
+    seen = client.get("/", headers=forged).header("x-seen").split(",")
+    assert "HTTP_X_HARMLESS" in seen
+    assert not [name for name in seen if "USER" in name or "REMOTE" in name or "IMAGIN" in name or "FREDU" in name]
+    assert client.get("/", headers=forged).text == "personne"
+
+
+@pytest.mark.row("RTE-09")
+def test_a_server_cannot_slip_a_user_into_the_environ(make_house: Callable[..., TheHouse]) -> None:  # noqa: F811
+    opened = make_house("wsgi")
+    seen: dict[str, Any] = {}
+
+    def host(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.update(environ)
+        start_response("200 OK", [])
+        return [b""]
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "REMOTE_USER": "root", "AUTH_TYPE": "Basic"}
+    list(opened.gateway.wsgi(host)({**environ, "imagin_gateway": "root"}, lambda *_: None))
+    assert "REMOTE_USER" not in seen
+    assert "AUTH_TYPE" not in seen
+    assert person(seen) is None
+
+
+@pytest.mark.row("RTE-09")
+def test_the_identity_cannot_be_changed(house: TheHouse) -> None:  # noqa: F811
+    client = house.client()
+    sign_in(house, client, "jdupont", next_page="/missions")
+    session = house.gateway.session(client.cookies)
+    assert session is not None
+    who = session.identity
+    with pytest.raises(AttributeError):
+        who.subject = "root"  # type: ignore[misc]  # the point of the test
+    with pytest.raises(TypeError):
+        who.attributes["title"] = ("DIR",)  # type: ignore[index]  # the point of the test
+
+
+def test_reading_a_session_writes_nothing_and_sets_no_cookie(house: TheHouse) -> None:  # noqa: F811
+    client = house.client()
+    sign_in(house, client, "jdupont", next_page="/missions")
+    store = house.gateway.house.state
+    version = store.data_version()  # type: ignore[attr-defined]  # SQLite's
+    for _ in range(5):
+        reply = client.get("/missions")
+        assert reply.status == 200
+        assert reply.all("set-cookie") == []
+    assert store.data_version() == version  # type: ignore[attr-defined]  # SQLite's
+
+
+@pytest.mark.row("SES-04")
+def test_the_session_cookie_is_host_only_secure_and_unreadable(make_house: Callable[..., TheHouse]) -> None:  # noqa: F811
+    for kind in ("wsgi", "asgi"):
+        opened = make_house(kind, development=False, base_url="https://127.0.0.1:8400", passwords={})
+        client = opened.client()
+        sign_in(opened, client, "jdupont")
+        (line,) = [each for each in client.jar_log if "session=" in each]
+        name, _, rest = line.partition("=")
+        assert name == "__Host-ig-session"
+        parts = {part.strip() for part in rest.split(";")[1:]}
+        assert parts == {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}
+        assert len(line) < 4096
+
+
+@pytest.mark.row("SES-06")
+def test_cookies_end_with_the_browser_and_the_server_limits_rule(house: TheHouse) -> None:  # noqa: F811
+    client = house.client()
+    sign_in(house, client, "jdupont", next_page="/missions")
+    (line,) = [each for each in client.jar_log if "session=" in each]
+    assert "Max-Age" not in line
+    assert "Expires" not in line
+    house.clock.move(30 * 60)
+    assert client.get("/missions").status == 303
+
+
+@pytest.mark.row("SES-09")
+def test_after_logout_the_old_cookie_is_worthless(house: TheHouse) -> None:  # noqa: F811
+    client = house.client()
+    sign_in(house, client, "jdupont", next_page="/missions")
+    stolen = client.cookies["ig-session"]
+    page = client.get("/connexion/fin")
+    assert client.get("/missions").status == 200, "a GET ends nothing"
+    done = client.submit(page, {})
+    assert done.status == 303
+    assert done.header("clear-site-data")
+    assert "ig-session" not in client.cookies
+    assert "portail" in client.follow(done).text
+    client.cookies["ig-session"] = stolen
+    assert client.get("/missions").status == 303
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "a.b", "é", "x" * 5000, '"; drop', "A" * 43 + "." + "B" * 43])
+def test_a_forged_cookie_is_nobody(house: TheHouse, cookie: str) -> None:  # noqa: F811
+    client = house.client(cookies={"ig-session": cookie})
+    assert client.get("/").text == "personne"
+    assert client.get("/missions").status == 303
+    assert client.get("/connexion/").status == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:8401", "127.0.0.1:8400.evil.example", ""])
+def test_a_wrong_host_name_is_refused_on_every_address_of_ours(house: TheHouse, host: str) -> None:  # noqa: F811
+    client = house.client()
+    for path in ("/connexion/", "/connexion/direct", "/connexion/fin", "/connexion/rien"):
+        reply = client.get(path, host=host)
+        assert reply.status == 400
+        assert "evil" not in reply.text
+        assert "evil" not in reply.location
+    assert set(house.codes("request_refused")) == {Code.HOST_UNKNOWN}
+
+
+def test_protection_holds_whatever_way_the_path_is_written(house: TheHouse) -> None:  # noqa: F811
+    client = house.client()
+    for path in (
+        "/missions",
+        "/missions/",
+        "/missions/1",
+        "//missions",
+        "/%6dissions",
+        "/a/../missions",
+        "/./missions",
+    ):
+        assert client.get(path).status == 303, path
+    for path in ("/", "/mission", "/missionsx", "/autre"):
+        assert client.get(path).text == "personne", path
+
+
+def test_an_activity_the_door_does_not_open_is_refused_with_a_page(house: TheHouse) -> None:  # noqa: F811
+    client = house.client()
+    sign_in(house, client, "jdupont", next_page="/missions")
+    reply = client.get("/coordonnees")
+    assert reply.status == 403
+    assert reply.title == "Vous n’avez pas accès à cette page"
+    assert house.codes("access_denied") == [Code.ACTIVITY_CLOSED]
+    assert client.get("/missions").status == 200
+
+
+def test_a_program_gets_a_401_instead_of_a_page(house: TheHouse) -> None:  # noqa: F811
+    reply = house.client().get("/missions", headers={"Accept": "application/json"})
+    assert reply.status == 401
+    assert reply.header("content-type") == "application/problem+json"
+
+
+@pytest.mark.row("INP-04")
+def test_unlisted_methods_are_refused_everywhere(house: TheHouse) -> None:  # noqa: F811
+    from imagin_gateway.flows.routes import ROUTES
+
+    client = house.client()
+    for route in ROUTES:
+        path = "/connexion" + route.pattern.replace("{door}", "arena-creteil")
+        allowed = {*route.handlers, *(["HEAD"] if "GET" in route.handlers else [])}
+        for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"):
+            overridden = {"X-HTTP-Method-Override": "POST"} if method == "GET" else {}
+            reply = client.request(method, path, headers=overridden)
+            assert (reply.status == 405) == (method not in allowed), (method, path)
+            if method not in allowed:
+                assert set(reply.header("allow").split(", ")) == allowed
+
+
+@pytest.mark.row("INP-05")
+def test_bodies_and_fields_are_bounded_before_they_are_read(house: TheHouse) -> None:  # noqa: F811
+    client = house.client()
+    client.get("/connexion/direct")
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    big = b"a=" + b"x" * (10 * 1024 * 1024)
+    assert client.request("POST", "/connexion/direct", raw=big, headers=kind).status == 413
+    many = b"&".join(b"f%d=1" % number for number in range(10_000))
+    assert len(many) < MAX_BODY_BYTES
+    assert client.request("POST", "/connexion/direct", raw=many, headers=kind).status == 400
+    for wrong in (b"a=%FF", b"a=%00", "é=é".encode()):
+        assert client.request("POST", "/connexion/direct", raw=wrong, headers=kind).status == 400
+    assert (
+        client.request("POST", "/connexion/direct", raw=b"{}", headers={"Content-Type": "application/json"}).status
+        == 415
+    )
+    assert client.get("/connexion/?next=/" + "a" * 20_000).status == 413
+
+
+@pytest.mark.row("SES-15")
+def test_while_the_store_is_down_nobody_is_signed_in(house: TheHouse, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    client = house.client()
+    sign_in(house, client, "jdupont", next_page="/missions")
+    with monkeypatch.context() as down:
+
+        def no_answer(*_: object, **__: object) -> None:
+            raise Unavailable("down")
+
+        down.setattr(house.gateway.house.state, "get", no_answer)
+        assert client.get("/").text == "personne"
+        reply = client.get("/missions")
+        assert reply.status == 503
+        assert reply.header("retry-after")
+        assert client.get("/connexion/fin").status == 503
+    assert client.get("/missions").status == 200
+
+
+@pytest.mark.row("WEB-06")
+def test_pages_redirects_errors_and_authenticated_answers_are_not_stored(house: TheHouse) -> None:  # noqa: F811
+    client = house.client()
+    for path in ("/connexion/", "/connexion/rien", "/connexion/mot-de-passe", "/connexion/arrivee", "/missions"):
+        assert client.get(path).header("cache-control") == "no-store", path
+    sign_in(house, client, "jdupont", next_page="/missions")
+    assert client.get("/missions").header("cache-control") == "no-store"
+
+
+def test_a_websocket_is_let_in_by_the_same_rule(make_house: Callable[..., TheHouse]) -> None:  # noqa: F811
+    opened = make_house("asgi")
+    client = opened.client()
+    sign_in(opened, client, "jdupont", next_page="/missions")
+    cookie = f"ig-session={client.cookies['ig-session']}".encode()
+
+    def handshake(path: str, headers: list[tuple[bytes, bytes]]) -> list[Any]:
+        met: list[Any] = []
+
+        async def host(scope: Any, receive: Any, send: Any) -> None:
+            met.append(person(scope))
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "websocket.connect"}
+
+        async def send(message: Any) -> None:
+            met.append(message["type"])
+
+        scope = {"type": "websocket", "path": path, "headers": headers, "query_string": b"", "client": ("192.0.2.1", 1)}
+        asyncio.run(GatewayASGI(opened.gateway, host)(scope, receive, send))
+        return met
+
+    assert handshake("/missions/flux", []) == ["websocket.close"]
+    assert handshake("/connexion/direct", []) == ["websocket.close"]
+    (who,) = handshake("/missions/flux", [(b"cookie", cookie)])
+    assert who.subject == "jdupont"
+
+
+def test_the_offload_is_the_hosts_to_choose(make_house: Callable[..., TheHouse]) -> None:  # noqa: F811
+    opened = make_house("asgi")
+    calls: list[Any] = []
+
+    async def offload(call: Any) -> Any:
+        calls.append(call)
+        return call()
+
+    from tests.client import Client, over_asgi
+
+    client = Client(over_asgi(opened.gateway.asgi(host_asgi, offload=offload)))
+    assert client.get("/").text == "personne"
+    assert calls == [], "an anonymous request to an open page costs no hop"
+    assert client.get("/connexion/").status == 200
+    assert len(calls) == 1
+
+
+def test_a_host_without_the_gateway_is_told_so() -> None:
+    with pytest.raises(RuntimeError, match="not mounted"):
+        person({"type": "http"})
+
+
+@pytest.mark.row("THR-08")
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "trusted", "expected"),
+    [
+        ("192.0.2.1", "10.0.0.1", 0, "192.0.2.1"),
+        ("192.0.2.1", "198.51.100.9, 203.0.113.5", 1, "203.0.113.5"),
+        ("192.0.2.1", "forged, 198.51.100.9, 203.0.113.5", 2, "198.51.100.9"),
+        ("192.0.2.1", "", 1, "192.0.2.1"),
+        ("192.0.2.1", "nonsense", 1, "192.0.2.1"),
+        ("", "2001:db8::1", 1, "2001:db8::1"),
+        ("2001:DB8::1", "", 0, "2001:db8::1"),
+    ],
+)
+def test_the_client_address_comes_from_declared_proxies_only(
+    peer: str, forwarded: str, trusted: int, expected: str
+) -> None:
+    assert client_address(peer, forwarded, trusted) == expected
+
+
+def test_names_that_only_look_like_ours_are_left_alone() -> None:
+    assert not is_identity_header("x-request-id")
+    assert not is_identity_header("authorization")
+    assert is_identity_header("CT_Remote-User")
+
+
+TRICKS = [
+    "https://evil.example", "http:evil.example", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil",
+    "/%5Cevil.example", "/%2F/evil.example", "/.//evil.example", "/..//evil.example", "/../", "/a/../b", "/%2e%2e/b",
+    "/%252e%252e/b", "javascript:alert(1)", "data:text/html,x", "", " ", " /a", "/a b", "/a\tb", "/a\r\nX: y",
+    "/a%0d%0aX",
+    "/a%00", "a", "?x", "#x", "/a#x", "/é", "/%E2%80%AE", "/" + "a" * 2001, "/connexion/fin", "/connexion",
+    "/%63onnexion/fin", "//connexion", "http://127.0.0.1:8400/missions", "/@evil.example//", "/a\\b", "/a%5cb",
+    "https:/evil.example", "/;//evil",
+]  # fmt: skip
+
+
+@pytest.mark.row("WEB-09")
+@pytest.mark.parametrize("asked", TRICKS)
+def test_a_trick_in_the_return_address_means_the_default_page(tmp_path: Any, asked: str) -> None:
+    assert landing(settings_of(tmp_path), asked) == "/"
+
+
+@pytest.mark.row("WEB-09")
+@given(asked=st.text(max_size=60) | st.text("/\\.%2fFeE5cC:@?#ab", max_size=40))
+def test_whatever_is_asked_the_return_address_stays_on_this_site(asked: str, tmp_path_factory: Any) -> None:
+    from urllib.parse import urljoin, urlsplit
+
+    settings = _SETTINGS or settings_of(tmp_path_factory.mktemp("landing"))
+    _SETTINGS or globals().update(_SETTINGS=settings)
+    page = landing(settings, asked)
+    assert page.startswith("/")
+    joined = urlsplit(urljoin("https://host.example/x", page))
+    assert (joined.scheme, joined.netloc) == ("https", "host.example")
+    assert "\\" not in page
+    assert not page.startswith("//")
+
+
+_SETTINGS: Any = None
+
+
+def test_landings_can_be_narrowed(tmp_path: Any) -> None:
+    narrow = settings_of(tmp_path, landings=("/missions", "/"))
+    assert landing(narrow, "/missions/1") == "/missions/1"
+    narrow = settings_of(tmp_path, landings=("/missions",), landing="/missions")
+    assert landing(narrow, "/autre") == "/missions"
+    assert landing(narrow, "/missionsx") == "/missions"

@@ -1,0 +1,232 @@
+"""A real portal, LemonLDAP::NG: SAML identity provider and OpenID provider, on loopback, over TLS.
+
+It is what several French administrations run, so what it does and how it says it
+is what ours must understand. `python -m tests.peers.lemonldap install` gets it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from tests.peers.debian import NotInstalled, Unpacked, perl_environment, program
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from tests.peers.authority import Authority
+    from tests.peers.lemonldap_files import Client, ServiceProvider
+    from tests.peers.people import Person
+
+# What the portal needs is its own list; the others are those it loads for SAML, OpenID, SQLite and the web server.
+PACKAGES: Final = (
+    *(f"liblemonldap-ng-{part}-perl/bookworm-backports" for part in ("common", "handler", "portal")),
+    "starman",
+    "libio-socket-ssl-perl",
+    "liblasso-perl",
+    "libglib-perl",
+    "libxml-libxml-perl",
+    "libxml-simple-perl",
+    "libunicode-string-perl",
+    "libcrypt-jwt-perl",
+    "libdbd-sqlite3-perl",
+    "libio-string-perl",
+    "libmime-tools-perl",
+    "libemail-address-xs-perl",
+    "libemail-sender-perl",
+    "libstring-random-perl",
+    "liblwp-protocol-https-perl",
+    "libhttp-parser-xs-perl",
+    "libcookie-baker-xs-perl",
+)
+
+UNPACKED: Final = Unpacked(
+    Path(__file__).resolve().parents[2] / ".cache" / "peers" / "lemonldap", "bookworm", PACKAGES
+)
+
+HOST: Final = "auth.example.com"
+"""Two dots at least: the portal's cookie belongs to what follows the first one."""
+
+
+def missing() -> str | None:
+    """Return why the portal cannot run here, or None."""
+    if obstacle := UNPACKED.obstacle():
+        return f"LemonLDAP::NG: {obstacle}"
+    if not UNPACKED.is_complete():
+        return "LemonLDAP::NG is not there; get it with: python -m tests.peers.lemonldap install"
+    return None
+
+
+def install() -> None:
+    """Get the portal, into the project's `.cache`; nothing of the system is changed. Quick when it is there.
+
+    Raises:
+        NotInstalled: with the reason.
+    """
+    if not UNPACKED.is_complete():
+        UNPACKED.unpack()
+
+
+class LemonLdap:
+    """One portal. Starts at once and stops with the `with` block.
+
+    Args:
+        folder: an empty folder for all it writes.
+        authority: issues its certificate.
+        people: its accounts.
+        port: where it listens on loopback.
+        clients: the OpenID clients it knows from the start.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        authority: Authority,
+        people: Sequence[Person],
+        *,
+        port: int,
+        clients: Sequence[Client] = (),
+        host: str = HOST,
+    ) -> None:
+        from tests.peers.lemonldap_files import Keys, write_people
+
+        folder.mkdir(parents=True)
+        self._folder, self._host, self._port = folder, host, port
+        self._authority = authority
+        self._tls = authority.server(host)
+        self._keys = Keys.new(host)
+        self._attributes = write_people(folder / "people.sqlite", people)
+        self._clients = tuple(clients)
+        self._providers: tuple[ServiceProvider, ...] = ()
+        self._number = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The portal's address, with the final slash; also its issuer."""
+        return f"https://{self._host}:{self._port}/"
+
+    @property
+    def entity_id(self) -> str:
+        """Its SAML entityID, where its metadata is."""
+        return f"{self.url}saml/metadata"
+
+    def metadata(self) -> bytes:
+        """Return its SAML metadata, as its administrator would send it."""
+        with self._client() as client:
+            return client.get(self.entity_id).raise_for_status().content
+
+    def trust(self, *providers: ServiceProvider) -> None:
+        """Make these its SAML service providers, as its administrator would, and start again."""
+        self._providers = providers
+        self.stop()
+        self.start()
+
+    def start(self) -> None:
+        """Start, and wait until it answers. Raises `RuntimeError` with its log if it does not."""
+        from tests.peers.lemonldap_files import configuration, write
+
+        self._number += 1
+        share = UNPACKED.root / "usr" / "share" / "lemonldap-ng"
+        settings = configuration(
+            self._folder,
+            number=self._number,
+            url=self.url,
+            host=self._host,
+            keys=self._keys,
+            attributes=self._attributes,
+            providers=self._providers,
+            clients=self._clients,
+        )
+        write(self._folder, share, settings)
+        key, certificate = self._tls
+        # Each worker loads the portal for itself: a database handle must not be shared by forks.
+        command = [program(UNPACKED.root, "perl"), program(UNPACKED.root, "starman"), "--workers", "2"]
+        command += ["--listen", f"127.0.0.1:{self._port}:ssl", "--enable-ssl", "--env", "deployment"]
+        command += ["--ssl-key", str(key), "--ssl-cert", str(certificate), str(self._folder / "portal.psgi")]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PERL", "LLNG_"))}
+        environment = {
+            **kept,
+            **perl_environment(UNPACKED.root),
+            "LLNG_DEFAULTCONFFILE": str(self._folder / "lemonldap-ng.ini"),
+        }
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, env=environment, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self._wait(self._process)
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        import httpx2
+
+        deadline = time.monotonic() + 20
+        with self._client() as client:
+            while time.monotonic() < deadline and process.poll() is None and "[error]" not in self.log():
+                with contextlib.suppress(httpx2.HTTPError):
+                    if client.get(self.entity_id).status_code == 200:
+                        return
+                time.sleep(0.05)
+        self.stop()
+        raise RuntimeError(f"the portal does not answer; its log ends so:\n{self.log()[:3000]}")
+
+    def _client(self) -> httpx2.Client:
+        import httpx2
+
+        return httpx2.Client(verify=self._authority.believed(), trust_env=False, timeout=10)
+
+    @property
+    def log_file(self) -> Path:
+        """Where everything it says goes."""
+        return self._folder / "portal.log"
+
+    def log(self) -> str:
+        """Return what it said."""
+        return self.log_file.read_text(errors="replace")
+
+    def stop(self) -> None:
+        """Stop it, and its workers with it."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def main(words: Sequence[str]) -> int:
+    """Run `install` or `check`."""
+    if list(words) not in (["install"], ["check"]):
+        print("python -m tests.peers.lemonldap install|check", file=sys.stderr)  # noqa: T201
+        return 2
+    try:
+        if words[0] == "install":
+            install()
+    except NotInstalled as error:
+        print(f"LemonLDAP::NG: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    reason = missing()
+    print(reason or "LemonLDAP::NG is ready.")  # noqa: T201
+    return 1 if reason else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,99 @@
+"""A login from one end to the other, with the person's browser and our memory played by the test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from imagin_gateway import settings
+from imagin_gateway.errors import Code, FlowLost
+from imagin_gateway.exchange import Request
+from imagin_gateway.keys import Secret
+from imagin_gateway.providers.oidc.portal import OidcPortal
+from imagin_gateway.providers.portal import Arrival, Departure, Memory
+from tests.clock import ManualClock
+from tests.providers.oidc.provider import CLIENT_ID, CLIENT_SECRET, Provider, answer_query
+
+DOOR = "arena-paris"
+ISSUER = "https://oidc.ac-paris.example"
+REDIRECT_URI = "https://imagin.example/connexion/arena-paris/retour"
+
+
+def configured(issuer: str = ISSUER, **more: Any) -> settings.OidcPortal:
+    """Return a section of the settings."""
+    values: dict[str, Any] = {
+        "protocol": "oidc",
+        "issuer": issuer,
+        "client_id": CLIENT_ID,
+        "client_secret": Secret(CLIENT_SECRET),
+        "academie": 1,
+    }
+    return settings.OidcPortal(**{**values, **more})
+
+
+@dataclass
+class Memories:
+    """Our side's memory: gives each journey back once."""
+
+    kept: dict[str, Memory] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def keep(self, departure: Departure) -> None:
+        self.kept[departure.correlation] = departure.memory
+
+    def __call__(self, correlation: str) -> Memory:
+        self.asked.append(correlation)
+        if correlation not in self.kept:
+            raise FlowLost("no journey waits for this answer", code=Code.FLOW_UNKNOWN)
+        return self.kept.pop(correlation)
+
+
+@dataclass
+class House:
+    """A portal, its provider, a clock, and what is between them."""
+
+    provider: Provider
+    portal: OidcPortal
+    clock: ManualClock
+    memories: Memories = field(default_factory=Memories)
+
+    def leave(self) -> dict[str, str]:
+        """Leave for the portal and log in there; return the parameters of its answer."""
+        self.provider.now = self.clock.now()
+        departure = self.portal.depart(self.clock.now())
+        self.memories.keep(departure)
+        return self.provider.authorize(departure.url)
+
+    def come_back(
+        self, answer: Mapping[str, str], *, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> Arrival:
+        """Bring an answer back."""
+        request = Request(method, "/arena-paris/retour", answer_query(dict(answer)), headers or {})
+        return self.portal.arrive(request, self.memories, self.clock.now())
+
+    def login(self) -> Arrival:
+        """Go there and back."""
+        return self.come_back(self.leave())
+
+
+def house(
+    provider: Provider, clock: ManualClock, *, transport: httpx2.BaseTransport | None = None, **config: Any
+) -> House:
+    """Open a portal towards a provider, in memory unless another transport is given."""
+    portal = OidcPortal.open(
+        DOOR,
+        configured(provider.issuer, **config),
+        redirect_uri=provider.redirect_uri,
+        development=False,
+        transport=transport or provider.transport(),
+        monotonic=lambda: 0.0,
+    )
+    return House(provider, portal, clock)
+
+
+def new_provider(clock: ManualClock, issuer: str = ISSUER) -> Provider:
+    """Return an honest provider."""
+    return Provider(issuer, clock.now(), REDIRECT_URI)

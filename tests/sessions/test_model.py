@@ -1,0 +1,194 @@
+"""Any sequence of logins, requests, revocations and waits, over two processes' registries, against a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule, run_state_machine_as_test
+
+from imagin_gateway.keys import Keyring, Secret
+from imagin_gateway.sessions.registry import SessionRegistry
+from imagin_gateway.state import open_store
+from tests.clock import ManualClock
+from tests.sessions.people import person
+
+IDLE = timedelta(minutes=3)
+ABSOLUTE = timedelta(minutes=12)
+GRAIN = timedelta(seconds=15)
+STEP = timedelta(seconds=5)
+
+ISSUERS = st.sampled_from(["https://paris.example", "https://creteil.example"])
+SUBJECTS = st.sampled_from(["a", "b"])
+DOORS = st.sampled_from(["arena-paris", "direct"])
+PORTAL_SESSIONS = st.sampled_from(["", "_1", "_2"])
+SIDES = st.sampled_from([0, 1])
+
+
+@dataclass
+class Known:
+    issuer: str
+    subject: str
+    door: str
+    portal_session: str
+    end: datetime
+    requests: list[tuple[int, datetime]]
+    handle: str = ""
+    ended: bool = False
+
+
+@dataclass
+class Model:
+    sessions: dict[str, Known] = field(default_factory=dict)
+
+    def end(self, which: Callable[[Known], bool]) -> int:
+        matching = [known for known in self.sessions.values() if which(known) and not known.ended]
+        for known in matching:
+            known.ended = True
+        return len(matching)
+
+
+def machine(fresh_url: Callable[[], str]) -> type[RuleBasedStateMachine]:
+    class Sessions(RuleBasedStateMachine):
+        cookies: Bundle[str] = Bundle("cookies")
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.clock = ManualClock()
+            self.model = Model()
+            keyring = Keyring([Secret("one key for both, long enough for a key")])
+            url = fresh_url()
+            self.stores = [open_store(url), open_store(url)]
+            self.sides = [
+                # The machine flushes as the threads would, by the clock it moves.
+                SessionRegistry(store, keyring, self.clock, IDLE, ABSOLUTE, grain=GRAIN)
+                for store in self.stores
+            ]
+            for side in self.sides:
+                side._seen._stop.set()
+            self.flushed = [self.clock.now()] * 2
+
+        def teardown(self) -> None:
+            for registry, store in zip(self.sides, self.stores, strict=True):
+                registry.close()
+                store.close()
+
+        @rule(steps=st.integers(min_value=1, max_value=50))
+        def time_passes(self, steps: int) -> None:
+            for _ in range(steps):
+                self.clock.move(STEP)
+                for number, registry in enumerate(self.sides):
+                    if self.clock.now() - self.flushed[number] >= GRAIN:
+                        registry.flush()
+                        self.flushed[number] = self.clock.now()
+
+        @rule(side=SIDES)
+        def flush(self, side: int) -> None:
+            self.sides[side].flush()
+            self.flushed[side] = self.clock.now()
+
+        def opened(self, side: int, issuer: str, subject: str, door: str, portal: str, **more: object) -> str:
+            now = self.clock.now()
+            cookie = self.sides[side].open(
+                person(subject, issuer=issuer, door=door),
+                portal_session=portal,
+                **more,  # type: ignore[arg-type]  # the callers give what `open` takes
+            )
+            ends_at = more.get("ends_at")
+            end = min(now + ABSOLUTE, ends_at) if isinstance(ends_at, datetime) else now + ABSOLUTE
+            assert cookie not in self.model.sessions
+            self.model.sessions[cookie] = Known(issuer, subject, door, portal, end, [(0, now), (1, now)])
+            return cookie
+
+        @rule(
+            target=cookies,
+            side=SIDES,
+            issuer=ISSUERS,
+            subject=SUBJECTS,
+            door=DOORS,
+            portal=PORTAL_SESSIONS,
+            minutes=st.none() | st.integers(min_value=1, max_value=20),
+        )
+        def login(self, side: int, issuer: str, subject: str, door: str, portal: str, minutes: int | None) -> str:
+            ends_at = None if minutes is None else self.clock.now() + timedelta(minutes=minutes)
+            return self.opened(side, issuer, subject, door, portal, ends_at=ends_at)
+
+        @rule(target=cookies, side=SIDES, former=cookies, issuer=ISSUERS, subject=SUBJECTS)
+        def login_again(self, side: int, former: str, issuer: str, subject: str) -> str:
+            cookie = self.opened(side, issuer, subject, "direct", "", replaces=former)
+            self.model.sessions[former].ended = True
+            return cookie
+
+        @rule(side=SIDES, cookie=cookies)
+        def request(self, side: int, cookie: str) -> None:
+            known, now = self.model.sessions[cookie], self.clock.now()
+            session = self.sides[side].resolve(cookie)
+            over = known.ended or now >= known.end
+            # Never late: nobody's request within the idle limit, no session.
+            if over or all(now - at >= IDLE for _, at in known.requests):
+                assert session is None
+            # Never early: a request this side saw, or that any side saw one grain ago, keeps it.
+            elif any(now - at < IDLE for by, at in known.requests if by == side or now - at >= GRAIN):
+                assert session is not None
+            if session is not None:
+                assert session.person == (known.issuer, known.subject)
+                assert session.door == known.door
+                known.handle = session.handle
+                known.requests.append((side, now))
+
+        @rule(side=SIDES, cookie=cookies, place=st.integers(min_value=0, max_value=86), bit=st.integers(0, 6))
+        def forged_request(self, side: int, cookie: str, place: int, bit: int) -> None:
+            forged = cookie[:place] + chr(ord(cookie[place]) ^ (1 << bit)) + cookie[place + 1 :]
+            assert self.sides[side].resolve(forged) is None
+
+        @rule(side=SIDES, cookie=consumes(cookies))
+        def logout(self, side: int, cookie: str) -> None:
+            self.sides[side].end(cookie)
+            self.model.sessions[cookie].ended = True
+            assert self.sides[side].resolve(cookie) is None
+
+        @rule(side=SIDES, cookie=cookies)
+        def end_handle(self, side: int, cookie: str) -> None:
+            known = self.model.sessions[cookie]
+            if known.handle:
+                self.sides[side].end_handle(known.handle)
+                # A session that is idle for this side is left to expire; a live one is ended.
+                known.ended = known.ended or not any(
+                    session.handle == known.handle
+                    for session in self.sides[1 - side].list_person(known.issuer, known.subject)
+                )
+
+        @rule(side=SIDES, issuer=ISSUERS, subject=SUBJECTS)
+        def end_person(self, side: int, issuer: str, subject: str) -> None:
+            ended = self.sides[side].end_person(issuer, subject)
+            assert ended <= self.model.end(lambda known: (known.issuer, known.subject) == (issuer, subject))
+
+        @rule(side=SIDES, issuer=ISSUERS, portal=st.sampled_from(["_1", "_2"]))
+        def end_portal_session(self, side: int, issuer: str, portal: str) -> None:
+            ended = self.sides[side].end_portal_session(issuer, portal)
+            assert ended <= self.model.end(lambda known: (known.issuer, known.portal_session) == (issuer, portal))
+
+        @rule(side=SIDES, door=DOORS)
+        def end_door(self, side: int, door: str) -> None:
+            assert self.sides[side].end_door(door) <= self.model.end(lambda known: known.door == door)
+
+        @rule(side=SIDES)
+        def end_all(self, side: int) -> None:
+            assert self.sides[side].end_all() <= self.model.end(lambda known: True)
+
+        @rule(side=SIDES, issuer=ISSUERS, subject=SUBJECTS)
+        def list_person(self, side: int, issuer: str, subject: str) -> None:
+            for session in self.sides[side].list_person(issuer, subject):
+                assert session.person == (issuer, subject)
+                assert self.clock.now() < session.absolute_end
+
+    return Sessions
+
+
+def test_two_registries_on_one_store_do_what_the_model_says(fresh_url: Callable[[], str]) -> None:
+    run_state_machine_as_test(
+        machine(fresh_url), settings=settings(deadline=None, max_examples=50, stateful_step_count=40)
+    )
