@@ -88,7 +88,10 @@ def door_name(house: House, door: str) -> str:
 def recovery_links(house: House) -> list[Link]:
     """Return where academic credentials are recovered, one link an académie."""
     return [
-        Link(f"{door.name.fr} ({(door.recovery_link or door.link).removeprefix('https://')})", door.recovery_link or door.link)
+        Link(
+            f"{door.name.fr} ({(door.recovery_link or door.link).removeprefix('https://')})",
+            door.recovery_link or door.link,
+        )
         for door in house.policy.doors.values()
         if door.id != Door.DIRECT
     ]

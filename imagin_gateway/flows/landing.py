@@ -24,7 +24,8 @@ def landing(settings: Settings, asked: str | None) -> str:
 def _is_allowed(settings: Settings, asked: str) -> bool:
     if len(asked) > MAX_CHARS or not asked.startswith("/") or not asked.isascii() or not asked.isprintable():
         return False
-    if "\\" in asked or " " in asked:
+    # Before any parser: some take an empty host for no host at all.
+    if "\\" in asked or " " in asked or "//" in asked.partition("?")[0]:
         return False
     try:
         parts = urlsplit(asked)

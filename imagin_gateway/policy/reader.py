@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from imagin_gateway.policy.findings import Finding, Flaw
@@ -94,11 +94,11 @@ class Reader:
             return ()
         return tuple(value)
 
-    def names(self, raw: Raw, key: str, where: str, known: object) -> tuple[str, ...]:
-        """Return a list of names that must all be among `known` (anything with `in`)."""
+    def names(self, raw: Raw, key: str, where: str, known: Container[str]) -> tuple[str, ...]:
+        """Return a list of names that must all be among `known`."""
         told = self.strings(raw, key, where)
         for name in told:
-            if name not in known:  # type: ignore[operator]  # a set, a mapping or a tuple
+            if name not in known:
                 self.note(Flaw.UNKNOWN_NAME, f"{where}.{key}", f"« {name} » n’existe pas")
         return told
 

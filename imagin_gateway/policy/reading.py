@@ -96,7 +96,7 @@ def _fill_all(reader: Reader, told: tuple[Statement, ...], values: Mapping[str, 
 
 
 _DOOR_KEYS = (
-    "family for place serves domain link recovery_link recovery name title button mark contact "
+    "family label for place serves domain link recovery_link recovery name title button mark contact "
     "where credentials not_these trouble_title trouble offers"
 )
 
@@ -134,6 +134,7 @@ def _door(reader: Reader, name: str, raw: Any, families: Raw, contacts: Mapping[
     return DoorInfo(
         id=name,
         family=family,
+        family_name=words("label" if "label" in piece else "name"),
         name=words("name"),
         place=place,
         title=words("title"),

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from imagin_gateway.identity import Activity
+from imagin_gateway.policy.diagram import leaves
 from imagin_gateway.policy.explain import Tried, explain
 from imagin_gateway.policy.facts import Facts, FactsRefused
 from imagin_gateway.policy.interview import Interview, Step
@@ -148,6 +149,19 @@ class Policy:
             if hint.question == question.id and all(getattr(facts, name) in told for name, told in hint.when.items()):
                 return replace(question, hint=hint.text)
         return question
+
+    def longest_interview(self) -> tuple[int, tuple[tuple[str, str], ...]]:
+        """Return how many questions anybody is asked at most, from nothing known, and answers that lead there."""
+        return self._interview.depth(Facts())
+
+    def situations(self) -> dict[str, int]:
+        """Return how many of the possible situations each rule answers: the size of what was proved."""
+        counts = dict.fromkeys((rule.id for rule in self._sheet.rules), 0)
+        for number, amount in leaves(self._root):
+            decision = self._decisions[number]
+            if decision is not None:
+                counts[decision.rule] += amount
+        return counts
 
     def facts(self, answers: Mapping[str, str]) -> Facts:
         """Return what these answers tell (question id → answer id).

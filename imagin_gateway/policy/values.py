@@ -80,6 +80,7 @@ class DoorInfo:
 
     Attributes:
         family: doors that differ only by académie share a family, e.g. ``"arena"``.
+        family_name: name of the whole family, e.g. « Portail de votre académie »; the door's own if it has none.
         place: name put in the texts, e.g. Créteil; None for a door of its own.
         link: where the button goes, https; `host` is shown under it.
         where: the steps to follow once there; empty if the link is enough.
@@ -94,6 +95,7 @@ class DoorInfo:
 
     id: str
     family: str
+    family_name: Text
     name: Text
     place: Text | None
     title: Text

@@ -64,7 +64,9 @@ class Page:
             if set(names) <= set(fields):
                 action = urljoin(self.url, each.get("action") or "")
                 return Form((each.get("method") or "get").upper(), action, fields)
-        raise AssertionError(f"no form with {names} at {self.url}: {' '.join(self._tree().text_content().split())[:400]}")
+        raise AssertionError(
+            f"no form with {names} at {self.url}: {' '.join(self._tree().text_content().split())[:400]}"
+        )
 
 
 class Browser:

@@ -127,7 +127,11 @@ def _mirror() -> str:
 
 def perl_environment(root: Path) -> dict[str, str]:
     """Return the environment in which Perl and its libraries are those under `root`, before the system's."""
-    libraries = [root / "usr" / "lib", *(root / "usr" / "lib").glob("*-linux-gnu*"), *(root / "lib").glob("*-linux-gnu*")]
+    libraries = [
+        root / "usr" / "lib",
+        *(root / "usr" / "lib").glob("*-linux-gnu*"),
+        *(root / "lib").glob("*-linux-gnu*"),
+    ]
     modules = [
         root / "usr" / "share" / "perl5",
         *(root / "usr" / "lib").glob("*/perl5/5.*"),

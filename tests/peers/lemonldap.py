@@ -47,9 +47,7 @@ PACKAGES: Final = (
     "libcookie-baker-xs-perl",
 )
 
-UNPACKED: Final = Unpacked(
-    Path(__file__).resolve().parents[2] / ".cache" / "peers" / "lemonldap", "bookworm", PACKAGES
-)
+UNPACKED: Final = Unpacked(Path(__file__).resolve().parents[2] / ".cache" / "peers" / "lemonldap", "bookworm", PACKAGES)
 
 HOST: Final = "auth.example.com"
 """Two dots at least: the portal's cookie belongs to what follows the first one."""

@@ -69,7 +69,7 @@ def write_people(file: Path, people: Sequence[Person]) -> list[str]:
             values = [person.attributes.get(name) for name in attributes]
             joined = [SEPARATOR.join(value) if isinstance(value, list) else value for value in values]
             row = [person.login, person.password, *joined]
-            database.execute(f"INSERT INTO people VALUES ({', '.join('?' * len(row))})", row)
+            database.execute(f"INSERT INTO people VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
     database.close()
     return attributes
 
@@ -195,7 +195,7 @@ def _saml(url: str, keys: Keys, attributes: Sequence[str], providers: Sequence[S
             name: {f"samlSPMetaDataOptions{key}": value for key, value in {**usual, **each.options}.items()}
             for name, each in zip(names, providers, strict=True)
         },
-        "samlSPMetaDataExportedAttributes": {name: released for name in names},
+        "samlSPMetaDataExportedAttributes": dict.fromkeys(names, released),
     }
 
 

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -17,7 +17,6 @@ import pytest
 
 from imagin_gateway import Gateway, Settings
 from imagin_gateway import settings as settings_
-from imagin_gateway.events import CallSink
 from imagin_gateway.identity import Door
 from imagin_gateway.providers.oidc.bounded import BoundedTransport
 from imagin_gateway.providers.oidc.portal import OidcPortal
@@ -40,7 +39,21 @@ BOTH_WAYS: Final = Door.VERSAILLES
 OPENID: Final = Door.PARIS
 
 
-@dataclass
+class Journal:
+    """The events the gateway told since the test began."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        self.lines.append(line)
+
+    def codes(self, event: str) -> list[str]:
+        """Return the reason codes of the events of one name."""
+        return [each.get("code", "") for each in map(json.loads, self.lines) if each["event"] == event]
+
+
+@dataclass(frozen=True)
 class World:
     """Everything a test of a login needs.
 
@@ -49,25 +62,14 @@ class World:
         gateway: ours.
         authority: what browsers and the gateway believe.
         url: where the host application is, without a final slash.
-        events: what the gateway told since the test began.
-        lines: the same, as written.
+        journal: what the gateway told.
     """
 
     portal: LemonLdap
     gateway: Gateway
     authority: Authority
     url: str
-    events: list[dict[str, Any]] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-
-    def write(self, line: str) -> None:
-        """Take an event."""
-        self.lines.append(line)
-        self.events.append(json.loads(line))
-
-    def codes(self, event: str) -> list[str]:
-        """Return the reason codes of the events of one name."""
-        return [each.get("code", "") for each in self.events if each["event"] == event]
+    journal: Journal
 
     def browser(self) -> Browser:
         """Return a browser that was never used."""
@@ -178,11 +180,9 @@ def opened(folder: Path) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         resolve_to_loopback(patch, {HOST, OURS})
         with LemonLdap(folder / "portal", authority, PEOPLE, port=free_port(), clients=[client]) as portal:
-            lines: list[str] = []
-            sink = CallSink(lines.append)
-            with Gateway(_settings(folder, url, portal, client), sink=sink) as gateway:
-                world = World(portal, gateway, authority, url)
-                sink.__init__(world.write)
+            journal = Journal()
+            with Gateway(_settings(folder, url, portal, client), sink=journal) as gateway:
+                world = World(portal, gateway, authority, url, journal)
                 _believe(gateway, authority)
                 served = Served(gateway.asgi(host), port, authority.server(OURS))
                 served.start()

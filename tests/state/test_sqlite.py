@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import sqlite3
 import stat
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import imagin_gateway.state
 from imagin_gateway.errors import Code, SettingsError, Unavailable
 from imagin_gateway.state.sqlite import PURGE_BATCH, PURGE_EVERY, SqliteStateStore
 from imagin_gateway.state.sqlite_file import APPLICATION_ID
@@ -218,3 +220,23 @@ def test_the_file_is_in_wal_mode_with_strict_tables(path: Path, store: SqliteSta
             "record": 1,
             "record_index": 1,
         }
+
+
+def test_no_statement_is_put_together_from_values() -> None:
+    folder = Path(imagin_gateway.state.__file__).parent
+    statements = 0
+    for file in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            if node.func.attr not in ("execute", "executemany", "executescript"):
+                continue
+            statements += 1
+            statement = node.args[0]
+            # Literals, our own list of statements, and pragmas with a constant of the module.
+            holes = [hole.value for hole in ast.walk(statement) if isinstance(hole, ast.FormattedValue)]
+            assert (
+                isinstance(statement, (ast.Constant, ast.IfExp, ast.JoinedStr)) or ast.unparse(statement) == "statement"
+            )
+            assert all(isinstance(hole, ast.Name) and hole.id.isupper() for hole in holes)
+    assert statements > 20

@@ -23,6 +23,9 @@ import httpx2
 MAX_CONNECTIONS: Final = 16
 """More than the requests one portal may hold at once."""
 
+IDLE_SECONDS: Final = 2.0
+"""How long an idle connection is kept: less than servers do, so that none is used as it closes."""
+
 
 class _Deadline(threading.local):
     """When the exchange of this thread ends; an exchange never changes threads."""
@@ -158,7 +161,7 @@ class BoundedTransport(httpx2.BaseTransport):
             ssl_context=ssl_context or httpx2.create_ssl_context(trust_env=False),
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_CONNECTIONS,
-            keepalive_expiry=5.0,
+            keepalive_expiry=IDLE_SECONDS,
             network_backend=_Backend(self._watch),
         )
 

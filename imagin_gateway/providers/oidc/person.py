@@ -29,8 +29,9 @@ def arrival(config: OidcPortal, id_token: IdToken, told: Mapping[str, Any]) -> A
     mapped = map_attributes(raw)
     subject = id_token.subject if config.subject_attribute == "sub" else subject_of(raw, config.subject_attribute)
     if not subject:
-        missing = (config.subject_attribute,)
-        raise AnswerRefused(Code.ATTRIBUTE_MISSING, "nothing tells this person apart", missing=missing)
+        raise AnswerRefused(
+            Code.ATTRIBUTE_MISSING, "nothing tells this person apart", missing=(config.subject_attribute,)
+        )
     if missing := mapped.missing(config.required_attributes):
         raise AnswerRefused(Code.ATTRIBUTE_MISSING, "a required attribute is missing", missing=missing)
     if config.academie is not None and not mapped.belongs_to(config.academie):

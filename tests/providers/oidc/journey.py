@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
+import pytest
 
 from imagin_gateway import settings
-from imagin_gateway.errors import Code, FlowLost
+from imagin_gateway.errors import AnswerRefused, Code, FlowLost
 from imagin_gateway.exchange import Request
 from imagin_gateway.keys import Secret
 from imagin_gateway.providers.oidc.portal import OidcPortal
@@ -80,16 +80,16 @@ class House:
 
 
 def house(
-    provider: Provider, clock: ManualClock, *, transport: httpx2.BaseTransport | None = None, **config: Any
+    provider: Provider, clock: ManualClock, *, monotonic: Callable[[], float] = lambda: 0.0, **config: Any
 ) -> House:
-    """Open a portal towards a provider, in memory unless another transport is given."""
+    """Open a portal towards a provider in memory; an exchange takes no time unless `monotonic` says so."""
     portal = OidcPortal.open(
         DOOR,
         configured(provider.issuer, **config),
         redirect_uri=provider.redirect_uri,
         development=False,
-        transport=transport or provider.transport(),
-        monotonic=lambda: 0.0,
+        transport=provider.transport(),
+        monotonic=monotonic,
     )
     return House(provider, portal, clock)
 
@@ -97,3 +97,12 @@ def house(
 def new_provider(clock: ManualClock, issuer: str = ISSUER) -> Provider:
     """Return an honest provider."""
     return Provider(issuer, clock.now(), REDIRECT_URI)
+
+
+def refusal(there: House) -> Code:
+    """Return why the login is refused; nothing may be asked with the access token."""
+    before = there.provider.count("/userinfo")
+    with pytest.raises(AnswerRefused) as refused:
+        there.login()
+    assert there.provider.count("/userinfo") == before
+    return refused.value.code

@@ -3,24 +3,19 @@
 It speaks the protocol for real: codes are used once and bound to their redirect
 URI and challenge, clients authenticate, tokens are signed. A test changes one
 thing through the hooks. It answers in memory (`transport`) or on a loopback
-socket (`serve`).
+socket (`serving.serve`).
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import functools
 import hashlib
 import json
 import secrets
-import ssl
-import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
 
@@ -271,7 +266,7 @@ class Provider:
         self.edit_header(header)
         return Answer(body=self.sign(header, told).encode(), content_type="application/jwt")
 
-    # --- the two ways to be reached
+    # --- how it is reached
 
     def transport(self) -> httpx2.BaseTransport:
         """Return what answers in memory."""
@@ -285,22 +280,6 @@ class Provider:
             return httpx2.Response(found.status, headers=headers, content=iter(body))
 
         return httpx2.MockTransport(answer)
-
-    @contextlib.contextmanager
-    def serve(self, tls: ssl.SSLContext | None = None) -> Iterator[None]:
-        """Answer on a loopback socket; the issuer becomes its address."""
-        server = _Server(("127.0.0.1", 0), _handler(self))
-        if tls is not None:
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        self.issuer = f"http{'s' if tls else ''}://localhost:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
 
 def public(key: Key, **more: object) -> Document:
@@ -321,46 +300,3 @@ def _client(headers: dict[str, str], form: dict[str, str]) -> tuple[str, str]:
         name, _, secret = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
         return unquote_plus(name), unquote_plus(secret)
     return form.get("client_id", ""), form.get("client_secret", "")
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that went away: leaving is what these tests make it do."""
-        if not isinstance(sys.exc_info()[1], ConnectionError | ssl.SSLError):
-            super().handle_error(request, client_address)
-
-
-def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = provider.handle(self.command, self.path, headers, body)
-            with contextlib.suppress(ConnectionError, ssl.SSLError):
-                self.send_response(answer.status)
-                self.send_header("Content-Type", answer.content_type)
-                for name, value in answer.headers.items():
-                    self.send_header(name, value)
-                if isinstance(answer.body, bytes):
-                    self.send_header("Content-Length", str(len(answer.body)))
-                    self.end_headers()
-                    self.wfile.write(answer.body)
-                else:
-                    self.send_header("Connection", "close")
-                    self.end_headers()
-                    self.close_connection = True
-                    for chunk in answer.body:
-                        self.wfile.write(chunk)
-                        self.wfile.flush()
-
-        do_GET = _do  # noqa: N815  # the names that http.server calls
-        do_POST = _do  # noqa: N815
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the signature of http.server
-            pass
-
-    return Handler

@@ -210,9 +210,8 @@ def test_a_token_without_its_moments_is_refused(there: House, name: str) -> None
 def test_the_time_the_provider_takes_does_not_make_its_token_come_from_the_future(
     provider: Provider, clock: ManualClock
 ) -> None:
-    there = house(provider, clock, leeway_seconds=0)
     ticks = iter([100.0, 104.0])
-    there.portal._monotonic = lambda: next(ticks)
+    there = house(provider, clock, leeway_seconds=0, monotonic=lambda: next(ticks))
     accepted(there, iat=at(clock, 4))
 
 

@@ -16,7 +16,7 @@ from imagin_gateway.providers.oidc.wire import Reply
 from tests.clock import ManualClock
 from tests.providers.oidc.journey import House, house
 from tests.providers.oidc.provider import CLIENT_SECRET, Answer, Provider, rsa_key, sign
-from tests.providers.oidc.test_wire import over_a_socket
+from tests.providers.oidc.serving import over_a_socket, serve
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_login_over_a_socket_logs_no_secret(
 ) -> None:
     id_tokens: list[str] = []
     provider.edit_tokens = lambda tokens: id_tokens.append(tokens["id_token"])
-    with provider.serve():
+    with serve(provider):
         there = over_a_socket(provider, clock)
         answer = there.leave()
         memory = dict(there.memories.kept[answer["state"]])
@@ -119,6 +119,7 @@ def test_no_object_of_a_login_prints_what_it_holds(there: House) -> None:
         assert "canary" not in f"{thing!r} {thing}"
 
 
+@pytest.mark.row("OID-24")
 def test_an_arrival_holds_no_token(there: House) -> None:
     answer = there.leave()
     memory = dict(there.memories.kept[answer["state"]])
@@ -128,6 +129,7 @@ def test_an_arrival_holds_no_token(there: House) -> None:
         assert secret not in held
 
 
+@pytest.mark.row("OID-24")
 def test_no_secret_stands_in_an_address(there: House) -> None:
     answer = there.leave()
     memory = dict(there.memories.kept[answer["state"]])

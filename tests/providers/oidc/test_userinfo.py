@@ -25,6 +25,7 @@ def told(request: pytest.FixtureRequest, provider: Provider, clock: ManualClock)
     return house(provider, clock)
 
 
+@pytest.mark.row("OID-24")
 def test_the_access_token_stands_in_the_authorization_header_and_nowhere_else(told: House) -> None:
     told.login()
     seen = told.provider.last("/userinfo")

@@ -6,28 +6,19 @@ import contextlib
 import gzip
 import itertools
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from imagin_gateway.errors import AnswerRefused, Code, Unavailable
-from imagin_gateway.providers.oidc.bounded import BoundedTransport
-from imagin_gateway.providers.oidc.portal import OidcPortal
 from imagin_gateway.providers.oidc.wire import MAX_ANSWER_BYTES, Wire
 from tests.clock import ManualClock
-from tests.providers.oidc.journey import DOOR, REDIRECT_URI, House, configured
 from tests.providers.oidc.provider import Answer, Provider
+from tests.providers.oidc.serving import over_a_socket, serve
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 
@@ -42,23 +33,9 @@ ENDPOINTS = [
 ]
 
 
-def over_a_socket(
-    provider: Provider, clock: ManualClock, *, seconds: float = 5, trusting: ssl.SSLContext | None = None
-) -> House:
-    """Open a portal towards the address where the provider serves."""
-    portal = OidcPortal.open(
-        DOOR,
-        configured(provider.issuer, timeout_seconds=seconds),
-        redirect_uri=REDIRECT_URI,
-        development=provider.issuer.startswith("http:"),
-        transport=BoundedTransport(seconds, ssl_context=trusting) if trusting else None,
-    )
-    return House(provider, portal, clock)
-
-
 @pytest.fixture
 def served(provider: Provider) -> Iterator[Provider]:
-    with provider.serve():
+    with serve(provider):
         yield provider
 
 
@@ -314,84 +291,6 @@ def test_whoever_waits_for_the_same_document_does_not_wait_in_line(provider: Pro
             assert all(pool.map(leave, range(40)))
         there.portal.close()
     assert len(connections) == 1
-
-
-# --- TLS
-
-
-def certificate(folder: Path, name: str, *, ends: timedelta = timedelta(days=1)) -> Path:
-    """Write a self-signed certificate for `name` with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=2))
-        .not_valid_after(now + ends)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "certificate.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file.write_bytes(made.public_bytes(Encoding.PEM) + private)
-    return file
-
-
-def serving(file: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
-
-
-def test_a_certificate_that_is_believed_lets_the_login_through(
-    provider: Provider, clock: ManualClock, tmp_path: Path
-) -> None:
-    file = certificate(tmp_path, "localhost")
-    with provider.serve(serving(file)):
-        there = over_a_socket(provider, clock, trusting=ssl.create_default_context(cafile=file))
-        assert there.login().subject == "person-1"
-        there.portal.close()
-
-
-@pytest.mark.row("OID-28")
-@pytest.mark.parametrize(
-    ("name", "ends", "trusted"),
-    [
-        ("localhost", timedelta(days=1), False),
-        ("other.example", timedelta(days=1), True),
-        ("localhost", -timedelta(days=1), True),
-    ],
-    ids=["unknown authority", "another host", "expired"],
-)
-def test_a_bad_certificate_is_refused_and_nothing_is_sent(
-    provider: Provider, clock: ManualClock, tmp_path: Path, name: str, ends: timedelta, trusted: bool
-) -> None:
-    file = certificate(tmp_path, name, ends=ends)
-    with provider.serve(serving(file)):
-        trusting = ssl.create_default_context(cafile=file) if trusted else None
-        there = over_a_socket(provider, clock, trusting=trusting)
-        with pytest.raises(Unavailable):
-            there.leave()
-        there.portal.close()
-    assert provider.seen == []
-
-
-@pytest.mark.row("OID-28")
-def test_the_environment_adds_no_authority(
-    provider: Provider, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = certificate(tmp_path, "localhost")
-    monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    with provider.serve(serving(file)):
-        there = over_a_socket(provider, clock)
-        with pytest.raises(Unavailable):
-            there.leave()
-        there.portal.close()
 
 
 # --- addresses

@@ -1,0 +1,68 @@
+# What there is to run: `make help`. The set-up itself is scripts/bootstrap.py; nothing here needs root.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo demo-check test parts lint format types contract rows bench lock build ci clean set-up-demo set-up-dev
+
+export PYTHON
+VENV := .venv/bin/python
+# A variable of the shell may be called HOST too: only what stands on make's command line counts.
+given = $(if $(findstring command line,$(origin $(1))),$($(1)))
+WORKERS := -n logical --maxprocesses 4 --dist loadfile
+
+help: ## this list
+	@echo "make ..."
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-13s %s\n", $$1, $$2 }'
+
+demo: set-up-demo ## a host application behind the gateway, on loopback; HOST=wsgi, ARGS=--free-ports
+	@$(VENV) -m examples.demo $(if $(call given,HOST),--host $(call given,HOST)) $(call given,ARGS)
+
+demo-check: set-up-demo ## drive the demonstration as people would, one line a journey; HOST=wsgi
+	@$(VENV) -m examples.demo.check $(if $(call given,HOST),--host $(call given,HOST)) $(call given,ARGS)
+
+test: parts ## set up everything the tests need, and run them; ARGS="-k saml"
+	@$(VENV) -m pytest $(WORKERS) $(call given,ARGS)
+
+parts: set-up-dev ## get what the tests need beside Python packages (as root: by apt)
+	@$(VENV) -m scripts.parts install
+
+lint: set-up-dev ## ruff: rules and format
+	@$(VENV) -m ruff check .
+	@$(VENV) -m ruff format --check .
+
+format: set-up-dev ## let ruff mend what it can
+	@$(VENV) -m ruff check --fix-only --quiet .
+	@$(VENV) -m ruff format .
+
+types: set-up-dev ## mypy, strict
+	@$(VENV) -m mypy
+
+contract: set-up-dev ## imports point one way, floor by floor
+	@.venv/bin/lint-imports
+
+rows: set-up-dev ## which rows of the checklist have a passing test
+	@$(VENV) -m tests.rows --fresh || $(MAKE) --no-print-directory test || true
+	@$(VENV) -m tests.rows
+
+bench: set-up-dev ## measurements beside peers; ONLY=import_time, ARGS="--json FILE"
+	@$(VENV) -m bench $(if $(call given,ONLY),--only $(call given,ONLY)) $(call given,ARGS)
+
+lock: set-up-dev ## write requirements/*.lock again; ARGS=--upgrade for newer versions
+	@$(VENV) -m scripts.lock $(call given,ARGS)
+
+build: set-up-dev ## the sdist and the wheel, in dist/
+	@rm -rf dist
+	@$(VENV) -m build --no-isolation --outdir dist .
+
+ci: ## what CI runs
+	@.ci/run
+
+clean: ## forget every environment, cache and result
+	@rm -rf .venv .cache .demo .rows dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+set-up-demo:
+	@scripts/python scripts/bootstrap.py demo
+
+set-up-dev:
+	@scripts/python scripts/bootstrap.py dev

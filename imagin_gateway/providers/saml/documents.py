@@ -1,0 +1,151 @@
+"""From bytes to a tree, the careful way, and text read whole."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lxml import etree
+
+from imagin_gateway.errors import AnswerRefused, Code
+from imagin_gateway.providers.saml.vocabulary import XML, XSI
+
+_SPACES: Final = re.compile(rb"[ \t\r\n]+")
+_DECLARED: Final = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]*)["']""")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a document may weigh: bytes, and markup, which is counted before anything is built."""
+
+    size: int
+    marks: int
+    depth: int = 64
+    comments: bool = False
+    """Whether comments and processing instructions may stand in it."""
+
+
+MESSAGE: Final = Limits(size=256 * 1024, marks=10_000)
+"""An answer of a portal. A comment there is covered by no signature and helps nobody but a forger."""
+
+METADATA: Final = Limits(size=64 * 1024 * 1024, marks=8_000_000, comments=True)
+"""A metadata file, a federation's aggregate included."""
+
+
+def decoded(encoded: str) -> bytes:
+    """Decode the base64 of an answer by POST (Bindings §3.5.4), line breaks allowed, nothing else."""
+    if len(encoded) > MESSAGE.size * 2:
+        raise AnswerRefused(Code.TOO_LARGE, "the answer is too large")
+    try:
+        raw = base64.b64decode(_SPACES.sub(b"", encoded.encode("ascii")), validate=True)
+    except (UnicodeEncodeError, binascii.Error, ValueError):
+        raise AnswerRefused(Code.SAML_XML, "the answer is not base64") from None
+    if len(raw) > MESSAGE.size:
+        raise AnswerRefused(Code.TOO_LARGE, "the answer is too large")
+    return raw
+
+
+def parse(raw: bytes, limits: Limits = MESSAGE) -> etree._Element:
+    """Parse once, hardened: UTF-8 only, no DTD, no entity, no network, bounded in size, markup and depth.
+
+    Returns:
+        The root.
+
+    Raises:
+        AnswerRefused: `TOO_LARGE` or `SAML_XML`.
+    """
+    if len(raw) > limits.size or raw.count(b"<") > limits.marks:
+        raise AnswerRefused(Code.TOO_LARGE, "the document is too large")
+    _check_encoding(raw)
+    if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:
+        raise AnswerRefused(Code.SAML_XML, "the document holds a document type")
+    parser = etree.XMLParser(
+        encoding="utf-8",
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        resolve_entities=False,
+        huge_tree=False,
+        recover=False,
+        remove_blank_text=False,
+        strip_cdata=True,
+    )
+    try:
+        root = etree.fromstring(raw, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        # Not chained: the parser's words quote the document.
+        raise AnswerRefused(Code.SAML_XML, "the document is not well-formed XML") from None
+    _check_tree(root, limits)
+    return root
+
+
+def _check_encoding(raw: bytes) -> None:
+    """One reading only: what a declaration of another encoding would say is never tried."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise AnswerRefused(Code.SAML_XML, "the document is not UTF-8") from None
+    declared = _DECLARED.match(raw.removeprefix(b"\xef\xbb\xbf"))
+    if declared is not None and declared[1].lower() not in (b"utf-8", b"utf8", b"us-ascii"):
+        raise AnswerRefused(Code.SAML_XML, "the document declares another encoding than UTF-8")
+
+
+def _check_tree(root: etree._Element, limits: Limits) -> None:
+    info: Any = root.getroottree().docinfo
+    if info.doctype or info.internalDTD is not None:
+        raise AnswerRefused(Code.SAML_XML, "the document holds a document type")
+    if _depth(root, limits.depth) > limits.depth:
+        raise AnswerRefused(Code.TOO_LARGE, "the document is too deep")
+    if not limits.comments and root.xpath("boolean(//comment() | //processing-instruction())"):
+        raise AnswerRefused(Code.SAML_XML, "the document holds comments or processing instructions")
+
+
+def _depth(root: etree._Element, enough: int) -> int:
+    depth = deepest = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        deepest = max(deepest, depth)
+        if deepest > enough:
+            break
+    return deepest
+
+
+def text(element: etree._Element) -> str:
+    """Return the whole text of an element that holds nothing but text.
+
+    Raises:
+        AnswerRefused: it holds something else, so its text could be read in two ways.
+    """
+    if len(element):
+        raise AnswerRefused(Code.SAML_SHAPE, "a text value holds markup")
+    return element.text or ""
+
+
+def told(element: etree._Element | None) -> str:
+    """Return the trimmed text of an element, "" when it is absent."""
+    return "" if element is None else text(element).strip()
+
+
+def is_nil(element: etree._Element) -> bool:
+    """Tell whether a value says that there is none (Core §2.7.3.1.1)."""
+    return element.get(f"{{{XSI}}}nil", "").strip() in ("true", "1")
+
+
+def identifiers(root: etree._Element) -> Iterator[str]:
+    """Yield the value of everything that any reader might take for an ID.
+
+    Raises:
+        AnswerRefused: `xml:id`, which names an element whatever the schema says.
+    """
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            qualified = etree.QName(name)
+            if qualified.namespace == XML and qualified.localname == "id":
+                raise AnswerRefused(Code.SAML_SHAPE, "an element is named by xml:id")
+            if qualified.localname.lower() == "id":
+                yield str(value)

@@ -1,0 +1,153 @@
+"""What an answer may look like, before any cryptography: one Assertion, signatures where SAML puts them.
+
+A document that could be understood in two ways is refused here, whoever signed
+it: most forgeries of the literature (wrapping, moved or repeated elements,
+foreign transforms) stop at this floor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from lxml import etree
+
+from imagin_gateway.errors import AnswerRefused, Code
+from imagin_gateway.providers.saml import documents
+from imagin_gateway.providers.saml.reading import statuses
+from imagin_gateway.providers.saml.vocabulary import (
+    DIGESTS,
+    ECDSA_METHODS,
+    ENVELOPED,
+    EXC_C14N,
+    RSA_METHODS,
+    SUCCESS,
+    ds,
+    saml,
+    samlp,
+)
+
+_PREFIXES: Final = f"{{{EXC_C14N}}}InclusiveNamespaces"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The parts of an answer, as they were received. Nothing of it is proved yet."""
+
+    response: etree._Element
+    assertion: etree._Element
+    response_signature: etree._Element | None
+    assertion_signature: etree._Element | None
+
+
+def message(root: etree._Element) -> Message:
+    """Find the parts of an answer.
+
+    Raises:
+        AnswerRefused: `SAML_SHAPE`, `SAML_ALGORITHM`, `SAML_ENCRYPTED`; `PORTAL_REFUSED` when it
+            holds no assertion because the portal says no.
+    """
+    if root.tag != samlp("Response"):
+        _refuse("the message is not a Response")
+    if sum(1 for _ in root.iter(samlp("Response"))) != 1:
+        _refuse("a Response holds another one")
+    check_identifiers(root)
+    assertion = the_assertion(root)
+    found = Message(root, assertion, _signature_of(root), _signature_of(assertion))
+    signatures = [each for each in (found.response_signature, found.assertion_signature) if each is not None]
+    if sum(1 for _ in root.iter(ds("Signature"))) != len(signatures):
+        _refuse("a signature stands where none is expected")
+    for signature in signatures:
+        check_signature(signature)
+    return found
+
+
+def check_identifiers(root: etree._Element) -> None:
+    """Core §1.3.4: an ID names one element."""
+    found = list(documents.identifiers(root))
+    if len(found) != len(set(found)):
+        _refuse("an ID stands twice")
+
+
+def the_assertion(root: etree._Element) -> etree._Element:
+    """Return the only Assertion of the whole document, a child of the Response."""
+    if next(root.iter(saml("EncryptedAssertion")), None) is not None:
+        raise AnswerRefused(Code.SAML_ENCRYPTED, "encrypted assertions are not read")
+    found = list(root.iter(saml("Assertion")))
+    if not found and (codes := statuses(root)) and codes[0] != SUCCESS:
+        raise AnswerRefused(Code.PORTAL_REFUSED, "the portal refused the login", statuses=codes)
+    if len(found) != 1 or found[0].getparent() is not root:
+        _refuse("there is not exactly one assertion, in the Response itself")
+    return found[0]
+
+
+def _signature_of(element: etree._Element) -> etree._Element | None:
+    """Core §5.4.2: the signature of a message or an assertion is its own child, and the only one."""
+    found = element.findall(ds("Signature"))
+    if len(found) > 1:
+        _refuse("an element has two signatures")
+    return found[0] if found else None
+
+
+def check_signature(signature: etree._Element) -> None:
+    """Core §5.4: one Reference, to the parent by its ID; enveloped signature, exclusive canonicalisation.
+
+    Raises:
+        AnswerRefused: `SAML_SHAPE`, or `SAML_ALGORITHM` for a method that is not of the written list.
+    """
+    parts = [child.tag for child in signature]
+    if parts not in ([ds("SignedInfo"), ds("SignatureValue")], [ds("SignedInfo"), ds("SignatureValue"), ds("KeyInfo")]):
+        _refuse("a signature holds something unexpected")
+    parent = signature.getparent()
+    info = signature[0]
+    if parent is None or [child.tag for child in info] != [
+        ds("CanonicalizationMethod"),
+        ds("SignatureMethod"),
+        ds("Reference"),
+    ]:
+        _refuse("a signature does not sign exactly one thing")
+    canonicalization, method, reference = info
+    identifier = parent.get("ID", "")
+    if not identifier or reference.get("URI") != f"#{identifier}":
+        _refuse("a signature does not name the element that holds it")
+    _check_exclusive(canonicalization)
+    _check_method(method, RSA_METHODS | ECDSA_METHODS)
+    if [child.tag for child in reference] != [ds("Transforms"), ds("DigestMethod"), ds("DigestValue")]:
+        _refuse("a reference holds something unexpected")
+    transforms, digest, _ = reference
+    if [each.get("Algorithm") for each in transforms] != [ENVELOPED, EXC_C14N]:
+        raise AnswerRefused(Code.SAML_ALGORITHM, "a signature uses other transforms than SAML's own two")
+    _check_leaf(transforms[0])
+    _check_exclusive(transforms[1])
+    _check_method(digest, DIGESTS)
+
+
+def _check_exclusive(element: etree._Element) -> None:
+    if element.get("Algorithm") != EXC_C14N:
+        raise AnswerRefused(Code.SAML_ALGORITHM, "a signature uses another canonicalisation than the exclusive one")
+    if [child.tag for child in element] not in ([], [_PREFIXES]) or (element.text or "").strip():
+        _refuse("a canonicalisation has parameters of its own")
+    for child in element:
+        _check_leaf(child)
+
+
+def _check_method(element: etree._Element, allowed: frozenset[str] | dict[str, str]) -> None:
+    """A list of what is allowed, not of what is forbidden: SHA-1, MD5 and every HMAC are not on it."""
+    if element.get("Algorithm") not in allowed:
+        raise AnswerRefused(Code.SAML_ALGORITHM, "a signature uses a method that is not allowed")
+    _check_leaf(element)
+
+
+def _check_leaf(element: etree._Element) -> None:
+    if len(element) or (element.text or "").strip():
+        _refuse("a method has parameters")
+
+
+def prefixes(reference: etree._Element) -> list[str]:
+    """Return the prefixes that the signature wants kept (Exclusive XML Canonicalization §3)."""
+    kept = reference.find(f"{ds('Transforms')}/{ds('Transform')}/{_PREFIXES}")
+    return [] if kept is None else kept.get("PrefixList", "").split()
+
+
+def _refuse(message: str) -> NoReturn:
+    raise AnswerRefused(Code.SAML_SHAPE, message)

@@ -1,0 +1,138 @@
+"""Verify a signature, and return the very bytes it covers.
+
+python-xmlsec verifies with one given key: whatever the message says about keys
+is taken away before. Then the bytes are canonicalised here a second time, apart,
+and must have the digest that was signed. Who reads those bytes reads what was
+signed, wherever it stood in the message.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import copy
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from lxml import etree
+
+from imagin_gateway.errors import AnswerRefused, Code
+from imagin_gateway.providers.saml import shape
+from imagin_gateway.providers.saml.native import xmlsec
+from imagin_gateway.providers.saml.vocabulary import DIGESTS, RSA_METHODS, ds
+
+MINIMUM_RSA_BITS: Final = 2048
+MINIMUM_EC_BITS: Final = 256
+
+
+class Kind(StrEnum):
+    """Kinds of public keys that may verify."""
+
+    RSA = "rsa"
+    EC = "ec"
+
+
+class UnusableKey(ValueError):
+    """A certificate holds a key that may not verify anything: too small, or of another kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """One public key of a portal. Its certificate only carried it: dates and signer say nothing here (IIP-MD11)."""
+
+    kind: Kind
+    public: bytes = field(repr=False)
+    """DER, SubjectPublicKeyInfo."""
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate) -> VerificationKey:
+        """Take the key out of a certificate. Raises `UnusableKey`."""
+        key = certificate.public_key()
+        if isinstance(key, RSAPublicKey) and key.key_size >= MINIMUM_RSA_BITS:
+            kind = Kind.RSA
+        elif isinstance(key, EllipticCurvePublicKey) and key.key_size >= MINIMUM_EC_BITS:
+            kind = Kind.EC
+        else:
+            raise UnusableKey
+        return cls(kind, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+    def verifies(self, signature: etree._Element, method: str) -> bool:
+        """Tell whether this key made the signature, by a method of its kind."""
+        if (method in RSA_METHODS) != (self.kind is Kind.RSA):
+            return False
+        context = xmlsec.SignatureContext()
+        context.key = xmlsec.Key.from_memory(self.public, xmlsec.KeyFormat.DER)
+        context.register_id(signature.getparent(), "ID")
+        try:
+            context.verify(signature)
+        except xmlsec.Error:
+            return False
+        return True
+
+
+def signed_bytes(signature: etree._Element, keys: Iterable[VerificationKey]) -> bytes:
+    """Verify a signature of the expected shape, and return the canonical bytes of its parent, without it.
+
+    Args:
+        signature: in the tree as it was received, already held to `shape.check_signature`.
+        keys: of the one portal this answer may come from; any of them will do.
+
+    Raises:
+        AnswerRefused: `SAML_SIGNATURE`.
+    """
+    signature = _apart(signature)
+    parent = signature.getparent()
+    if parent is None:
+        raise AnswerRefused(Code.SAML_SIGNATURE, "a signature signs nothing")
+    for keys_told in signature.findall(ds("KeyInfo")):
+        signature.remove(keys_told)
+    method = signature[0][1].get("Algorithm", "")
+    if not any(key.verifies(signature, method) for key in keys):
+        raise AnswerRefused(Code.SAML_SIGNATURE, "no key of this portal made this signature")
+    reference = signature[0][2]
+    algorithm, expected = DIGESTS[reference[1].get("Algorithm", "")], _base64(reference[2])
+    kept = shape.prefixes(reference)
+    _take_out(signature, parent)
+    canonical = etree.tostring(parent, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=kept)
+    if not hmac.compare_digest(hashlib.new(algorithm, canonical).digest(), expected):
+        raise AnswerRefused(Code.SAML_SIGNATURE, "the bytes read are not those that were signed")
+    return canonical
+
+
+def _apart(signature: etree._Element) -> etree._Element:
+    """Return the same signature in a copy of the whole document, which may then be changed."""
+    tree = signature.getroottree()
+    steps = []
+    node = signature
+    while (parent := node.getparent()) is not None:
+        steps.append(parent.index(node))
+        node = parent
+    copied = copy.deepcopy(tree).getroot()
+    for step in reversed(steps):
+        copied = copied[step]
+    return copied
+
+
+def _take_out(signature: etree._Element, parent: etree._Element) -> None:
+    """XML Signature §6.6.4: remove the signature, and only it: the text after it stays."""
+    before = signature.getprevious()
+    if before is None:
+        parent.text = (parent.text or "") + (signature.tail or "")
+    else:
+        before.tail = (before.tail or "") + (signature.tail or "")
+    parent.remove(signature)
+
+
+def _base64(element: etree._Element) -> bytes:
+    try:
+        return base64.b64decode("".join((element.text or "").split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise AnswerRefused(Code.SAML_SIGNATURE, "a digest cannot be read") from None

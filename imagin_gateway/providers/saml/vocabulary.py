@@ -1,0 +1,80 @@
+"""Names of the standards, written once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SAMLP: Final = "urn:oasis:names:tc:SAML:2.0:protocol"
+SAML: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
+MD: Final = "urn:oasis:names:tc:SAML:2.0:metadata"
+DS: Final = "http://www.w3.org/2000/09/xmldsig#"
+EXC_C14N: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+XML: Final = "http://www.w3.org/XML/1998/namespace"
+
+REDIRECT: Final = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+POST: Final = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+BEARER: Final = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+ENTITY: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
+
+STATUS: Final = "urn:oasis:names:tc:SAML:2.0:status:"
+SUCCESS: Final = STATUS + "Success"
+STATUSES: Final = frozenset(
+    STATUS + name
+    for name in (
+        *("Success", "Requester", "Responder", "VersionMismatch", "AuthnFailed", "InvalidAttrNameOrValue"),
+        *("InvalidNameIDPolicy", "NoAuthnContext", "NoAvailableIDP", "NoPassive", "NoSupportedIDP"),
+        *("PartialLogout", "ProxyCountExceeded", "RequestDenied", "RequestUnsupported"),
+        *("RequestVersionDeprecated", "RequestVersionTooHigh", "RequestVersionTooLow"),
+        *("ResourceNotRecognized", "TooManyResponses", "UnknownAttrProfile", "UnknownPrincipal"),
+        "UnsupportedBinding",
+    )
+)
+"""Core §3.2.2.2: the only status codes that are ever repeated in a log."""
+
+ATTRIBUTE_NAME_FORMATS: Final = frozenset(
+    "urn:oasis:names:tc:SAML:2.0:attrname-format:" + name for name in ("basic", "uri", "unspecified")
+)
+
+RSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+
+RSA_METHODS: Final = frozenset(
+    {
+        RSA_SHA256,
+        "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384",
+        "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
+    }
+)
+ECDSA_METHODS: Final = frozenset(
+    {
+        "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+        "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
+        "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
+    }
+)
+DIGESTS: Final = {
+    "http://www.w3.org/2001/04/xmlenc#sha256": "sha256",
+    "http://www.w3.org/2001/04/xmldsig-more#sha384": "sha384",
+    "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
+}
+ENVELOPED: Final = DS + "enveloped-signature"
+
+
+def samlp(name: str) -> str:
+    """Return the qualified name of an element of the protocol."""
+    return f"{{{SAMLP}}}{name}"
+
+
+def saml(name: str) -> str:
+    """Return the qualified name of an element of an assertion."""
+    return f"{{{SAML}}}{name}"
+
+
+def md(name: str) -> str:
+    """Return the qualified name of an element of metadata."""
+    return f"{{{MD}}}{name}"
+
+
+def ds(name: str) -> str:
+    """Return the qualified name of an element of a signature."""
+    return f"{{{DS}}}{name}"

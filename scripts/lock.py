@@ -1,0 +1,90 @@
+"""Write the lock files again: `python -m scripts.lock` (`make lock`). Every version, with its hashes.
+
+The demonstration's lock takes the versions of the development lock, so both can
+share one environment. No registry, option or path of the machine that wrote
+them stays in the files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+HEADER: Final = """\
+# Every package with its version and hashes, for Python 3.11 and newer.
+# Written by `make lock` from {sources}; not to be edited.
+"""
+
+LEFT_OUT: Final = ("#", "imagin-gateway @")
+"""Comments may name this machine's paths; the package itself is installed apart, editable."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """One lock file, and what goes into it.
+
+    Attributes:
+        name: `requirements/NAME.in` becomes `requirements/NAME.lock`.
+        extras: of the package itself; None when the package is not in it at all.
+        within: another lock, whose versions are taken.
+    """
+
+    name: str
+    extras: tuple[str, ...] | None
+    within: str | None = None
+
+    @property
+    def sources(self) -> list[str]:
+        return [*([] if self.extras is None else ["pyproject.toml"]), f"requirements/{self.name}.in"]
+
+    @property
+    def file(self) -> Path:
+        return ROOT / "requirements" / f"{self.name}.lock"
+
+
+LOCKS: Final = (
+    Lock("dev", extras=("cli", "demo", "postgresql")),
+    Lock("demo", extras=("cli", "demo"), within="dev"),
+    Lock("bench", extras=None),
+)
+
+
+def write(lock: Lock, *, upgrade: bool) -> None:
+    """Resolve one lock and write it."""
+    quiet = ("--quiet", "--no-header", "--no-annotate")
+    unsaid = ("--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links", "--no-emit-options")
+    command = [sys.executable, "-m", "piptools", "compile", *quiet, *unsaid]
+    command += ["--generate-hashes", "--strip-extras", "--allow-unsafe", "--resolver=backtracking"]
+    command += [f"--extra={extra}" for extra in lock.extras or ()]
+    command += [f"--constraint=requirements/{lock.within}.lock"] if lock.within else []
+    command += ["--upgrade"] if upgrade else []
+    command += [f"--output-file={lock.file.relative_to(ROOT)}", *lock.sources]
+    print(f"{lock.file.relative_to(ROOT)} ...", end=" ", flush=True)
+    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+    pins = [line for line in lock.file.read_text(encoding="utf-8").splitlines() if line and not line.startswith(LEFT_OUT)]
+    header = HEADER.format(sources=" and ".join(lock.sources))
+    lock.file.write_text(header + "\n".join(pins) + "\n", encoding="utf-8")
+    print(f"{sum('==' in line for line in pins)} packages", flush=True)
+
+
+def main() -> int:
+    """Write all locks, or those named; versions move only with `--upgrade`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="dev, demo, bench; all of them by default")
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    options = parser.parse_args()
+    for lock in LOCKS:
+        if not options.names or lock.name in options.names:
+            write(lock, upgrade=options.upgrade)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,353 @@
+"""How often a password may be tried: by account, by network, by everybody."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from imagin_gateway.errors import Code, Unavailable
+from imagin_gateway.keys import Secret
+from imagin_gateway.local.door import CredentialsRefused, LoginFailure, NetworkThrottled
+from imagin_gateway.local.lifecycle import AccountState
+from imagin_gateway.local.throttle import (
+    ACCOUNT_FAILURES,
+    ALARM_FAILURES,
+    DELAYS,
+    LINKS_PER_NETWORK,
+    LOCK_AFTER,
+    NETWORK_FAILURES,
+    NETWORK_FAILURES_IN_ALARM,
+    Throttle,
+    _key,
+    delay_after,
+    network_of,
+)
+from imagin_gateway.state.sqlite import SqliteStateStore
+from imagin_gateway.state.store import Space
+from tests.clock import ManualClock
+from tests.local.conftest import Office
+from tests.local.helper import ADDRESS, GOOD
+
+WRONG = Secret("ce n'est pas le bon mot")
+
+
+@pytest.fixture
+def throttle(state: SqliteStateStore) -> Throttle:
+    return Throttle(state)
+
+
+def fail(throttle: Throttle, clock: ManualClock, account: str = "a") -> bool:
+    """Try once; tell whether the attempt was evaluated."""
+    attempt = throttle.begin(account, clock.now())
+    if attempt is not None:
+        throttle.failed(account, clock.now())
+    return attempt is not None
+
+
+@pytest.mark.row("THR-01")
+def test_the_delay_grows_and_is_over_a_minute_after_five_failures() -> None:
+    assert list(DELAYS) == sorted(DELAYS)
+    assert delay_after(5) > timedelta(minutes=1)
+    assert delay_after(10_000) == DELAYS[-1] == timedelta(minutes=90)
+
+
+@pytest.mark.row("THR-01")
+def test_each_delay_ends_to_the_second(throttle: Throttle, clock: ManualClock) -> None:
+    for failures in range(1, ACCOUNT_FAILURES - 1):
+        assert fail(throttle, clock)
+        wait = delay_after(failures)
+        if wait:
+            clock.move(wait - timedelta(milliseconds=1))
+            assert not fail(throttle, clock), failures
+            clock.move(timedelta(milliseconds=1))
+
+
+@pytest.mark.row("THR-01")
+def test_the_26th_failure_within_any_24_hours_is_not_evaluated(throttle: Throttle, clock: ManualClock) -> None:
+    evaluated = []
+    for _ in range(3 * 24 * 60):
+        if fail(throttle, clock):
+            evaluated.append(clock.now())
+        clock.move(60)
+    day = timedelta(hours=24)
+    most = max(sum(start <= at < start + day for at in evaluated) for start in evaluated)
+    assert most == ACCOUNT_FAILURES == 25
+
+
+@pytest.mark.row("THR-03")
+def test_within_a_delay_the_right_password_is_not_evaluated_and_fails_the_same(office: Office) -> None:
+    office.personalise("mdurand7")
+    for _ in range(5):
+        with pytest.raises(CredentialsRefused):
+            office.door.check("mdurand7", WRONG, address=ADDRESS)
+        office.clock.move(40)
+    stored = office.account("mdurand7").password_hash
+    seen: list[str | None] = []
+    verify = office.hasher.verify
+
+    def watched(given: str | None, password: Secret) -> bool:
+        seen.append(given)
+        return verify(given, password)
+
+    office.hasher.verify = watched  # type: ignore[method-assign]  # looks at what is compared
+    with pytest.raises(CredentialsRefused) as delayed:
+        office.door.check("mdurand7", GOOD, address=ADDRESS)
+    assert delayed.value.reason is LoginFailure.DELAYED
+    with pytest.raises(CredentialsRefused) as wrong:
+        office.door.check("inconnu", WRONG, address=ADDRESS)
+    assert (str(delayed.value), delayed.value.code) == (str(wrong.value), wrong.value.code)
+    assert seen == [None, None]
+    office.clock.move(90)
+    assert office.door.check("mdurand7", GOOD, address=ADDRESS).account.identifier == "mdurand7"
+    assert seen[-1] == stored
+
+
+def test_a_letter_is_not_evaluated_within_a_delay_either(office: Office) -> None:
+    for _ in range(4):
+        with pytest.raises(CredentialsRefused):
+            office.door.check("mdurand7", WRONG, address=ADDRESS)
+    with pytest.raises(CredentialsRefused) as caught:
+        office.door.check("mdurand7", office.letters["mdurand7"], address=ADDRESS)
+    assert caught.value.reason is LoginFailure.DELAYED
+
+
+def test_tries_within_a_delay_do_not_lengthen_it(throttle: Throttle, clock: ManualClock) -> None:
+    for failures in range(1, 6):
+        assert fail(throttle, clock)
+        clock.move(delay_after(failures))
+    assert fail(throttle, clock)
+    for _ in range(100):
+        clock.move(1)
+        assert not fail(throttle, clock)
+    clock.move(80)
+    assert fail(throttle, clock)
+
+
+@pytest.mark.row("THR-04")
+def test_fifty_tries_at_once_are_fifty_for_the_network_and_three_for_the_account(
+    state: SqliteStateStore, tmp_path: Path, clock: ManualClock
+) -> None:
+    """Two workers, each with its own connection to the store, as two processes have."""
+    other = SqliteStateStore(tmp_path / "state.db")
+    workers = [Throttle(state), Throttle(other)]
+    now = clock.now()
+    workers[0].begin("b", now)
+
+    def attempt(number: int) -> bool:
+        worker = workers[number % 2]
+        evaluated = worker.begin("a", now) is not None
+        worker.failed_from(ADDRESS, now)
+        return evaluated
+
+    with ThreadPoolExecutor(16) as pool:
+        evaluated = list(pool.map(attempt, range(NETWORK_FAILURES - 1)))
+    assert sum(evaluated) <= 3
+    workers[0].admit(ADDRESS, now)
+    workers[1].failed_from(ADDRESS, now)
+    with pytest.raises(NetworkThrottled):
+        workers[0].admit(ADDRESS, now)
+    workers[0].clear("a")
+    counted = [len(state.find(Space.COUNTER, _key("failures", each), now=now.timestamp())) for each in "ab"]
+    assert counted == [0, 1]
+    other.close()
+
+
+@pytest.mark.row("THR-04")
+def test_another_process_and_a_restart_find_the_same_counts(state: SqliteStateStore, tmp_path: Path) -> None:
+    clock = ManualClock()
+    code = f"""
+from datetime import datetime
+from imagin_gateway.local.throttle import Throttle
+from imagin_gateway.state.sqlite import SqliteStateStore
+throttle = Throttle(SqliteStateStore({str(tmp_path / "state.db")!r}))
+now = datetime.fromisoformat({clock.now().isoformat()!r})
+print([throttle.begin("a", now) is not None for _ in range(4)])
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[True, True, True, False]"
+    assert Throttle(state).begin("a", clock.now()) is None
+
+
+@pytest.mark.row("THR-04")
+def test_success_clears_that_account_alone(office: Office) -> None:
+    office.personalise("mdurand7")
+    office.personalise("pmartin2")
+    for identifier in ("mdurand7", "pmartin2"):
+        for _ in range(2):
+            with pytest.raises(CredentialsRefused):
+                office.door.check(identifier, WRONG, address=ADDRESS)
+    office.door.check("mdurand7", GOOD, address=ADDRESS)
+    for expected in (LoginFailure.WRONG, LoginFailure.WRONG, LoginFailure.WRONG, LoginFailure.DELAYED):
+        with pytest.raises(CredentialsRefused) as caught:
+            office.door.check("mdurand7", WRONG, address=ADDRESS)
+        assert caught.value.reason is expected
+    with pytest.raises(CredentialsRefused) as caught:
+        office.door.check("pmartin2", WRONG, address=ADDRESS)
+    assert caught.value.reason is LoginFailure.WRONG
+    with pytest.raises(CredentialsRefused) as caught:
+        office.door.check("pmartin2", GOOD, address=ADDRESS)
+    assert caught.value.reason is LoginFailure.DELAYED
+
+
+@pytest.mark.row("THR-05")
+def test_one_try_on_each_of_500_accounts_from_one_64_is_stopped_and_another_64_is_not(office: Office) -> None:
+    stopped = []
+    for number in range(500):
+        try:
+            office.door.check(f"compte{number}", WRONG, address=f"2001:db8:1:2::{number:x}")
+        except NetworkThrottled as waits:
+            stopped.append(waits.retry_after)
+        except CredentialsRefused:
+            continue
+    assert stopped == [600] * (500 - NETWORK_FAILURES)
+    assert office.door.check("mdurand7", office.letters["mdurand7"], address="2001:db8:1:3::1").must_choose
+    with pytest.raises(NetworkThrottled):
+        office.door.check("mdurand7", office.letters["mdurand7"], address="2001:db8:1:2:ffff::1")
+    office.clock.move(601)
+    assert office.door.check("mdurand7", office.letters["mdurand7"], address="2001:db8:1:2::1").must_choose
+
+
+def test_a_network_told_to_wait_costs_no_argon2(office: Office, state: SqliteStateStore) -> None:
+    throttle = Throttle(state)
+    for _ in range(NETWORK_FAILURES):
+        throttle.failed_from(ADDRESS, office.clock.now())
+    office.hasher.reset()
+    with pytest.raises(NetworkThrottled):
+        office.door.check("mdurand7", WRONG, address=ADDRESS)
+    assert office.hasher.verifications == 0
+
+
+@pytest.mark.row("THR-05")
+def test_when_failures_rise_everywhere_each_network_gets_less_and_nobody_is_shut_out(
+    throttle: Throttle, clock: ManualClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ALARM_FAILURES > 10 * NETWORK_FAILURES
+    monkeypatch.setattr("imagin_gateway.local.throttle.ALARM_FAILURES", 100)
+    now = clock.now()
+    for number in range(100):
+        throttle.failed_from(f"198.51.{number % 250}.{number // 250}", now)
+    assert "rise everywhere" in caplog.text
+    newcomer = "203.0.113.9"
+    for _ in range(NETWORK_FAILURES_IN_ALARM):
+        throttle.admit(newcomer, now)
+        throttle.failed_from(newcomer, now)
+    with pytest.raises(NetworkThrottled):
+        throttle.admit(newcomer, now)
+    throttle.admit("203.0.113.10", now)
+    clock.move(601)
+    for _ in range(NETWORK_FAILURES - 1):
+        throttle.failed_from(newcomer, clock.now())
+    throttle.admit(newcomer, clock.now())
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", "unknown"),
+        ("192.0.2.7, 10.0.0.1", "unknown"),
+        ("x" * 1000, "unknown"),
+    ],
+)
+def test_addresses_are_counted_by_network(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+@pytest.mark.row("THR-06")
+def test_an_owner_attacked_for_a_day_can_still_reset_and_come_in(
+    office: Office, reset_link: Callable[..., str]
+) -> None:
+    office.personalise("mdurand7")
+    for number in range(24 * 12):
+        with suppress(CredentialsRefused):
+            office.door.check("mdurand7", WRONG, address=f"2001:db8:{number:x}::1")
+        office.clock.move(300)
+    token = reset_link("mdurand7")
+    office.door.use_reset(token, GOOD, GOOD)
+    assert not office.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
+
+
+@pytest.mark.row("THR-06")
+def test_however_long_the_attack_an_attempt_is_evaluated_every_two_hours(
+    throttle: Throttle, clock: ManualClock
+) -> None:
+    last, longest = clock.now(), timedelta()
+    for _ in range(4 * 24 * 60):
+        if fail(throttle, clock):
+            longest = max(longest, clock.now() - last)
+            last = clock.now()
+        clock.move(60)
+    assert longest <= timedelta(hours=2)
+
+
+def test_a_hundred_failures_in_a_row_lock_the_account_until_a_link_is_used(
+    office: Office, reset_link: Callable[..., str]
+) -> None:
+    office.personalise("mdurand7")
+    evaluated = 0
+    while evaluated < LOCK_AFTER:
+        assert office.account("mdurand7").state is AccountState.ACTIVE
+        with pytest.raises(CredentialsRefused) as caught:
+            office.door.check("mdurand7", WRONG, address=f"2001:db8:{evaluated:x}::1")
+        evaluated += caught.value.reason is LoginFailure.WRONG
+        office.clock.move(5400)
+    assert office.account("mdurand7").state is AccountState.LOCKED
+    office.clock.move(timedelta(days=2))
+    with pytest.raises(CredentialsRefused) as caught:
+        office.door.check("mdurand7", GOOD, address=ADDRESS)
+    assert caught.value.reason is LoginFailure.LOCKED
+    office.door.use_reset(reset_link("mdurand7"), GOOD, GOOD)
+    assert not office.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
+
+
+def test_a_dead_store_refuses_and_evaluates_nothing(office: Office) -> None:
+    office.personalise("mdurand7")
+    office.hasher.reset()
+    office.state.close()
+    with pytest.raises(Unavailable) as caught:
+        office.door.check("mdurand7", GOOD, address=ADDRESS)
+    assert caught.value.code is Code.STORE_UNAVAILABLE
+    with pytest.raises(Unavailable):
+        office.door.ask_reset("mdurand7", address=ADDRESS)
+    assert office.hasher.verifications == 0
+
+
+@pytest.mark.row("RST-09")
+def test_thirty_requests_bring_three_mails_and_change_nothing_in_the_account(
+    office: Office, mail_server: object
+) -> None:
+    office.personalise("mdurand7")
+    office.door.deliver_due()
+    before = office.account("mdurand7")
+    for number in range(30):
+        office.door.ask_reset("mdurand7", address=f"192.0.2.{number}")
+        office.door.deliver_due()
+    sent = [event for event in office.named("mail_sent") if event["detail"]["mail"] == "reset"]
+    assert len(sent) == 3
+    assert office.account("mdurand7") == before
+    assert not office.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
+    dropped = [event for event in office.named("reset_asked") if event.get("code") == "direct.throttled"]
+    assert len(dropped) == 27
+    assert not any("person" in event for event in dropped)
+
+
+@pytest.mark.row("RST-09")
+def test_a_network_that_asks_for_many_links_must_wait(office: Office) -> None:
+    for number in range(LINKS_PER_NETWORK):
+        office.door.ask_reset(f"compte{number}", address="2001:db8:1:2::1")
+    with pytest.raises(NetworkThrottled):
+        office.door.ask_reset("mdurand7", address="2001:db8:1:2::2")
+    office.door.ask_reset("mdurand7", address="2001:db8:1:3::2")
+    office.clock.move(3601)
+    office.door.ask_reset("mdurand7", address="2001:db8:1:2::2")

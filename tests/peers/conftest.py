@@ -1,0 +1,38 @@
+"""One real portal and one gateway for all the tests of this folder; each test has browsers of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.peers.lemonldap import missing
+
+if TYPE_CHECKING:
+    from tests.peers.browser import Browser
+    from tests.peers.world import World
+
+
+@pytest.fixture(scope="session")
+def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    if reason := missing():
+        pytest.skip(reason)
+    from tests.peers.world import opened
+
+    with opened(tmp_path_factory.mktemp("peers")) as world:
+        yield world
+
+
+@pytest.fixture
+def world(_world: World) -> World:
+    """The world, its journal empty."""
+    _world.journal.lines.clear()
+    return _world
+
+
+@pytest.fixture
+def browser(world: World) -> Iterator[Browser]:
+    """A browser that was never used."""
+    with world.browser() as browser:
+        yield browser

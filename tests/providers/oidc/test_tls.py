@@ -1,0 +1,94 @@
+"""Whom a portal believes to be its provider."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from imagin_gateway.errors import Unavailable
+from tests.clock import ManualClock
+from tests.providers.oidc.provider import Provider
+from tests.providers.oidc.serving import over_a_socket, serve
+
+
+def certificate(folder: Path, name: str, *, ends: timedelta = timedelta(days=1)) -> Path:
+    """Write a self-signed certificate for `name` with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + ends)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "certificate.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(made.public_bytes(Encoding.PEM) + private)
+    return file
+
+
+def offering(file: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+def test_a_certificate_that_is_believed_lets_the_login_through(
+    provider: Provider, clock: ManualClock, tmp_path: Path
+) -> None:
+    file = certificate(tmp_path, "localhost")
+    with serve(provider, offering(file)):
+        there = over_a_socket(provider, clock, trusting=ssl.create_default_context(cafile=file))
+        assert there.login().subject == "person-1"
+        there.portal.close()
+
+
+@pytest.mark.row("OID-28")
+@pytest.mark.parametrize(
+    ("name", "ends", "trusted"),
+    [
+        ("localhost", timedelta(days=1), False),
+        ("other.example", timedelta(days=1), True),
+        ("localhost", -timedelta(days=1), True),
+    ],
+    ids=["unknown authority", "another host", "expired"],
+)
+def test_a_bad_certificate_is_refused_and_nothing_is_sent(
+    provider: Provider, clock: ManualClock, tmp_path: Path, name: str, ends: timedelta, trusted: bool
+) -> None:
+    file = certificate(tmp_path, name, ends=ends)
+    with serve(provider, offering(file)):
+        trusting = ssl.create_default_context(cafile=file) if trusted else None
+        there = over_a_socket(provider, clock, trusting=trusting)
+        with pytest.raises(Unavailable):
+            there.leave()
+        there.portal.close()
+    assert provider.seen == []
+
+
+@pytest.mark.row("OID-28")
+def test_the_environment_adds_no_authority(
+    provider: Provider, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = certificate(tmp_path, "localhost")
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with serve(provider, offering(file)):
+        there = over_a_socket(provider, clock)
+        with pytest.raises(Unavailable):
+            there.leave()
+        there.portal.close()
