@@ -5,7 +5,6 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 .PHONY: help demo demo-check test parts lint format types contract rows bench lock build ci clean set-up-demo set-up-dev
 
-export PYTHON
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
 given = $(if $(findstring command line,$(origin $(1))),$($(1)))

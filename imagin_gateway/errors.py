@@ -56,6 +56,7 @@ class Code(StrEnum):
     SAML_ALGORITHM = "saml.algorithm"
     SAML_SIGNATURE = "saml.signature"
     SAML_UNSIGNED = "saml.unsigned"
+    SAML_ENCRYPTED = "saml.encrypted"
     SAML_DESTINATION = "saml.destination"
     SAML_RECIPIENT = "saml.recipient"
     SAML_AUDIENCE = "saml.audience"

@@ -68,7 +68,9 @@ def write(lock: Lock, *, upgrade: bool) -> None:
     command += [f"--output-file={lock.file.relative_to(ROOT)}", *lock.sources]
     print(f"{lock.file.relative_to(ROOT)} ...", end=" ", flush=True)
     subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONWARNINGS": "ignore"})
-    pins = [line for line in lock.file.read_text(encoding="utf-8").splitlines() if line and not line.startswith(LEFT_OUT)]
+    pins = [
+        line for line in lock.file.read_text(encoding="utf-8").splitlines() if line and not line.startswith(LEFT_OUT)
+    ]
     header = HEADER.format(sources=" and ".join(lock.sources))
     lock.file.write_text(header + "\n".join(pins) + "\n", encoding="utf-8")
     print(f"{sum('==' in line for line in pins)} packages", flush=True)

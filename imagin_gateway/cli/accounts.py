@@ -37,6 +37,9 @@ def import_(
     ] = False,
 ) -> None:
     """Importer une liste de convocations. Une ligne en erreur arrête tout, sauf avec --skip-bad."""
+    if not file.is_file():
+        err.print(f"Aucun fichier de ce nom : {file}", style="red", markup=False)
+        raise typer.Exit(EXIT_REFUSED)
     with stores(settings) as opened:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=err, transient=True) as progress:

@@ -39,6 +39,11 @@ REQUIRED: Final = ("identifier", "family_name")
 _NUMEN: Final = re.compile(r"\d{2}[A-Za-z]\d{7}[A-Za-z]{3}")
 """Two digits, a letter, seven digits, three letters: confidential, never an Imagin identifier."""
 
+_SECRET: Final = frozenset(
+    {"mot de passe", "motdepasse", "mdp", "password", "hash", "empreinte", "mot de passe provisoire"}
+)
+"""Columns no list may bring: a password comes from a letter or from its owner, whatever it was hashed with."""
+
 _CHUNK: Final = 1 << 20
 
 
@@ -96,6 +101,9 @@ class ConvocationList:
             LineProblem(1, f"la colonne « {COLUMNS[column][0]} » figure deux fois")
             for column in dict.fromkeys(known)
             if known.count(column) > 1
+        ]
+        problems += [
+            LineProblem(1, "une colonne de mots de passe ne s’importe pas") for name in names if _plain(name) in _SECRET
         ]
         if problems:
             raise ImportRefused(problems)

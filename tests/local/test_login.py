@@ -204,6 +204,7 @@ def test_a_busy_machine_says_so_and_counts_no_failure(office: Office) -> None:
     office.door.check("mdurand7", GOOD, address=ADDRESS)
 
 
+@pytest.mark.row("HSH-06")
 def test_a_stored_hash_that_is_not_argon2id_opens_nothing_and_costs_the_same(office: Office) -> None:
     office.personalise("mdurand7")
     import hashlib

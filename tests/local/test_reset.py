@@ -282,7 +282,6 @@ def test_asking_does_the_same_for_every_identifier(office: Office) -> None:
     assert [event["detail"]["mailed"] for event in office.named("reset_asked")] == [True] + [False] * 4
 
 
-@pytest.mark.row("RST-12")
 def test_only_a_verified_address_receives_a_link(office: Office, mail_server: MailServer) -> None:
     with office.database.write() as connection:
         connection.execute(sa.update(accounts).values(email_verified=False))
@@ -317,7 +316,6 @@ def test_a_link_disabled_between_the_check_and_the_use_sets_nothing(office: Offi
     assert office.account("mdurand7").password_hash is None
 
 
-@pytest.mark.row("RST-06")
 def test_the_link_uses_the_configured_address(office: Office, mail_server: MailServer) -> None:
     office.door.ask_reset("mdurand7", address="evil.example")
     office.door.deliver_due()

@@ -55,7 +55,10 @@ class Unpacked:
 
     def obstacle(self) -> str | None:
         """Return why this machine can never have them, or None."""
-        found = platform.freedesktop_os_release().get("VERSION_CODENAME", "") if platform.system() == "Linux" else ""
+        try:
+            found = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+        except OSError:
+            found = ""
         if found != self.codename:
             return f"it needs the packages of Debian 12 ({self.codename}); this is another system"
         lacking = [program for program in ("apt-get", "dpkg-deb") if shutil.which(program) is None]

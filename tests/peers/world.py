@@ -63,6 +63,8 @@ class World:
         authority: what browsers and the gateway believe.
         url: where the host application is, without a final slash.
         journal: what the gateway told.
+        clients: what we are to the portal's OpenID provider: the gateway, and one to which it tells
+            everything signed.
     """
 
     portal: LemonLdap
@@ -70,6 +72,7 @@ class World:
     authority: Authority
     url: str
     journal: Journal
+    clients: tuple[Client, Client]
 
     def browser(self) -> Browser:
         """Return a browser that was never used."""
@@ -83,6 +86,10 @@ class World:
         """Return the address of the link to us inside the portal."""
         query = {"IDPInitiated": "1", "sp": provider or entity_id(self.url, door)}
         return f"{self.portal.url}saml/singleSignOn?{urlencode({**query, **({'RelayState': relay} if relay else {})})}"
+
+    def open_id(self, client: Client, *, believing: bool = True) -> OidcPortal:
+        """Open the portal of the gateway's settings as one of the clients; by default it believes the authority."""
+        return _open_id(self, client, believing=believing)
 
     def who(self, browser: Browser) -> dict[str, Any] | None:
         """Return whom the host takes this browser for, or None."""
@@ -142,16 +149,18 @@ def _settings(folder: Path, url: str, portal: LemonLdap, client: Client) -> Sett
     )
 
 
-def _believe(gateway: Gateway, authority: Authority) -> None:
-    """Let the OpenID portal believe the tests' authority, as it believes the system's in production."""
-    config = gateway.settings.portals[OPENID]
-    assert isinstance(config, settings_.OidcPortal)
-    gateway.house.portals[OPENID] = OidcPortal.open(  # type: ignore[index]  # a dict, made by open_portals
+def _open_id(world: World, client: Client, *, believing: bool = True) -> OidcPortal:
+    """Open the OpenID portal of the gateway's settings as one of the portal's clients."""
+    config = world.gateway.settings.portals[OPENID]
+    assert isinstance(config, settings.OidcPortal)
+    context = world.authority.believed() if believing else None
+    return OidcPortal.open(
         OPENID,
-        config,
-        redirect_uri=gateway.settings.url(f"/portail/{OPENID}/retour"),
+        config.model_copy(update={"client_id": client.id, "client_secret": Secret(client.secret)}),
+        redirect_uri=world.door(OPENID) + "/retour",
         development=False,
-        transport=BoundedTransport(config.timeout_seconds, ssl_context=authority.believed()),
+        # In production the authorities are the system's; the tests' own is not among them.
+        transport=BoundedTransport(config.timeout_seconds, ssl_context=context),
     )
 
 

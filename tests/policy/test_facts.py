@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from imagin_gateway.errors import PolicyError
 from imagin_gateway.policy import Facts, FactsRefused
@@ -99,6 +99,7 @@ def test_a_lost_convocation_is_no_convocation() -> None:
 
 
 @given(TOLD)
+@settings(deadline=None)
 def test_facts_are_refused_exactly_when_a_clash_says_so(told: dict[str, str]) -> None:
     ordinals = [
         next(word.ordinal for word in dimension.words if str(word) == told[dimension.name]) for dimension in DIMENSIONS
@@ -110,6 +111,7 @@ def test_facts_are_refused_exactly_when_a_clash_says_so(told: dict[str, str]) ->
 
 
 @given(facts())
+@settings(deadline=None)
 def test_facts_survive_being_written_and_read(situation: Facts) -> None:
     told = {name: str(value) for name, value in situation.known()}
     assert Facts.parse(told) == situation

@@ -110,7 +110,7 @@ def test_conflict_1_keeps_the_portal_in_second() -> None:
 
 
 def test_forgotten_is_not_none_recovery_comes_first_then_the_direct_door() -> None:
-    decision = siec().decide(Facts.parse({**CRETEIL, "email": "forgotten"}))
+    decision = siec().decide(Facts.parse({"convocation": "ours", **CRETEIL, "email": "forgotten"}))
     assert decision.question == "imprime"
     assert decision.recover_first
     settled = decision.settled()
@@ -129,10 +129,12 @@ def test_an_account_that_lags_is_no_password_problem_the_contact_is_the_managing
 
 
 def test_several_academies_get_the_three_doors_and_no_question_more() -> None:
-    for told in ({"employer": "en", "second_posting": "served"}, {"employer": "en", "posting": "region"}):
-        decision = siec().decide(Facts.parse(told))
-        assert (decision.page, decision.question) == ("several", None)
-        assert siec().pages["several"].doors == ("arena-creteil", "arena-paris", "arena-versailles")
+    several = siec().interview({"emetteur": "siec", "poste": "plusieurs"})
+    region = siec().decide(Facts.parse({"convocation": "ours", "employer": "en", "posting": "region"}))
+    assert several.over
+    assert region.question is None
+    assert several.decision.page == region.page == "several"
+    assert siec().pages["several"].doors == ("arena-creteil", "arena-paris", "arena-versailles")
 
 
 def test_another_academie_is_warned_of_the_link_in_its_own_portal() -> None:

@@ -17,7 +17,7 @@ PORTAL = {"creteil": "arena-creteil", "paris": "arena-paris", "versailles": "are
 
 
 @given(facts())
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 def test_the_diagram_answers_as_the_table_read_line_by_line(situation: Facts) -> None:
     rule, decision = first_rule(siec(), situation), siec().decide(situation)
     assert decision.rule == rule.id
@@ -30,7 +30,7 @@ def test_the_diagram_answers_as_the_table_read_line_by_line(situation: Facts) ->
 
 
 @given(facts())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_explain_ends_at_the_rule_that_answered_and_names_the_crossings(situation: Facts) -> None:
     decision, tried = siec().decide(situation), siec().explain(situation)
     rules = [line for line in tried if not line.crossing]
@@ -42,6 +42,7 @@ def test_explain_ends_at_the_rule_that_answered_and_names_the_crossings(situatio
 
 
 @given(facts())
+@settings(deadline=None)
 def test_every_answer_carries_everything(situation: Facts) -> None:
     decision = siec().decide(situation)
     assert decision.outcome in DOORS | {ASK, ELSEWHERE}
@@ -55,6 +56,7 @@ def test_every_answer_carries_everything(situation: Facts) -> None:
 
 
 @given(facts())
+@settings(deadline=None)
 def test_never_a_dead_end(situation: Facts) -> None:
     decision = siec().decide(situation)
     if decision.door is None and decision.outcome != ELSEWHERE:
@@ -63,6 +65,7 @@ def test_never_a_dead_end(situation: Facts) -> None:
 
 
 @given(facts())
+@settings(deadline=None)
 def test_nothing_printed_never_sends_anybody_to_the_direct_door(situation: Facts) -> None:
     decision = siec().decide(situation)
     if situation.printed == "no":
@@ -70,6 +73,7 @@ def test_nothing_printed_never_sends_anybody_to_the_direct_door(situation: Facts
 
 
 @given(facts())
+@settings(deadline=None)
 def test_a_portal_is_offered_only_to_somebody_of_that_academie(situation: Facts) -> None:
     for door in doors_offered(siec().decide(situation)):
         if door != "direct":
@@ -77,6 +81,7 @@ def test_a_portal_is_offered_only_to_somebody_of_that_academie(situation: Facts)
 
 
 @given(facts())
+@settings(deadline=None)
 def test_what_rests_on_the_document_rests_on_nothing_else(situation: Facts) -> None:
     decision = siec().decide(situation)
     if decision.mark is Mark.DOCUMENT:
@@ -85,6 +90,7 @@ def test_what_rests_on_the_document_rests_on_nothing_else(situation: Facts) -> N
 
 
 @given(facts())
+@settings(deadline=None)
 def test_what_the_document_decides_is_not_marked_so_when_a_fact_it_needs_is_unknown(situation: Facts) -> None:
     decision = siec().decide(situation)
     if decision.mark is Mark.DOCUMENT and decision.outcome.startswith("arena-"):
@@ -93,11 +99,13 @@ def test_what_the_document_decides_is_not_marked_so_when_a_fact_it_needs_is_unkn
 
 
 @given(facts())
+@settings(deadline=None)
 def test_deciding_twice_is_the_same(situation: Facts) -> None:
     assert siec().decide(situation) == siec().decide(situation)
 
 
 @given(facts())
+@settings(deadline=None)
 def test_a_settled_answer_has_a_door_or_a_page_of_doors(situation: Facts) -> None:
     settled: Decision = siec().decide(situation).settled()
     assert settled.door or settled.outcome == ELSEWHERE or siec().pages[settled.page].doors
@@ -114,6 +122,7 @@ def test_the_whole_space_is_proved_not_a_sample() -> None:
 
 
 @given(st.data())
+@settings(deadline=None)
 def test_the_finder_gives_back_a_situation_of_the_rule_it_was_asked_for(data: st.DataObject) -> None:
     policy = siec()
     rule = data.draw(st.sampled_from([rule.id for rule in policy.rules]))

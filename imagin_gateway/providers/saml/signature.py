@@ -14,7 +14,6 @@ import copy
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -44,32 +43,35 @@ class UnusableKey(ValueError):
     """A certificate holds a key that may not verify anything: too small, or of another kind."""
 
 
-@dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """One public key of a portal. Its certificate only carried it: dates and signer say nothing here (IIP-MD11)."""
+    """One public key of a portal. Its certificate only carried it: dates and signer say nothing here (IIP-MD11).
 
-    kind: Kind
-    public: bytes = field(repr=False)
-    """DER, SubjectPublicKeyInfo."""
+    Args:
+        certificate: as read from the metadata.
 
-    @classmethod
-    def of(cls, certificate: x509.Certificate) -> VerificationKey:
-        """Take the key out of a certificate. Raises `UnusableKey`."""
+    Raises:
+        UnusableKey: it may not verify anything.
+    """
+
+    __slots__ = ("_key", "kind", "public")
+
+    def __init__(self, certificate: x509.Certificate) -> None:
         key = certificate.public_key()
         if isinstance(key, RSAPublicKey) and key.key_size >= MINIMUM_RSA_BITS:
-            kind = Kind.RSA
+            self.kind = Kind.RSA
         elif isinstance(key, EllipticCurvePublicKey) and key.key_size >= MINIMUM_EC_BITS:
-            kind = Kind.EC
+            self.kind = Kind.EC
         else:
             raise UnusableKey
-        return cls(kind, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+        self.public = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self._key = xmlsec.Key.from_memory(self.public, xmlsec.KeyFormat.DER)
 
     def verifies(self, signature: etree._Element, method: str) -> bool:
         """Tell whether this key made the signature, by a method of its kind."""
         if (method in RSA_METHODS) != (self.kind is Kind.RSA):
             return False
         context = xmlsec.SignatureContext()
-        context.key = xmlsec.Key.from_memory(self.public, xmlsec.KeyFormat.DER)
+        context.key = self._key
         context.register_id(signature.getparent(), "ID")
         try:
             context.verify(signature)

@@ -1,0 +1,201 @@
+"""What the portal's own metadata says: where people are sent, and which keys may speak for it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from lxml import etree
+
+from imagin_gateway.errors import AnswerRefused, Problem
+from imagin_gateway.providers.saml import documents
+from imagin_gateway.providers.saml.reading import instant
+from imagin_gateway.providers.saml.signature import UnusableKey, VerificationKey
+from imagin_gateway.providers.saml.vocabulary import REDIRECT, SAMLP, ds, md
+
+_CERTIFICATE: Final = f"{ds('KeyInfo')}/{ds('X509Data')}/{ds('X509Certificate')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """One identity provider, as its metadata tells it.
+
+    Attributes:
+        entity_id: its name; equal to the configured one.
+        sso_url: where an AuthnRequest goes, by HTTP-Redirect.
+        keys: of its IDPSSODescriptor, for signing; all of them are tried.
+        wants_signed_requests: `WantAuthnRequestsSigned`.
+        valid_until: after that its metadata says nothing any more (Metadata §2.3.2).
+    """
+
+    entity_id: str
+    sso_url: str
+    keys: tuple[VerificationKey, ...]
+    wants_signed_requests: bool
+    valid_until: datetime | None
+
+
+class MetadataRefused(Exception):
+    """The metadata cannot be used; `problems` says why, without their key."""
+
+    def __init__(self, *problems: tuple[str, str]) -> None:
+        super().__init__("the metadata is refused")
+        self.problems = problems
+
+    def at(self, key: str) -> list[Problem]:
+        """Return the problems under the key of the settings they concern."""
+        return [Problem(key, message, remedy) for message, remedy in self.problems]
+
+
+def read(raw: bytes, entity_id: str, *, development: bool) -> Partner:
+    """Read one identity provider out of a metadata document, alone in it or in a federation's aggregate.
+
+    Args:
+        raw: the document.
+        entity_id: which entity.
+        development: allow addresses in plain http.
+
+    Raises:
+        MetadataRefused: listing everything wrong.
+    """
+    try:
+        root = documents.parse(raw, documents.METADATA)
+    except AnswerRefused:
+        raise MetadataRefused(
+            ("ce n’est pas un document XML acceptable", "les métadonnées SAML du portail, telles qu’il les publie")
+        ) from None
+    entity = _entity(root, entity_id)
+    role = _role(entity)
+    problems: list[tuple[str, str]] = []
+    sso_url = _endpoint(role, development, problems)
+    keys = _keys(role, problems)
+    valid_until = _valid_until([role, entity, *entity.iterancestors()], problems)
+    if problems:
+        raise MetadataRefused(*problems)
+    return Partner(
+        entity_id=entity_id,
+        sso_url=sso_url,
+        keys=keys,
+        wants_signed_requests=role.get("WantAuthnRequestsSigned", "").strip() in ("true", "1"),
+        valid_until=valid_until,
+    )
+
+
+def _entity(root: etree._Element, entity_id: str) -> etree._Element:
+    found = [each for each in root.iter(md("EntityDescriptor")) if each.get("entityID") == entity_id]
+    if not found:
+        raise MetadataRefused(
+            (
+                "l’entité portal_entity_id n’y figure pas",
+                "portal_entity_id = l’attribut entityID du fichier, à la lettre",
+            )
+        )
+    if len(found) > 1:
+        raise MetadataRefused(("l’entité portal_entity_id y figure plusieurs fois", "n’en garder qu’une"))
+    return found[0]
+
+
+def _role(entity: etree._Element) -> etree._Element:
+    """Only this role speaks for people: a key of another role of the same entity verifies nothing (Metadata §2.4)."""
+    roles = entity.findall(md("IDPSSODescriptor"))
+    speaking = [role for role in roles if SAMLP in role.get("protocolSupportEnumeration", "").split()]
+    if len(speaking) != 1:
+        raise MetadataRefused(
+            (
+                "cette entité n’a pas un rôle IDPSSODescriptor de SAML 2.0, et un seul",
+                "les métadonnées de fournisseur d’identité",
+            )
+        )
+    return speaking[0]
+
+
+def _endpoint(role: etree._Element, development: bool, problems: list[tuple[str, str]]) -> str:
+    redirects = [each for each in role.findall(md("SingleSignOnService")) if each.get("Binding") == REDIRECT]
+    if not redirects:
+        problems.append(
+            ("pas de SingleSignOnService par HTTP-Redirect", "demander au portail de publier cette adresse")
+        )
+        return ""
+    location = redirects[0].get("Location", "")
+    if not is_address(location, development=development):
+        problems.append(("l’adresse SingleSignOnService n’est pas une adresse https complète", '"https://..."'))
+    return location
+
+
+def is_address(url: str, *, development: bool) -> bool:
+    """Tell whether a browser may be sent there: absolute, https, without user nor fragment (row INP-07)."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    schemes = ("https", "http") if development else ("https",)
+    plain = url.isascii() and url.isprintable() and not set(url) & set(' "<>\\^`{|}')
+    return (
+        plain
+        and parts.scheme in schemes
+        and bool(parts.hostname)
+        and parts.username is None
+        and "#" not in url
+        and port != 0
+    )
+
+
+def _keys(role: etree._Element, problems: list[tuple[str, str]]) -> tuple[VerificationKey, ...]:
+    """Metadata §2.4.1.1: a KeyDescriptor without `use` serves both uses. One KeyDescriptor, one key."""
+    found: dict[bytes, VerificationKey] = {}
+    for descriptor in role.findall(md("KeyDescriptor")):
+        if descriptor.get("use", "signing") != "signing":
+            continue
+        try:
+            keys = {key.public: key for key in map(VerificationKey, _certificates(descriptor))}
+        except UnusableKey:
+            problems.append(
+                (
+                    "une clé de signature est trop faible ou d’un type inconnu",
+                    "RSA de 2048 bits ou plus, ou ECDSA P-256 ou plus",
+                )
+            )
+            continue
+        except ValueError:
+            problems.append(("un certificat de signature est illisible", "un X509Certificate en base64"))
+            continue
+        if len(keys) > 1:
+            problems.append(
+                ("un KeyDescriptor porte plusieurs clés", "un KeyDescriptor par clé, sans chaîne de certificats")
+            )
+            continue
+        found.update(keys)
+    if not found and not problems:
+        problems.append(
+            (
+                "pas de clé de signature dans le rôle IDPSSODescriptor",
+                'un KeyDescriptor use="signing" avec X509Certificate',
+            )
+        )
+    return tuple(found.values())
+
+
+def _certificates(descriptor: etree._Element) -> Iterator[x509.Certificate]:
+    for element in descriptor.iterfind(_CERTIFICATE):
+        try:
+            der = base64.b64decode("".join((element.text or "").split()), validate=True)
+        except binascii.Error:
+            raise ValueError("not base64") from None
+        yield x509.load_der_x509_certificate(der)
+
+
+def _valid_until(elements: Sequence[etree._Element], problems: list[tuple[str, str]]) -> datetime | None:
+    """Return the earliest end told by the role, its entity, or what holds it."""
+    try:
+        ends = [end for each in elements if (end := instant(each.get("validUntil"))) is not None]
+    except AnswerRefused:
+        problems.append(("une date validUntil est illisible", "une date UTC, comme 2027-01-31T00:00:00Z"))
+        return None
+    return min(ends, default=None)

@@ -1,0 +1,26 @@
+"""What every test has: the rows' plugin, one Hypothesis profile, and the list of missing parts at the end."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+from tests import parts
+
+pytest_plugins = ["tests.rows.plugin"]
+
+# No test holds a time in seconds: machines are shared. Under CI=true Hypothesis loads its own profile, without deadline.
+settings.register_profile("house", deadline=None)
+if not parts.strict():
+    settings.load_profile("house")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say plainly, at the end, what could not run and how to get it."""
+    told = (
+        str(report.longrepr) for kind in ("skipped", "failed", "error") for report in terminalreporter.getreports(kind)
+    )
+    if lines := parts.lacking(told):
+        terminalreporter.section("parts that are missing here")
+        for line in lines:
+            terminalreporter.write_line(line)

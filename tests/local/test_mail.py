@@ -1,0 +1,490 @@
+"""Mail: nothing lost, nothing sent twice by two senders, nothing in clear, no secret but the link."""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiosmtpd.smtp import AuthResult, LoginPassword
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagin_gateway.errors import SettingsError
+from imagin_gateway.local.mail_texts import MailKind, MailText, compose
+from imagin_gateway.local.mailer import MailRefused, Relay, RelayUnavailable, build
+from imagin_gateway.local.outbox import GIVE_UP, Outbox, add, is_address
+from imagin_gateway.local.provisional import canonical
+from imagin_gateway.local.schema import outbox
+from imagin_gateway.settings import Mail
+from tests.local.conftest import Office, settings_of, token_in
+from tests.local.helper import ADDRESS, GOOD, OTHER, MailServer
+
+NARROW = "\u00a0"
+
+
+# -- the texts ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", MailKind)
+def test_every_mail_is_in_french_then_in_english_and_says_whom_to_write_to(kind: MailKind) -> None:
+    moment = datetime(2026, 12, 14, 14, 10, tzinfo=UTC)
+    text = compose(kind, moment=moment, contact="imagin@exemple.test", host="imagin.exemple.test", link="https://x/y")
+    french, _, english = text.body.partition("--- English ---")
+    assert french.startswith("Bonjour,\n")
+    assert "Personne du SIEC ne vous demandera votre mot de passe." in french
+    assert "Nobody at SIEC will ask for your password." in english
+    assert f"15{NARROW}h{NARROW}10" in french
+    assert "3:10 pm" in english
+    assert "imagin@exemple.test" in french
+    assert "imagin@exemple.test" in english
+    assert "{" not in text.body
+    assert "'" not in french
+    for mark in "?!;»":
+        for place, sign in enumerate(french):
+            assert sign != mark or french[place - 1] == NARROW, french[place - 5 : place + 1]
+
+
+def test_dates_are_those_of_paris_in_words() -> None:
+    midnight = datetime(2026, 7, 31, 22, 5, tzinfo=UTC)
+    text = compose(MailKind.PASSWORD_CHANGED, moment=midnight, contact="c@e.fr", host="h")
+    assert f"le 1er{NARROW}août{NARROW}2026 à 0{NARROW}h{NARROW}05" in text.body
+    assert "on 1 August 2026 at 12:05 am" in text.body
+
+
+# -- what is sent ------------------------------------------------------------
+
+
+def test_a_reset_mail_has_one_link_and_neither_name_nor_identifier(office: Office, mail_server: MailServer) -> None:
+    office.door.ask_reset("mdurand7", address=ADDRESS)
+    assert office.door.deliver_due() == 1
+    (message,) = mail_server.inbox.received
+    assert str(message["From"]) == "Imagin SIEC <imagin@exemple.test>"
+    assert str(message["To"]) == "marie.durand@exemple.test"
+    assert str(message["Reply-To"]) == "imagin@siec.education.fr"
+    assert str(message["Auto-Submitted"]) == "auto-generated"
+    assert str(message["Subject"]) == "Choisir un nouveau mot de passe"
+    assert str(message["Message-ID"]).endswith("@exemple.test>")
+    assert message.get_content_type() == "text/plain"
+    assert mail_server.inbox.recipients == [["marie.durand@exemple.test"]]
+    body = mail_server.inbox.body()
+    assert body.count("http") == 1
+    assert not [word for word in ("mdurand7", "DURAND", "Marie", "Durand") if word in body]
+    assert f"avant 10{NARROW}h{NARROW}00 (heure de Paris)" in body
+
+
+@pytest.mark.row("RST-11")
+def test_no_mail_holds_a_password(office: Office, mail_server: MailServer) -> None:
+    office.personalise("mdurand7")
+    office.door.change_password("mdurand7", GOOD, OTHER, OTHER)
+    office.door.ask_reset("pmartin2", address=ADDRESS)
+    office.door.deliver_due()
+    office.door.use_reset(token_in(mail_server.inbox.body()), GOOD, GOOD)
+    office.door.deliver_due()
+    assert sorted(mail_server.inbox.subjects) == [
+        "Choisir un nouveau mot de passe",
+        "Première connexion à Imagin SIEC",
+        "Votre mot de passe a été changé",
+        "Votre mot de passe a été changé",
+    ]
+    words = [GOOD.reveal(), OTHER.reveal(), *(value.reveal() for value in office.letters.values())]
+    words += [canonical(word) for word in words]
+    for place, message in enumerate(mail_server.inbox.received):
+        told = f"{message.items()} {mail_server.inbox.body(place)}"
+        assert not [word for word in words if word in told]
+
+
+@pytest.mark.row("RST-11")
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@b.fr\r\nBcc: c@d.fr",
+        "a@b.fr\nTo: c@d.fr",
+        "a@b.fr\r",
+        "a@b.fr, c@d.fr",
+        "a@b.fr;c@d.fr",
+        "a@b.fr c@d.fr",
+        "<a@b.fr>",
+        "Marie <a@b.fr>",
+        '"a b"@c.fr',
+        "a@b@c.fr",
+        "a@[127.0.0.1]",
+        "a@b.fr\x00",
+        "a@b",
+        "@b.fr",
+        "a@",
+        "",
+        "é@b.fr",
+        "a@bé.fr",
+        "a..b@c.fr",
+        ".a@c.fr",
+        "a@-c.fr",
+        "a@c-.fr",
+        "a@c..fr",
+        f"{'a' * 65}@b.fr",
+        f"a@{'b' * 250}.fr",
+    ],
+)
+def test_what_is_not_one_plain_address_receives_nothing(office: Office, address: str) -> None:
+    assert not is_address(address)
+    text = MailText("s", "b")
+    with pytest.raises(MailRefused):
+        build(text, sender="a@b.fr", contact="a@b.fr", recipient=address, message_id="x", at=office.clock.now())
+    import sqlalchemy as sa
+
+    from imagin_gateway.local.schema import accounts
+
+    if "\x00" in address:
+        return
+    with office.database.write() as connection:
+        connection.execute(sa.update(accounts).values(email=address))
+    office.door.ask_reset("mdurand7", address=ADDRESS)
+    assert office.door.deliver_due() == 0
+    assert not office.rows(outbox)
+
+
+@pytest.mark.parametrize(
+    "address", ["a@b.fr", "marie.durand@ac-paris.fr", "o'neil+x@sous.domaine.exemple.test", f"{'a' * 64}@b.fr"]
+)
+def test_plain_addresses_are_accepted(address: str) -> None:
+    assert is_address(address)
+
+
+@given(st.text(max_size=80))
+def test_an_accepted_address_has_one_at_and_no_sign_a_relay_could_misread(text: str) -> None:
+    if is_address(text):
+        assert text.count("@") == 1
+        assert text.isascii()
+        assert text.isprintable()
+        assert not set(text) & set(' ,;:<>()[]"\\')
+
+
+def test_a_long_hostile_address_is_judged_at_once() -> None:
+    assert not is_address("a." * 500_000 + "@" + "b." * 500_000)
+
+
+def test_a_contact_or_sender_that_is_no_address_stops_the_start(open_office: Callable[..., Office]) -> None:
+    with pytest.raises(SettingsError, match="contact"):
+        open_office(contact="imagin@siec.education.fr\r\nBcc: x@y.fr")
+
+
+# -- notices -----------------------------------------------------------------
+
+
+def test_a_first_password_and_a_change_are_told_to_the_person(office: Office, mail_server: MailServer) -> None:
+    office.personalise("mdurand7")
+    assert office.door.deliver_due() == 1
+    assert mail_server.inbox.subjects == ["Première connexion à Imagin SIEC"]
+    office.door.change_password("mdurand7", GOOD, OTHER, OTHER)
+    assert office.door.deliver_due() == 1
+    assert mail_server.inbox.subjects[-1] == "Votre mot de passe a été changé"
+    assert "http" not in mail_server.inbox.body()
+    assert "localhost:8400" in mail_server.inbox.body()
+    office.personalise("sansmail")
+    assert office.door.deliver_due() == 0
+
+
+# -- relays that fail --------------------------------------------------------
+
+
+def test_a_relay_that_is_down_for_an_hour_loses_nothing_and_gets_each_mail_once(
+    office: Office, mail_server: MailServer
+) -> None:
+    mail_server.stop()
+    office.personalise("mdurand7")
+    office.door.ask_reset("pmartin2", address=ADDRESS)
+    for _ in range(120):
+        assert office.door.deliver_due() == 0
+        office.clock.move(30)
+    assert len(office.rows(outbox)) == 2
+    failures = office.named("mail_failed")
+    assert failures
+    assert not any(event["detail"]["given_up"] for event in failures)
+    assert len(failures) < 30
+    mail_server.start()
+    office.clock.move(900)
+    assert office.door.deliver_due() == 2
+    assert office.door.deliver_due() == 0
+    assert sorted(mail_server.inbox.subjects) == [
+        "Choisir un nouveau mot de passe",
+        "Première connexion à Imagin SIEC",
+    ]
+    assert not office.rows(outbox)
+
+
+def test_a_relay_that_wants_one_mail_later_gets_it_later_and_the_others_now(
+    office: Office, mail_server: MailServer
+) -> None:
+    mail_server.inbox.answer_to_recipient = "451 later"
+    office.personalise("mdurand7")
+    office.personalise("pmartin2")
+    assert office.door.deliver_due() == 0
+    assert [event["detail"]["error"] for event in office.named("mail_failed")] == ["SMTPRecipientsRefused"] * 2
+    mail_server.inbox.answer_to_recipient = "250 OK"
+    assert office.door.deliver_due() == 0
+    office.clock.move(15)
+    assert office.door.deliver_due() == 2
+
+
+@pytest.mark.parametrize("stage", ["answer_to_recipient", "answer_to_message"])
+def test_a_relay_that_refuses_for_good_is_not_asked_again(office: Office, mail_server: MailServer, stage: str) -> None:
+    setattr(mail_server.inbox, stage, "550 no such mailbox marie.durand@exemple.test")
+    office.personalise("mdurand7")
+    assert office.door.deliver_due() == 0
+    assert not office.rows(outbox)
+    (event,) = office.named("mail_failed")
+    assert event["detail"]["given_up"]
+    assert "exemple.test" not in "".join(office.lines)
+
+
+def test_a_mail_that_cannot_leave_for_two_days_is_given_up_with_an_event(
+    office: Office, mail_server: MailServer
+) -> None:
+    mail_server.stop()
+    office.personalise("mdurand7")
+    office.door.deliver_due()
+    office.clock.move(GIVE_UP)
+    office.door.deliver_due()
+    assert not office.rows(outbox)
+    assert office.named("mail_failed")[-1]["detail"]["given_up"]
+
+
+def test_retries_wait_longer_and_longer_a_quarter_of_an_hour_at_most(office: Office, mail_server: MailServer) -> None:
+    mail_server.stop()
+    office.personalise("mdurand7")
+    waits = []
+    for _ in range(12):
+        before = office.clock.now()
+        office.door.deliver_due()
+        (row,) = office.rows(outbox)
+        waits.append((row.due_at - before).total_seconds())
+        office.clock.move(row.due_at - before)
+    assert waits[:7] == [15, 30, 60, 120, 240, 480, 900]
+    assert set(waits[7:]) == {900}
+
+
+def test_a_mail_sent_again_has_the_same_message_id(office: Office, mail_server: MailServer) -> None:
+    office.personalise("mdurand7")
+    queue = Outbox(office.database)
+    with pytest.MonkeyPatch.context() as patch:
+        # The sender dies between the relay's answer and its note.
+        patch.setattr(Outbox, "remove", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            office.door.deliver_due()
+    assert queue.claim(office.clock.now()) is None
+    office.clock.move(600)
+    assert office.door.deliver_due() == 1
+    first, second = mail_server.inbox.received
+    assert first["Message-ID"] == second["Message-ID"]
+    assert not office.rows(outbox)
+
+
+# -- several senders ---------------------------------------------------------
+
+
+def test_senders_at_work_together_send_each_mail_once(
+    office: Office, mail_server: MailServer, open_office: Callable[..., Office]
+) -> None:
+    count = 40
+    account = office.account("mdurand7")
+    with office.database.write() as connection:
+        for _ in range(count):
+            add(connection, MailKind.FIRST_CONNECTION, account, {"at": "2026-12-14T08:00:00+00:00"}, office.clock.now())
+    mail = {"host": "127.0.0.1", "port": mail_server.port, "security": "none", "sender": "imagin@exemple.test"}
+    doors = [office.door, *(open_office(mail=mail).door for _ in range(3))]
+    with ThreadPoolExecutor(4) as pool:
+        sent = list(pool.map(lambda door: door.deliver_due(), doors))
+    assert sum(sent) == count
+    identities = [str(message["Message-ID"]) for message in mail_server.inbox.received]
+    assert len(identities) == len(set(identities)) == count
+
+
+def test_the_thread_sends_when_woken_and_stops(office: Office, mail_server: MailServer) -> None:
+    before = threading.active_count()
+    office.door.start_sender()
+    office.door.start_sender()
+    assert threading.active_count() == before + 1
+    office.door.ask_reset("mdurand7", address=ADDRESS)
+    waited = threading.Event()
+    for _ in range(200):
+        if office.named("mail_sent"):
+            break
+        waited.wait(0.05)
+    assert len(mail_server.inbox.received) == 1
+    office.door.stop_sender()
+    assert threading.active_count() == before
+
+
+def test_the_thread_outlives_a_dead_database_and_what_nobody_foresaw(
+    office: Office, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from imagin_gateway.errors import Unavailable
+    from imagin_gateway.local.reset import Resets
+
+    troubles: list[Exception] = [Unavailable("dead"), ZeroDivisionError()]
+    answer = Resets.answer_one
+    seen = threading.Event()
+
+    def troubled(self: Resets) -> object:
+        if troubles:
+            raise troubles.pop(0)
+        seen.set()
+        return answer(self)
+
+    monkeypatch.setattr(Resets, "answer_one", troubled)
+    monkeypatch.setattr("imagin_gateway.local.sender.POLL_SECONDS", 0.01)
+    office.door.start_sender()
+    assert seen.wait(10)
+    office.door.stop_sender()
+    assert len(office.named("fault")) == 1
+    assert "mail waits" in caplog.text
+
+
+# -- TLS and authentication --------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for this machine and its key, in one folder."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    )
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return folder
+
+
+def server_context(folder: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
+
+
+@pytest.fixture
+def secure_server(authority: Path) -> Iterator[MailServer]:
+    """A relay that takes mail after STARTTLS and authentication only."""
+    accepted = AuthResult(success=True)
+    refused = AuthResult(success=False, handled=False)
+    logins: list[tuple[str, str]] = []
+
+    def authenticate(server: object, session: object, envelope: object, mechanism: str, data: object) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        logins.append((data.login.decode(), data.password.decode()))
+        return accepted if logins[-1] == ("imagin", "secret du relais") else refused
+
+    server = MailServer(
+        tls_context=server_context(authority),
+        require_starttls=True,
+        auth_required=True,
+        authenticator=authenticate,
+    )
+    server.inbox.logins = logins
+    yield server
+    server.stop()
+
+
+def relay_of(server: MailServer, security: str = "starttls", **more: object) -> Mail:
+    values = {"host": "localhost", "port": server.port, "security": security, "sender": "imagin@exemple.test"}
+    return settings_of("sqlite:///x.db", mail={**values, **more}).mail
+
+
+def message(recipient: str = "marie@exemple.test") -> object:
+    text = MailText("Essai", "Bonjour")
+    at = datetime(2026, 12, 14, tzinfo=UTC)
+    return build(
+        text, sender="imagin@exemple.test", contact="imagin@exemple.test", recipient=recipient, message_id="x", at=at
+    )
+
+
+def test_mail_leaves_over_verified_tls_with_authentication(secure_server: MailServer, authority: Path) -> None:
+    trust = ssl.create_default_context(cafile=str(authority / "cert.pem"))
+    settings = relay_of(secure_server, username="imagin", password="secret du relais")
+    with Relay(settings, trust) as relay:
+        relay.send(message())  # type: ignore[arg-type]  # an EmailMessage
+        relay.send(message("paul@exemple.test"))  # type: ignore[arg-type]  # an EmailMessage
+    assert secure_server.inbox.recipients == [["marie@exemple.test"], ["paul@exemple.test"]]
+    assert secure_server.inbox.logins == [("imagin", "secret du relais")]
+
+
+def test_a_relay_whose_certificate_is_not_trusted_gets_neither_password_nor_mail(secure_server: MailServer) -> None:
+    settings = relay_of(secure_server, username="imagin", password="secret du relais")
+    with Relay(settings) as relay, pytest.raises(RelayUnavailable, match="SSLCertVerificationError"):
+        relay.send(message())  # type: ignore[arg-type]  # an EmailMessage
+    assert not secure_server.inbox.logins
+    assert not secure_server.inbox.received
+
+
+def test_a_relay_that_does_not_offer_tls_gets_nothing(mail_server: MailServer) -> None:
+    with Relay(relay_of(mail_server)) as relay, pytest.raises(RelayUnavailable, match="SMTPNotSupportedError"):
+        relay.send(message())  # type: ignore[arg-type]  # an EmailMessage
+    assert not mail_server.inbox.received
+
+
+def test_a_wrong_relay_password_is_told_without_it(secure_server: MailServer, authority: Path) -> None:
+    trust = ssl.create_default_context(cafile=str(authority / "cert.pem"))
+    settings = relay_of(secure_server, username="imagin", password=secrets.token_urlsafe(12))
+    with Relay(settings, trust) as relay, pytest.raises(RelayUnavailable) as caught:
+        relay.send(message())  # type: ignore[arg-type]  # an EmailMessage
+    assert str(caught.value) == "SMTPAuthenticationError"
+    assert settings.password.reveal() not in repr(caught.value)
+
+
+def test_mail_leaves_over_tls_from_the_first_byte(authority: Path) -> None:
+    import asyncio
+
+    from aiosmtpd.smtp import SMTP
+
+    from tests.local.helper import Inbox
+
+    inbox, ready = Inbox(), threading.Event()
+    loop = asyncio.new_event_loop()
+    ports: list[int] = []
+
+    def serve() -> None:
+        asyncio.set_event_loop(loop)
+        context = server_context(authority)
+        server = loop.run_until_complete(
+            loop.create_server(lambda: SMTP(inbox, hostname="localhost"), "localhost", 0, ssl=context)
+        )
+        ports.append(server.sockets[0].getsockname()[1])
+        ready.set()
+        loop.run_forever()
+        server.close()
+        loop.run_until_complete(server.wait_closed())
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert ready.wait(10)
+    values = {"host": "localhost", "port": ports[0], "security": "tls", "sender": "imagin@exemple.test"}
+    trust = ssl.create_default_context(cafile=str(authority / "cert.pem"))
+    with Relay(settings_of("sqlite:///x.db", mail=values).mail, trust) as relay:
+        relay.send(message())  # type: ignore[arg-type]  # an EmailMessage
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+    assert len(inbox.received) == 1
