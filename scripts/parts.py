@@ -82,7 +82,7 @@ def install() -> int:
             print(f"Getting {part.what}", flush=True)
             try:
                 part.fetch()
-            except Exception as failure:  # noqa: BLE001  # said below, and a failure under CI=true
+            except Exception as failure:  # said below, and a failure under CI=true
                 troubles[part.name] = str(failure)
     return tell(wanted, troubles)
 

@@ -9,7 +9,7 @@ from tests import parts
 
 pytest_plugins = ["tests.rows.plugin"]
 
-# No test holds a time in seconds: machines are shared. Under CI=true Hypothesis loads its own profile, without deadline.
+# No test holds a time in seconds: machines are shared. Under CI=true Hypothesis has a profile of its own.
 settings.register_profile("house", deadline=None)
 if not parts.strict():
     settings.load_profile("house")

@@ -10,7 +10,8 @@ is real: connection, TLS, Host header.
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
@@ -18,15 +19,18 @@ import pytest
 LOOPBACK: Final = "127.0.0.1"
 
 
-def resolve_to_loopback(patch: pytest.MonkeyPatch, names: Collection[str]) -> None:
-    """Let `names`, and no other, be this machine until `patch` is undone."""
+@contextmanager
+def resolving_to_loopback(*names: str) -> Iterator[None]:
+    """Let `names`, and no other, be this machine."""
     real = socket.getaddrinfo
 
     def getaddrinfo(host: Any, *args: Any, **more: Any) -> Any:
         asked = host.decode("ascii") if isinstance(host, bytes) else host
         return real(LOOPBACK if asked in names else host, *args, **more)
 
-    patch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", getaddrinfo)
+        yield
 
 
 def free_port() -> int:

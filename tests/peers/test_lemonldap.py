@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
+from contextlib import closing
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pytest
 
+from imagin_gateway.errors import Unavailable
+from imagin_gateway.exchange import Request
 from tests.peers.browser import Browser, Form, Page
 from tests.peers.people import CHLOE, ELOISE, JULIE, PAUL, Person
 from tests.peers.world import BOTH_WAYS, OPENID, SOLICITED_ONLY, STRANGER, World, log_in
@@ -67,15 +72,15 @@ class TestSamlFromOurSide:
     """A login that begins at a page of the host."""
 
     def test_a_person_lands_on_the_page_first_asked_for(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(BOTH_WAYS, PAGE))
+        browser.open(world.at.leave(BOTH_WAYS, PAGE))
         assert browser.page.url.startswith(world.portal.url)
         page = arrive(browser, ELOISE)
-        assert page.url == world.url + PAGE
+        assert page.url == world.at.ours + PAGE
         assert_is(world, page, ELOISE, BOTH_WAYS, "saml")
         assert world.journal.codes("login") == [""]
 
     def test_a_portal_that_tells_no_name_id_is_enough(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(SOLICITED_ONLY, PAGE))
+        browser.open(world.at.leave(SOLICITED_ONLY, PAGE))
         log_in(browser, CHLOE)
         page = browser.send(answer_of(browser.page))
         assert_is(world, page, CHLOE, SOLICITED_ONLY, "saml")
@@ -83,24 +88,26 @@ class TestSamlFromOurSide:
     def test_a_second_login_at_the_portal_asks_for_no_password_and_is_the_same_person(
         self, world: World, browser: Browser
     ) -> None:
-        browser.open(world.door(BOTH_WAYS))
+        browser.open(world.at.leave(BOTH_WAYS))
         first = json.loads(arrive(browser, ELOISE).text)["person"]
-        browser.open(world.door(BOTH_WAYS, PAGE))
+        browser.open(world.at.leave(BOTH_WAYS, PAGE))
         page = browser.send(answer_of(browser.page))
         assert json.loads(page.text)["person"] == first
 
     def test_the_portal_refuses_our_request_once_it_is_changed(self, world: World, browser: Browser) -> None:
-        leaving = browser.open(world.door(BOTH_WAYS), follow=False).headers["location"]
-        parts = urlsplit(leaving)
+        parts = urlsplit(browser.open(world.at.leave(BOTH_WAYS), follow=False).headers["location"])
         query = dict(parse_qsl(parts.query))
-        assert {"SAMLRequest", "SigAlg", "Signature"} <= set(query)
-        query["RelayState"] = "changed"
-        browser.open(urlunsplit(parts._replace(query=urlencode(query))))
+        request = zlib.decompress(base64.b64decode(query["SAMLRequest"]), wbits=-15)
+        changed = request.replace(world.at.leave(BOTH_WAYS).encode(), world.at.leave(SOLICITED_ONLY).encode())
+        assert changed != request
+        query["SAMLRequest"] = base64.b64encode(zlib.compress(changed, wbits=-15)).decode()
+        page = browser.open(urlunsplit(parts._replace(query=urlencode(query))))
+        assert "SAMLResponse" not in page.text
         with pytest.raises(AssertionError, match="no form"):
-            browser.page.form("user", "password")
+            page.form("user", "password")
 
     def test_an_answer_is_worth_nothing_in_another_browser(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(BOTH_WAYS, PAGE))
+        browser.open(world.at.leave(BOTH_WAYS, PAGE))
         log_in(browser, ELOISE)
         with world.browser() as thief:
             thief.open(world.portal.url)
@@ -108,7 +115,7 @@ class TestSamlFromOurSide:
             assert_refused(world, thief, page, "flow.other_browser")
 
     def test_an_answer_is_worth_nothing_the_second_time(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(BOTH_WAYS, PAGE))
+        browser.open(world.at.leave(BOTH_WAYS, PAGE))
         log_in(browser, ELOISE)
         answer = answer_of(browser.page)
         browser.send(answer, follow=False)
@@ -117,14 +124,14 @@ class TestSamlFromOurSide:
         assert_refused(world, browser, page, "flow.unknown")
 
     def test_an_answer_given_at_another_door_is_refused(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(BOTH_WAYS, PAGE))
+        browser.open(world.at.leave(BOTH_WAYS, PAGE))
         log_in(browser, ELOISE)
         answer = answer_of(browser.page)
         elsewhere = Form(answer.method, answer.action.replace(BOTH_WAYS, SOLICITED_ONLY), answer.fields)
         assert_refused(world, browser, browser.send(elsewhere), "saml.destination")
 
     def test_one_changed_letter_of_a_name_is_noticed(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(BOTH_WAYS, PAGE))
+        browser.open(world.at.leave(BOTH_WAYS, PAGE))
         log_in(browser, ELOISE)
         answer = answer_of(browser.page)
         genuine = base64.b64decode(answer.fields["SAMLResponse"])
@@ -134,7 +141,7 @@ class TestSamlFromOurSide:
         assert_refused(world, browser, page, "saml.signature")
 
     def test_a_person_of_another_academie_is_refused(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(BOTH_WAYS, PAGE))
+        browser.open(world.at.leave(BOTH_WAYS, PAGE))
         assert_refused(world, browser, arrive(browser, CHLOE), "portal.scope_violation")
 
 
@@ -142,24 +149,24 @@ class TestSamlFromInsideThePortal:
     """A login that begins at a link of the portal's own pages."""
 
     def test_a_person_lands_on_the_page_the_link_names(self, world: World, browser: Browser) -> None:
-        browser.open(world.inside_link(BOTH_WAYS, "/missions/7"))
+        browser.open(world.at.inside_link(BOTH_WAYS, "/missions/7"))
         page = arrive(browser, ELOISE)
-        assert page.url == f"{world.url}/missions/7"
+        assert page.url == f"{world.at.ours}/missions/7"
         assert_is(world, page, ELOISE, BOTH_WAYS, "saml")
 
     @pytest.mark.parametrize("relay", ["https://mal.exemple.test/", "//mal.exemple.test/", "/connexion/fin", None])
     def test_a_link_that_leads_elsewhere_leads_to_the_usual_page(
         self, world: World, browser: Browser, relay: str | None
     ) -> None:
-        browser.open(world.inside_link(BOTH_WAYS, relay))
-        assert arrive(browser, ELOISE).url == f"{world.url}/missions"
+        browser.open(world.at.inside_link(BOTH_WAYS, relay))
+        assert arrive(browser, ELOISE).url == f"{world.at.ours}/missions"
 
     def test_it_is_refused_at_a_door_that_does_not_allow_it(self, world: World, browser: Browser) -> None:
-        browser.open(world.inside_link(SOLICITED_ONLY))
+        browser.open(world.at.inside_link(SOLICITED_ONLY))
         assert_refused(world, browser, arrive(browser, CHLOE), "flow.unsolicited")
 
     def test_the_same_answer_is_refused_the_second_time_in_any_browser(self, world: World, browser: Browser) -> None:
-        browser.open(world.inside_link(BOTH_WAYS))
+        browser.open(world.at.inside_link(BOTH_WAYS))
         log_in(browser, ELOISE)
         answer = answer_of(browser.page)
         browser.send(answer)
@@ -170,16 +177,16 @@ class TestSamlFromInsideThePortal:
 
     def test_an_answer_meant_for_somebody_else_is_refused(self, world: World, browser: Browser) -> None:
         # Genuine in all but its audience: the portal itself made it, for our own address.
-        browser.open(world.inside_link(BOTH_WAYS, provider=STRANGER))
+        browser.open(world.at.inside_link(BOTH_WAYS, provider=STRANGER))
         log_in(browser, ELOISE)
-        assert answer_of(browser.page).action == world.door(BOTH_WAYS) + "/acs"
+        assert answer_of(browser.page).action == world.at.leave(BOTH_WAYS) + "/acs"
         assert_refused(world, browser, browser.send(answer_of(browser.page)), "saml.audience")
 
     def test_it_never_silently_takes_the_place_of_somebody_else(self, world: World, browser: Browser) -> None:
-        browser.open(world.inside_link(BOTH_WAYS))
+        browser.open(world.at.inside_link(BOTH_WAYS))
         arrive(browser, ELOISE)
         with world.browser() as other:
-            other.open(world.inside_link(BOTH_WAYS))
+            other.open(world.at.inside_link(BOTH_WAYS))
             log_in(other, JULIE)
             question = browser.send(answer_of(other.page))
         assert world.journal.codes("login_confirmation_asked") == [""]
@@ -196,13 +203,13 @@ class TestOpenId:
     """A login by authorization code with PKCE."""
 
     def test_a_person_lands_on_the_page_first_asked_for(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(OPENID, PAGE))
+        browser.open(world.at.leave(OPENID, PAGE))
         page = log_in(browser, PAUL)
-        assert page.url == world.url + PAGE
+        assert page.url == world.at.ours + PAGE
         assert_is(world, page, PAUL, OPENID, "oidc")
 
     def test_neither_code_nor_state_stands_in_an_event(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(OPENID))
+        browser.open(world.at.leave(OPENID))
         log_in(browser, PAUL)
         back = next(url for _, url, _ in browser.trail if "/retour?" in url)
         fields = parse_qs(urlsplit(back).query)
@@ -222,7 +229,7 @@ class TestOpenId:
     def test_the_portal_wants_the_verifier_of_the_challenge_that_we_sent(
         self, world: World, browser: Browser, change: dict[str, str], code: str, error: str
     ) -> None:
-        parts = urlsplit(browser.open(world.door(OPENID), follow=False).headers["location"])
+        parts = urlsplit(browser.open(world.at.leave(OPENID), follow=False).headers["location"])
         query = dict(parse_qsl(parts.query))
         assert query["code_challenge_method"] == "S256"
         browser.open(urlunsplit(parts._replace(query=urlencode({**query, **change}))))
@@ -230,30 +237,44 @@ class TestOpenId:
         assert error in "".join(world.journal.lines)
 
     def test_an_answer_is_worth_nothing_the_second_time(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(OPENID))
+        browser.open(world.at.leave(OPENID))
         back = log_in(browser, PAUL, follow=False).headers["location"]
         browser.open(back, follow=False)
         world.journal.lines.clear()
         assert_refused(world, browser, browser.open(back), "flow.unknown")
 
     def test_an_answer_is_worth_nothing_in_another_browser(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(OPENID))
+        browser.open(world.at.leave(OPENID))
         back = log_in(browser, PAUL, follow=False).headers["location"]
         with world.browser() as thief:
             assert_refused(world, thief, thief.open(back), "flow.other_browser")
 
     def test_the_portal_may_say_no(self, world: World, browser: Browser) -> None:
-        leaving = browser.open(world.door(OPENID), follow=False).headers["location"]
+        leaving = browser.open(world.at.leave(OPENID), follow=False).headers["location"]
         page = browser.open(leaving + "&prompt=none")
         assert_refused(world, browser, page, "portal.refused")
         assert "login_required" in "".join(world.journal.lines)
 
     def test_a_code_that_nobody_asked_for_is_refused(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(OPENID))
+        browser.open(world.at.leave(OPENID))
         back = urlsplit(log_in(browser, PAUL, follow=False).headers["location"])
         bare = urlencode({"code": parse_qs(back.query)["code"][0]})
         assert_refused(world, browser, browser.open(urlunsplit(back._replace(query=bare))), "oidc.state")
 
     def test_a_person_of_another_academie_is_refused(self, world: World, browser: Browser) -> None:
-        browser.open(world.door(OPENID))
+        browser.open(world.at.leave(OPENID))
         assert_refused(world, browser, log_in(browser, ELOISE), "portal.scope_violation")
+
+    def test_what_the_portal_tells_may_be_signed(self, world: World, browser: Browser) -> None:
+        with closing(world.open_id(world.signed)) as portal:
+            departure = portal.depart(datetime.now(UTC))
+            browser.open(departure.url)
+            back = urlsplit(log_in(browser, PAUL, follow=False).headers["location"])
+            answer = Request("GET", back.path, back.query.encode())
+            arrival = portal.arrive(answer, {departure.correlation: departure.memory}.__getitem__, datetime.now(UTC))
+        assert (arrival.issuer, arrival.subject) == (world.portal.url, PAUL.login)
+        assert arrival.attributes["FrEduRne"] == tuple(PAUL.attributes["FrEduRne"])
+
+    def test_a_portal_that_no_known_authority_vouches_for_is_told_nothing(self, world: World) -> None:
+        with closing(world.open_id(believing=False)) as portal, pytest.raises(Unavailable):
+            portal.depart(datetime.now(UTC))

@@ -13,18 +13,18 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import httpx2
-import pytest
 
 from imagin_gateway import Gateway, Settings
-from imagin_gateway import settings as settings_
+from imagin_gateway import settings as sections
 from imagin_gateway.identity import Door
+from imagin_gateway.keys import Secret
 from imagin_gateway.providers.oidc.bounded import BoundedTransport
 from imagin_gateway.providers.oidc.portal import OidcPortal
 from tests.peers.authority import Authority, key_pair
 from tests.peers.browser import Browser, Page
 from tests.peers.lemonldap import HOST, LemonLdap
 from tests.peers.lemonldap_files import Client, ServiceProvider
-from tests.peers.names import free_port, resolve_to_loopback
+from tests.peers.names import free_port, resolving_to_loopback
 from tests.peers.people import PEOPLE, Person
 from tests.peers.served import Served, host
 
@@ -46,11 +46,44 @@ class Journal:
         self.lines: list[str] = []
 
     def write(self, line: str) -> None:
+        """Take an event."""
         self.lines.append(line)
 
     def codes(self, event: str) -> list[str]:
         """Return the reason codes of the events of one name."""
         return [each.get("code", "") for each in map(json.loads, self.lines) if each["event"] == event]
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where people go, on both sides.
+
+    Attributes:
+        ours: the host application, without a final slash.
+        portal: the peer, with a final slash.
+    """
+
+    ours: str
+    portal: str
+
+    def leave(self, door: str, page: str | None = None) -> str:
+        """Return where somebody leaves for a portal, from `page` of the host."""
+        return f"{self.ours}/connexion/portail/{door}" + (f"?{urlencode({'next': page})}" if page else "")
+
+    def entity_id(self, door: str) -> str:
+        """Return the name under which we are a service provider for a door."""
+        return f"{self.ours}/connexion/portail/{door}/metadata"
+
+    def redirect_uri(self) -> str:
+        """Return where the portal sends back the people of the OpenID door."""
+        return f"{self.ours}/connexion/portail/{OPENID}/retour"
+
+    def inside_link(self, door: str, relay: str | None = None, *, provider: str = "") -> str:
+        """Return the link to us inside the portal; `provider` names another service provider."""
+        query = {"IDPInitiated": "1", "sp": provider or self.entity_id(door)}
+        if relay is not None:
+            query["RelayState"] = relay
+        return f"{self.portal}saml/singleSignOn?{urlencode(query)}"
 
 
 @dataclass(frozen=True)
@@ -61,40 +94,46 @@ class World:
         portal: the peer; it stands behind all three doors.
         gateway: ours.
         authority: what browsers and the gateway believe.
-        url: where the host application is, without a final slash.
+        at: addresses.
         journal: what the gateway told.
-        clients: what we are to the portal's OpenID provider: the gateway, and one to which it tells
-            everything signed.
+        signed: another OpenID client of ours, to which the portal tells everything signed.
     """
 
     portal: LemonLdap
     gateway: Gateway
     authority: Authority
-    url: str
+    at: Addresses
     journal: Journal
-    clients: tuple[Client, Client]
+    signed: Client
 
     def browser(self) -> Browser:
         """Return a browser that was never used."""
         return Browser(self.authority.believed())
 
-    def door(self, door: str, page: str | None = None) -> str:
-        """Return the address at which somebody leaves for a portal, from `page` of the host."""
-        return f"{self.url}/connexion/portail/{door}" + (f"?{urlencode({'next': page})}" if page else "")
-
-    def inside_link(self, door: str, relay: str | None = None, *, provider: str | None = None) -> str:
-        """Return the address of the link to us inside the portal."""
-        query = {"IDPInitiated": "1", "sp": provider or entity_id(self.url, door)}
-        return f"{self.portal.url}saml/singleSignOn?{urlencode({**query, **({'RelayState': relay} if relay else {})})}"
-
-    def open_id(self, client: Client, *, believing: bool = True) -> OidcPortal:
-        """Open the portal of the gateway's settings as one of the clients; by default it believes the authority."""
-        return _open_id(self, client, believing=believing)
-
     def who(self, browser: Browser) -> dict[str, Any] | None:
         """Return whom the host takes this browser for, or None."""
-        told: dict[str, Any] = json.loads(browser.open(f"{self.url}/").text)
+        told: dict[str, Any] = json.loads(browser.open(f"{self.at.ours}/").text)
         return told.get("person")
+
+    def open_id(self, client: Client | None = None, *, believing: bool = True) -> OidcPortal:
+        """Open the OpenID portal of the gateway's settings anew.
+
+        Args:
+            client: which of the portal's clients we are, if not the one of the settings.
+            believing: believe the tests' authority; if not, those of the system, as in production.
+        """
+        config = self.gateway.settings.portals[OPENID]
+        assert isinstance(config, sections.OidcPortal)
+        if client is not None:
+            config = config.model_copy(update={"client_id": client.id, "client_secret": Secret(client.secret)})
+        context = self.authority.believed() if believing else None
+        return OidcPortal.open(
+            OPENID,
+            config,
+            redirect_uri=self.at.redirect_uri(),
+            development=False,
+            transport=BoundedTransport(config.timeout_seconds, ssl_context=context),
+        )
 
 
 def log_in(browser: Browser, who: Person, *, follow: bool = True) -> Page:
@@ -103,15 +142,10 @@ def log_in(browser: Browser, who: Person, *, follow: bool = True) -> Page:
     return browser.send(form, follow=follow, user=who.login, password=who.password)
 
 
-def entity_id(url: str, door: str) -> str:
-    """Return the name under which we are a service provider for a door."""
-    return f"{url}/connexion/portail/{door}/metadata"
-
-
-def _settings(folder: Path, url: str, portal: LemonLdap, client: Client) -> Settings:
+def _settings(folder: Path, at: Addresses, portal: LemonLdap, client: Client) -> Settings:
     key, certificate = key_pair("gateway")
-    for name, content in (("gateway.key", key), ("gateway.crt", certificate)):
-        (folder / name).write_text(content)
+    (folder / "gateway.key").write_text(key)
+    (folder / "gateway.crt").write_text(certificate)
     (folder / "portal.xml").write_bytes(portal.metadata())
     saml = {
         "protocol": "saml",
@@ -122,8 +156,16 @@ def _settings(folder: Path, url: str, portal: LemonLdap, client: Client) -> Sett
         "require_signed": "both",
         "required_attributes": ["rne"],
     }
+    oidc = {
+        "protocol": "oidc",
+        "issuer": portal.url,
+        "client_id": client.id,
+        "client_secret": client.secret,
+        "scopes": ["openid", "profile", "email", "arena"],
+        "subject_attribute": "ct-remote-user",
+    }
     return Settings.load(
-        base_url=url,
+        base_url=at.ours,
         landing="/missions",
         privacy_url="/donnees",
         legal_url="/mentions",
@@ -136,47 +178,21 @@ def _settings(folder: Path, url: str, portal: LemonLdap, client: Client) -> Sett
         portals={
             BOTH_WAYS: {**saml, "academie": 25, "unsolicited": True},
             SOLICITED_ONLY: {**saml, "academie": 24},
-            OPENID: {
-                "protocol": "oidc",
-                "issuer": portal.url,
-                "client_id": client.id,
-                "client_secret": client.secret,
-                "scopes": ["openid", "profile", "email", "arena"],
-                "subject_attribute": "ct-remote-user",
-                "academie": 1,
-            },
+            OPENID: {**oidc, "academie": 1},
         },
-    )
-
-
-def _open_id(world: World, client: Client, *, believing: bool = True) -> OidcPortal:
-    """Open the OpenID portal of the gateway's settings as one of the portal's clients."""
-    config = world.gateway.settings.portals[OPENID]
-    assert isinstance(config, settings.OidcPortal)
-    context = world.authority.believed() if believing else None
-    return OidcPortal.open(
-        OPENID,
-        config.model_copy(update={"client_id": client.id, "client_secret": Secret(client.secret)}),
-        redirect_uri=world.door(OPENID) + "/retour",
-        development=False,
-        # In production the authorities are the system's; the tests' own is not among them.
-        transport=BoundedTransport(config.timeout_seconds, ssl_context=context),
     )
 
 
 def _registered(world: World) -> list[ServiceProvider]:
     """Return us as the portal's administrator would register us: from our own metadata."""
     with httpx2.Client(verify=world.authority.believed(), trust_env=False, timeout=10) as client:
-        ours = {
-            door: client.get(entity_id(world.url, door)).raise_for_status().text for door in (BOTH_WAYS, SOLICITED_ONLY)
-        }
-    stranger = re.sub(r'entityID="[^"]+"', f'entityID="{STRANGER}"', ours[BOTH_WAYS], count=1)
-    return [
-        # A NameID that changes at each login; and for the other door whatever the portal makes of our request.
-        ServiceProvider(ours[BOTH_WAYS], {"NameIDFormat": "transient"}),
-        ServiceProvider(ours[SOLICITED_ONLY]),
-        ServiceProvider(stranger),
-    ]
+        both, solicited = (
+            client.get(world.at.entity_id(door)).raise_for_status().text for door in (BOTH_WAYS, SOLICITED_ONLY)
+        )
+    stranger, replaced = re.subn(r'\bentityID="[^"]+"', f'entityID="{STRANGER}"', both, count=1)
+    assert replaced
+    # One door gets a NameID that changes at each login; the other whatever the portal makes of our request.
+    return [ServiceProvider(both, {"NameIDFormat": "transient"}), ServiceProvider(solicited), ServiceProvider(stranger)]
 
 
 @contextmanager
@@ -185,18 +201,21 @@ def opened(folder: Path) -> Iterator[World]:
     authority = Authority(folder / "authority")
     port = free_port()
     url = f"https://{OURS}:{port}"
-    client = Client("imagin", secrets.token_urlsafe(32), (f"{url}/connexion/portail/{OPENID}/retour",))
-    with pytest.MonkeyPatch.context() as patch:
-        resolve_to_loopback(patch, {HOST, OURS})
-        with LemonLdap(folder / "portal", authority, PEOPLE, port=free_port(), clients=[client]) as portal:
-            journal = Journal()
-            with Gateway(_settings(folder, url, portal, client), sink=journal) as gateway:
-                world = World(portal, gateway, authority, url, journal)
-                _believe(gateway, authority)
-                served = Served(gateway.asgi(host), port, authority.server(OURS))
-                served.start()
-                try:
-                    portal.trust(*_registered(world))
-                    yield world
-                finally:
-                    served.stop()
+    redirect_uris = (f"{url}/connexion/portail/{OPENID}/retour",)
+    client = Client("imagin", secrets.token_urlsafe(32), redirect_uris)
+    signed = Client("imagin-signed", secrets.token_urlsafe(32), redirect_uris, {"UserInfoSignAlg": "RS256"})
+    with (
+        resolving_to_loopback(HOST, OURS),
+        LemonLdap(folder / "portal", authority, PEOPLE, port=free_port(), clients=[client, signed]) as portal,
+    ):
+        at, journal = Addresses(url, portal.url), Journal()
+        with Gateway(_settings(folder, at, portal, client), sink=journal) as gateway:
+            world = World(portal, gateway, authority, at, journal, signed)
+            gateway.house.portals[OPENID] = world.open_id()  # type: ignore[index]  # a dict, made by open_portals
+            served = Served(gateway.asgi(host), port, authority.server(OURS))
+            served.start()
+            try:
+                portal.trust(*_registered(world))
+                yield world
+            finally:
+                served.stop()

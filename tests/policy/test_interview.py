@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,9 +139,9 @@ def test_whatever_is_answered_in_whatever_order_four_are_enough(answers: dict[st
 
 @given(ANSWERS, st.randoms(use_true_random=False))
 @settings(deadline=None)
-def test_the_order_of_the_query_string_does_not_matter(answers: dict[str, str], random: object) -> None:
+def test_the_order_of_the_query_string_does_not_matter(answers: dict[str, str], random: Random) -> None:
     shuffled = list(answers.items())
-    random.shuffle(shuffled)  # type: ignore[attr-defined]  # a random.Random
+    random.shuffle(shuffled)
     try:
         step = siec().interview(answers)
     except FactsRefused:
@@ -148,8 +150,7 @@ def test_the_order_of_the_query_string_does_not_matter(answers: dict[str, str], 
         return
     again = siec().interview(dict(shuffled))
     assert (again.question, again.decision, again.number) == (step.question, step.decision, step.number)
-    if len(answers) < 2 or step.number > 2:
-        assert dict(again.answers) == answers
+    assert dict(again.answers) == answers
 
 
 def test_answers_come_back_in_the_order_they_are_asked_so_that_the_last_can_be_taken_back() -> None:
@@ -177,7 +178,7 @@ def test_a_question_is_asked_only_if_it_can_still_change_the_door(answers: dict[
         ends.add(here.decision.outcome)
         if here.question is not None:
             stack += [{**told, here.question.id: answer.id} for answer in here.question.answers]
-    assert len(ends - {ASK}) > 1 or ASK in ends
+    assert ends != {step.decision.outcome}
 
 
 @pytest.mark.parametrize(
@@ -198,15 +199,14 @@ def test_answers_that_exclude_each_other_are_refused() -> None:
 
 @given(facts())
 @settings(deadline=None, max_examples=60)
-def test_the_next_question_can_always_be_answered(situation: Facts) -> None:
-    asked = siec().question(situation)
-    decision = siec().decide(situation)
+def test_a_question_is_asked_only_if_some_answer_agrees_with_what_is_known(situation: Facts) -> None:
+    asked, decision = siec().question(situation), siec().decide(situation)
     if decision.outcome == ASK:
         assert decision.question == (asked.id if asked else None)
     if asked is not None:
-        assert asked in [*siec().all_questions, asked]
-        told = [answer for answer in asked.answers if dict(situation.known()).items() >= set()]
-        assert told
+        known = dict(situation.known())
+        agreeing = [answer for answer in asked.answers if all(known.get(n, w) is w for n, w in answer.sets.items())]
+        assert any(set(answer.sets) - set(known) for answer in agreeing)
 
 
 def test_what_is_declared_is_not_asked_again() -> None:

@@ -3,6 +3,7 @@
 A row is shown when at least one test marked with it ran and all of them passed.
 `--fresh` only tells whether the kept run is of the code as it is now.
 """
+# ruff: noqa: T201  # a command prints
 
 from __future__ import annotations
 
@@ -11,8 +12,9 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 
-from tests.rows.catalogue import Catalogue, catalogue
+from tests.rows.catalogue import Catalogue, Row, catalogue
 from tests.rows.results import Outcome, Results, by_row, digest, read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,20 +44,22 @@ def lines(checklist: Catalogue, kept: Results) -> list[str]:
         if row.section != section:
             section = row.section
             out += ["", f"{section}  {checklist.sections[section]}"]
-        verdict, why = _verdict(checklist.not_applicable.get(row.id), told.get(row.id, {}))
+        verdict, why = _verdict(row, checklist.not_applicable.get(row.id), told.get(row.id, {}))
         count[verdict] += 1
         out.append(f"  {row.id}  {verdict:<14}  {why}".rstrip())
     shown, left_out, missing = count["shown"], count["not applicable"], count["missing"]
     return [*out, "", f"rows: {shown} shown, {left_out} not applicable, {missing} missing"]
 
 
-def _verdict(reason: str | None, tests: dict[Outcome, list[str]]) -> tuple[str, str]:
+def _verdict(row: Row, reason: str | None, tests: dict[Outcome, list[str]]) -> tuple[str, str]:
     if reason is not None:
         return "not applicable", reason
+    if not tests:
+        return "missing", shorten(row.holds, 90, placeholder=" ...")
     if list(tests) == ["passed"]:
         return "shown", _names(tests["passed"])
     return "missing", "; ".join(
-        f"{outcome}: {_names(tests[outcome])}" for outcome in sorted(tests) if outcome != "passed"
+        f"{outcome}: {_names(tests[outcome])}" for outcome in ("failed", "skipped") if outcome in tests
     )
 
 

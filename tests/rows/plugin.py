@@ -71,12 +71,11 @@ class Keeper:
         self._root = config.rootpath
         self._results = Results(sources=digest(self._root))
         self._seen: dict[str, Outcome] = {}
-        self._narrowed = _narrowed(config)
-        self.not_kept = ""
+        self._holes: list[str] = []
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if not report.passed:
-            self._narrowed = self._narrowed or f"{report.nodeid} was not collected"
+            self._holes.append(report.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         rows = [str(value) for name, value in report.user_properties if name == PROPERTY]
@@ -90,30 +89,24 @@ class Keeper:
             self._results.tests[report.nodeid] = Marked(sorted(rows), worst)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        cut_short = session.shouldfail or session.shouldstop or exitstatus not in (0, 1)
-        if self._narrowed or cut_short:
-            self.not_kept = self._narrowed or "the run was cut short"
-            return
-        self._results.ran = len(self._seen)
-        self._results.write(self._root)
+        if session.shouldfail or session.shouldstop or exitstatus not in (0, 1):
+            self._holes.append("what came after the run was cut short")
+        if not self._holes:
+            self._results.ran = len(self._seen)
+            self._results.write(self._root)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.not_kept and self._results.tests:
-            terminalreporter.write_line(f"rows: not kept for `make rows` ({self.not_kept})")
+        if self._holes:
+            terminalreporter.write_line(f"rows: this run is not kept; it lacks {', '.join(self._holes)}")
 
 
-def _narrowed(config: pytest.Config) -> str:
-    """Return why this run is not one of the whole suite, or nothing."""
-    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
-        return "only some files were asked for"
+def _is_whole(config: pytest.Config) -> bool:
+    """Tell whether the whole suite was asked for."""
     narrowing = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "collectonly", "lf", "stepwise")
-    return next((f"a part of the suite was asked for: {each}" for each in narrowing if _given(config, each)), "")
-
-
-def _given(config: pytest.Config, option: str) -> bool:
-    return bool(config.getoption(option, default=None))
+    everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return everything and not any(config.getoption(each, default=None) for each in narrowing)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
+    if _is_whole(config) and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Keeper(config), "rows-keeper")

@@ -114,7 +114,7 @@ def check_issued(at: datetime, expected: Expected) -> None:
 
 
 def check_confirmation(confirmations: Sequence[Confirmation]) -> Confirmation:
-    """Profiles §4.1.4.2: a bearer SubjectConfirmation must be there. Here it is the only one: no other method is known."""
+    """Profiles §4.1.4.2: a bearer SubjectConfirmation must be there; here it is the only one, as no other is known."""
     if len(confirmations) != 1 or confirmations[0].method != BEARER:
         raise AnswerRefused(Code.SAML_CONFIRMATION, "the subject is not confirmed by one bearer confirmation")
     return confirmations[0]

@@ -61,7 +61,7 @@ def read(encoded: str, *, issuer: str, keys: Sequence[VerificationKey], require_
 
 
 def _check_signed(message: shape.Message, required: RequireSigned) -> None:
-    """Profiles §4.1.4.2, §4.1.3.5: an assertion by POST is signed, itself or with the Response around it (row SAM-01)."""
+    """Profiles §4.1.3.5: an assertion that comes by POST is signed, itself or with the Response around it (SAM-01)."""
     if required in ("response", "both") and message.response_signature is None:
         raise AnswerRefused(Code.SAML_UNSIGNED, "the response is not signed")
     if required in ("assertion", "both") and message.assertion_signature is None:

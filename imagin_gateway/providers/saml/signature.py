@@ -64,15 +64,18 @@ class VerificationKey:
         else:
             raise UnusableKey
         self.public = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        self._key = xmlsec.Key.from_memory(self.public, xmlsec.KeyFormat.DER)
+        self._key = xmlsec.Key.from_memory(self.public, xmlsec.constants.KeyDataFormatDer)
 
     def verifies(self, signature: etree._Element, method: str) -> bool:
         """Tell whether this key made the signature, by a method of its kind."""
         if (method in RSA_METHODS) != (self.kind is Kind.RSA):
             return False
+        parent = signature.getparent()
+        if parent is None:
+            return False
         context = xmlsec.SignatureContext()
         context.key = self._key
-        context.register_id(signature.getparent(), "ID")
+        context.register_id(parent, "ID")
         try:
             context.verify(signature)
         except xmlsec.Error:
