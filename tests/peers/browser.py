@@ -38,20 +38,14 @@ class Page:
     def text(self) -> str:
         return self.body.decode()
 
-    @property
-    def path(self) -> str:
-        """Path and query."""
-        parts = urlsplit(self.url)
-        return parts.path + (f"?{parts.query}" if parts.query else "")
-
-    @property
-    def title(self) -> str:
-        """The first heading, as people read it."""
-        heading = self._tree().find(".//h1")
-        return "" if heading is None else " ".join(heading.text_content().split())
-
     def _tree(self) -> html.HtmlElement:
         return html.document_fromstring(self.body or b"<html/>", parser=html.HTMLParser(encoding="utf-8"))
+
+    def link(self, part: str) -> str:
+        """Return the address of the first link that holds `part`."""
+        found = [each.get("href") for each in self._tree().iter("a") if part in (each.get("href") or "")]
+        assert found, f"no link to {part} at {self.url}"
+        return urljoin(self.url, found[0])
 
     def form(self, *names: str) -> Form:
         """Return the first form that has fields of these names."""
@@ -92,9 +86,9 @@ class Browser:
         """Type an address."""
         return self._go("GET", url, None, initiator=None, follow=follow)
 
-    def follow(self, url: str) -> Page:
-        """Click a link of the page shown."""
-        return self._go("GET", urljoin(self.page.url, url), None, initiator=self.page.url)
+    def click(self, part: str) -> Page:
+        """Click the first link of the page shown whose address holds `part`."""
+        return self._go("GET", self.page.link(part), None, initiator=self.page.url)
 
     def send(self, form: Form, *, follow: bool = True, **typed: str) -> Page:
         """Send a form of the page shown, with what was typed."""

@@ -138,16 +138,16 @@ def sign(
     element: etree._Element,
     keys: KeyPair,
     *,
-    method: Any = xmlsec.Transform.RSA_SHA256,
-    digest: Any = xmlsec.Transform.SHA256,
+    method: Any = xmlsec.constants.TransformRsaSha256,
+    digest: Any = xmlsec.constants.TransformSha256,
     prefixes: str = "xs",
 ) -> etree._Element:
     """Sign a Response or an Assertion, after its Issuer, in the way SAML wants (Core §5.4). Return the signature."""
-    signature = xmlsec.template.create(element, xmlsec.Transform.EXCL_C14N, method, ns="ds")
+    signature = xmlsec.template.create(element, xmlsec.constants.TransformExclC14N, method, ns="ds")
     element.insert(1, signature)
     reference = xmlsec.template.add_reference(signature, digest, uri="#" + element.get("ID", ""))
-    xmlsec.template.add_transform(reference, xmlsec.Transform.ENVELOPED)
-    exclusive = xmlsec.template.add_transform(reference, xmlsec.Transform.EXCL_C14N)
+    xmlsec.template.add_transform(reference, xmlsec.constants.TransformEnveloped)
+    exclusive = xmlsec.template.add_transform(reference, xmlsec.constants.TransformExclC14N)
     if prefixes:
         xmlsec.template.transform_add_c14n_inclusive_namespaces(exclusive, prefixes)
     xmlsec.template.add_x509_data(xmlsec.template.ensure_key_info(signature))

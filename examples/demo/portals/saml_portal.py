@@ -181,7 +181,7 @@ class _Portal:
         }
         fields = "".join(f'<input type="hidden" name="{n}" value="{escape(v)}">' for n, v in carried.items())
         body = (
-            "<p>Vous êtes reconnu·e par le portail.</p>"
+            "<p>Le portail vous a reconnu : vos applications vous attendent.</p>"
             f'<form method="post" action="{escape(self._config.service.acs_url)}">{fields}'
             "<p><button>Continuer vers Imagin</button></p></form>"
             "<script>document.forms[0].submit()</script>"
@@ -249,7 +249,8 @@ class _Portal:
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{heading} – {title}</title><style>"
             "body{font:1.0625rem/1.5 system-ui,sans-serif;margin:0;color:#1c2733;background:#f4f1ea}"
-            "header{background:#274a3f;color:#fff;padding:.5rem 1.5rem}main{max-width:38rem;margin:2rem auto;padding:0 1rem}"
+            "header{background:#274a3f;color:#fff;padding:.5rem 1.5rem}"
+            "main{max-width:38rem;margin:2rem auto;padding:0 1rem}"
             "section{background:#fff;border-left:4px solid #274a3f;padding:.25rem 1rem;margin:1rem 0}"
             "input{font:inherit;padding:.4rem;width:18rem;max-width:100%}button{font:inherit;padding:.5rem 1rem}"
             "[role=alert]{border-left:4px solid #a3171b;padding-left:.75rem}"
