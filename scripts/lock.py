@@ -8,7 +8,6 @@ them stays in the files.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -67,7 +66,9 @@ def write(lock: Lock, *, upgrade: bool) -> None:
     command += ["--upgrade"] if upgrade else []
     command += [f"--output-file={lock.file.relative_to(ROOT)}", *lock.sources]
     print(f"{lock.file.relative_to(ROOT)} ...", end=" ", flush=True)
-    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:  # only then: it always warns of the package itself, which has no hash and is taken out below
+        sys.exit(f"no lock could be made:\n{done.stdout}{done.stderr}")
     pins = [
         line for line in lock.file.read_text(encoding="utf-8").splitlines() if line and not line.startswith(LEFT_OUT)
     ]

@@ -40,7 +40,7 @@ class Reply:
         return self.header("location")
 
     @property
-    def tree(self) -> html.HtmlElement:
+    def tree(self) -> Any:
         return html.document_fromstring(self.body, parser=html.HTMLParser(encoding="utf-8"))
 
     @property
@@ -215,7 +215,7 @@ def host_wsgi(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [f"{who.door}|{who.subject}|{who.display_name}".encode() if who else b"personne"]
 
 
-async def host_asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
+async def host_asgi(scope: Any, receive: Any, send: Any) -> None:
     """The same host under ASGI."""
     from imagin_gateway.mounts import person
 

@@ -122,7 +122,7 @@ def lacking(told: Iterable[str]) -> list[str]:
     """
     times = Counter(found[1] for text in told if (found := re.search(r"missing part (\w+):", text)))
     return [
-        f"{name}: {times[name]} tests need {part.what}. Get it: {part.command}"
+        f"{name} ({part.what}): asked for {times[name]} times. Get it: {part.command}"
         for name, part in PARTS.items()
         if times[name]
     ]

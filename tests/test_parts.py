@@ -40,7 +40,7 @@ def test_a_part_nobody_registered_is_a_mistake() -> None:
 
 def test_the_end_of_the_run_says_what_was_missing_and_how_to_get_it(absent: str) -> None:
     told = ["('a.py', 3, 'Skipped: missing part harp: no')", "missing part harp: no", "assert 1 == 2"]
-    assert parts.lacking(told) == ["harp: 2 tests need a harp. Get it: apt-get install harp"]
+    assert parts.lacking(told) == ["harp (a harp): asked for 2 times. Get it: apt-get install harp"]
     assert parts.lacking(["assert 1 == 2"]) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
@@ -21,7 +22,7 @@ class Page:
     status: int
     text: str
     headers: httpx2.Headers
-    tree: html.HtmlElement = field(repr=False)
+    tree: Any = field(repr=False)
 
     @property
     def title(self) -> str:

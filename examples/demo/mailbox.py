@@ -64,7 +64,7 @@ class Mailbox:
             self._controller = None
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
-        message = message_from_bytes(bytes(envelope.content or b""), policy=policy.default)
+        message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
         assert isinstance(message, EmailMessage)  # noqa: S101 (policy.default makes these)
         body = message.get_body(("plain",))
         mail = Mail(

@@ -25,6 +25,17 @@ local function unlist(raw, prefix, key)
   local _, number, indexes = split(raw)
   each_index(indexes, prefix, function(index) redis.call('ZREM', index, number .. ':' .. key) end)
 end
+local function remove(member, index, prefix, record_prefix)
+  local number, key = string.match(member, '^(%d+):(.*)$')
+  local raw = redis.call('GET', record_prefix .. key)
+  local _, its_number
+  if raw then _, its_number = split(raw) end
+  redis.call('ZREM', index, member)
+  if its_number ~= number then return 0 end
+  redis.call('DEL', record_prefix .. key)
+  unlist(raw, prefix, key)
+  return 1
+end
 local function list(indexes, prefix, ends, ttl, number, key)
   each_index(indexes, prefix, function(index)
     redis.call('ZADD', index, ends, number .. ':' .. key)
@@ -43,9 +54,13 @@ local number = '0'
 local indexes = ''
 if #ARGV > 6 then
   number = string.format('%.0f', redis.call('INCR', KEYS[2]))
+  local record_prefix = string.sub(KEYS[1], 1, #KEYS[1] - #key)
   for i = 7, #ARGV do
+    local index = prefix .. ARGV[i]
     indexes = indexes .. ' ' .. ARGV[i]
-    redis.call('ZREMRANGEBYSCORE', prefix .. ARGV[i], '-inf', now)
+    for _, dead in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', now, 'LIMIT', 0, 20)) do
+      remove(dead, index, prefix, record_prefix)
+    end
   end
 end
 redis.call('SET', KEYS[1], ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
@@ -112,11 +127,11 @@ return 1
 FIND: Final = (
     _HELPERS
     + r"""
-local prefix, now = unpack(ARGV)
+local record_prefix, now = unpack(ARGV)
 local found = {}
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')) do
   local number, key = string.match(member, '^(%d+):(.*)$')
-  local raw = redis.call('GET', prefix .. key)
+  local raw = redis.call('GET', record_prefix .. key)
   local its_number
   if raw then _, its_number = split(raw) end
   if its_number ~= number then
@@ -132,21 +147,11 @@ return found
 DELETE_INDEXED: Final = (
     _HELPERS
     + r"""
-local prefix, index_prefix, batch = unpack(ARGV)
+local record_prefix, prefix, batch = unpack(ARGV)
 local members = redis.call('ZRANGE', KEYS[1], 0, tonumber(batch) - 1)
 local removed = 0
 for _, member in ipairs(members) do
-  local number, key = string.match(member, '^(%d+):(.*)$')
-  local raw = redis.call('GET', prefix .. key)
-  if raw then
-    local _, its_number = split(raw)
-    if its_number == number then
-      redis.call('DEL', prefix .. key)
-      unlist(raw, index_prefix, key)
-      removed = removed + 1
-    end
-  end
-  redis.call('ZREM', KEYS[1], member)
+  removed = removed + remove(member, KEYS[1], prefix, record_prefix)
 end
 return {#members, removed}
 """

@@ -22,10 +22,11 @@ from imagin_gateway import Gateway, Settings
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.events import CallSink
 from imagin_gateway.exchange import Request, Response
-from imagin_gateway.keys import Secret
 from imagin_gateway.providers.portal import Arrival, Departure, Recall
 from tests.client import HOST, Client, host_asgi, host_wsgi, over_asgi, over_wsgi
 from tests.clock import ManualClock
+from tests.state.engines import redis_server
+from tests.state.servers import PrivateRedis
 
 LIST = "Identifiant;Nom;Prénom;Courriel;Qualité\nmdurand7;DURAND;Marie;marie@exemple.test;formateur en CFA\n"
 LIST += "pmartin2;MARTIN;Paul;paul@exemple.test;surveillant\nsansmail;ROUX;Zoé;;surveillant\n"
@@ -168,10 +169,17 @@ def _turnstiles(portals: dict[str, ScriptedPortal]) -> dict[str, Any]:
     return {door: threading.BoundedSemaphore(8) for door in portals}
 
 
-@pytest.fixture(params=["wsgi", "asgi"])
+@pytest.fixture(params=["wsgi-sqlite", "asgi-sqlite", "wsgi-redis", "asgi-redis"])
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TheHouse]:
-    """The whole house, under each mount."""
-    opened = open_house(request.param, tmp_path)
+    """The whole house, under each mount, on each store."""
+    kind, _, engine = request.param.partition("-")
+    changes: dict[str, Any] = {}
+    if engine == "redis":
+        server: PrivateRedis = request.getfixturevalue("redis_server")
+        with server.client() as client:
+            client.flushall()
+        changes["state"] = {"url": server.url}
+    opened = open_house(kind, tmp_path, **changes)
     yield opened
     opened.gateway.close()
 
@@ -212,4 +220,4 @@ def direct(client: Client, identifier: str, password: str, next_page: str = "") 
     return client.submit(client.get(target), {"identifiant": identifier, "motdepasse": password})
 
 
-__all__ = ["Secret", "TheHouse", "direct", "open_house", "settings_of", "sign_in"]
+__all__ = ["TheHouse", "direct", "open_house", "redis_server", "settings_of", "sign_in"]

@@ -118,8 +118,14 @@ def test_a_door_without_federation_is_a_link_and_says_where_to_click(make_house:
 
 
 @pytest.mark.row("RTE-05")
-def test_choosing_a_door_looks_at_no_account(house: TheHouse) -> None:
+def test_choosing_a_door_looks_at_no_account(house: TheHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     client = house.client()
+
+    def looked(*_: object, **__: object) -> None:
+        raise AssertionError("an account was looked at")
+
+    for name in ("find", "check", "ask_reset"):
+        monkeypatch.setattr(house.gateway.house.direct.__class__, name, looked)
     known, unknown = (client.get(f"/connexion/?identifiant={name}") for name in ("mdurand7", "nobodyx7"))
     assert _steady(known.text) == _steady(unknown.text)
     known, unknown = (client.get(f"/connexion/direct?identifiant={name}") for name in ("mdurand7", "nobodyx7"))

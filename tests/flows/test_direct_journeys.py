@@ -70,7 +70,6 @@ def test_the_first_password_is_chosen_and_the_provisional_one_is_dead(house: The
     assert direct(other, "mdurand7", GOOD).status == 303
 
 
-@pytest.mark.row("THR-07")
 def test_every_failure_gets_the_same_answer(house: TheHouse) -> None:
     personalised(house)
     answers = set()
@@ -137,6 +136,20 @@ def test_a_form_of_another_site_or_browser_is_refused(house: TheHouse, page: str
     assert house.codes("request_refused") == codes
 
 
+@pytest.mark.row("WEB-07")
+def test_no_form_but_a_portals_answer_may_come_from_another_site(house: TheHouse) -> None:
+    from imagin_gateway.flows.routes import ROUTES
+
+    assert {route.pattern for route in ROUTES if route.cross_site} == {"/portail/{door}/acs"}
+    for route in ROUTES:
+        if "POST" in route.handlers and not route.cross_site:
+            client = house.client()
+            client.get("/connexion/direct")
+            reply = client.post("/connexion" + route.pattern, {"identifiant": "mdurand7", "motdepasse": "x"})
+            assert reply.status == 403, route.pattern
+    assert set(house.codes("request_refused")) == {Code.FORM_EXPIRED}
+
+
 @pytest.mark.row("INP-03")
 def test_a_repeated_parameter_is_refused_and_unknown_fields_change_nothing(house: TheHouse) -> None:
     client = house.client()
@@ -155,7 +168,7 @@ def test_a_repeated_parameter_is_refused_and_unknown_fields_change_nothing(house
     assert session.door == "direct"
 
 
-@pytest.mark.row("SES-10")
+@pytest.mark.row("RST-07")
 def test_a_reset_ends_every_session_of_the_person_and_signs_nobody_in(house: TheHouse) -> None:
     first, second = personalised(house), house.client()
     direct(second, "mdurand7", GOOD)
@@ -173,6 +186,10 @@ def test_a_reset_ends_every_session_of_the_person_and_signs_nobody_in(house: The
     opened = forgetful.get(target)
     assert opened.location == "/connexion/mot-de-passe/nouveau"
     page = forgetful.get(opened.location)
+    assert link.partition("jeton=")[2] not in page.text
+    for each in (opened, page):
+        assert each.header("cache-control") == "no-store"
+        assert each.header("referrer-policy") == "no-referrer"
     refused = forgetful.submit(page, {"nouveau": "court", "encore": "court"})
     assert refused.status == 422
     done = forgetful.submit(refused, {"nouveau": "une autre phrase longue", "encore": "une autre phrase longue"})

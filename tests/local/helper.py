@@ -100,7 +100,9 @@ class Inbox:
         return [str(message["Subject"]) for message in self.received]
 
     def body(self, index: int = -1) -> str:
-        return self.received[index].get_content()
+        content = self.received[index].get_content()
+        assert isinstance(content, str)
+        return content
 
 
 class MailServer:

@@ -77,7 +77,7 @@ def test_the_lists_of_the_office_are_read(door: DirectDoor, name: str, people: i
     assert found is not None
     assert (found.family_name, found.given_name) == ("ÇELIK", "Maëlle")
     assert (found.email, found.situation) == ("maelle.celik@exemple.test", "inspecteur général")
-    assert (found.academie, found.office) == ("Corse", "DEC 3 - CAP et bac pro")
+    assert (found.academie, found.office) == ("Corse", "DEC 4 - concours")
     assert found.state is AccountState.PROVISIONAL
 
 
@@ -280,17 +280,15 @@ def test_a_header_that_cannot_do_is_told(listing: Callable[..., Path], text: str
 
 @pytest.mark.row("HSH-06")
 @pytest.mark.parametrize("column", ["Mot de passe", "PASSWORD", "hash", "Mot de passe provisoire"])
-@pytest.mark.parametrize(
-    "value", ["motdepasse", "5f4dcc3b5aa765d61d8327deb882cf99", "{SSHA}x", "$argon2id$v=19$m=8,t=1,p=1$c2E$aGE"]
-)
 def test_a_list_that_brings_passwords_in_any_form_is_refused(
-    office: Office, listing: Callable[..., Path], column: str, value: str
+    office: Office, listing: Callable[..., Path], column: str
 ) -> None:
-    path = listing(f"Identifiant;Nom;{column}\nmdurand7;DURAND;{value}\n")
     before = office.rows(accounts)
-    with pytest.raises(ImportRefused, match="mots de passe ne s’importe pas") as caught:
-        office.door.import_list(path, skip_bad=True)
-    assert value not in str(caught.value)
+    for value in ("motdepasse", "5f4dcc3b5aa765d61d8327deb882cf99", "{SSHA}x", "$argon2id$v=19$m=8,t=1,p=1$c2E$aGE"):
+        path = listing(f"Identifiant;Nom;{column}\nmdurand7;DURAND;{value}\n")
+        with pytest.raises(ImportRefused, match="mots de passe ne s’importe pas") as caught:
+            office.door.import_list(path, skip_bad=True)
+        assert value not in str(caught.value)
     assert office.rows(accounts) == before
 
 

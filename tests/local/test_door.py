@@ -245,7 +245,7 @@ def test_accents_inner_spaces_and_neighbours_do() -> None:
 
 def test_the_room_says_nothing_of_a_password_or_a_token_in_its_messages() -> None:
     """Every f-string of the room that makes an error or a log line is listed here, and holds no value from outside."""
-    found = set()
+    found: set[str] = set()
     for path in sorted(ROOM.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Raise) and node.exc is not None:

@@ -126,4 +126,4 @@ def test_a_turn_is_given_back_after_an_error() -> None:
 
 
 def test_the_limiter_is_as_wide_as_the_cores() -> None:
-    assert Hasher("unsafe-tests")._limiter._turn._value == cores()  # type: ignore[attr-defined]  # of the semaphore
+    assert Hasher("unsafe-tests")._limiter._turn._value == cores()

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagin_gateway.errors import Code, Refused, SettingsError, Unavailable
-from imagin_gateway.keys import Keyring, Secret, digest
+from imagin_gateway.keys import Keyring, Secret, digest, new_token
 from imagin_gateway.local import reset
 from imagin_gateway.local.door import LinkDead, PasswordRefused
 from imagin_gateway.local.lifecycle import AccountState, Act
@@ -55,7 +55,7 @@ def test_tokens_are_distinct_of_256_bits_from_secrets_and_from_nothing_of_the_ac
         return real(size)
 
     monkeypatch.setattr(secrets, "token_urlsafe", watched)
-    seeds = {reset.new_token(reset.SEED_BITS) for _ in range(10_000)}
+    seeds = {new_token(reset.SEED_BITS) for _ in range(10_000)}
     assert set(drawn) == {32}
     tokens = {keys.mac("reset token", seed) for seed in seeds}
     assert len(seeds) == len(tokens) == 10_000

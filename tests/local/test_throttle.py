@@ -88,13 +88,13 @@ def test_within_a_delay_the_right_password_is_not_evaluated_and_fails_the_same(o
         with pytest.raises(CredentialsRefused):
             office.door.check("mdurand7", WRONG, address=ADDRESS)
         office.clock.move(40)
-    stored = office.account("mdurand7").password_hash
+    kept = office.account("mdurand7").password_hash
     seen: list[str | None] = []
     verify = office.hasher.verify
 
-    def watched(given: str | None, password: Secret) -> bool:
-        seen.append(given)
-        return verify(given, password)
+    def watched(stored: str | None, password: Secret) -> bool:
+        seen.append(stored)
+        return verify(stored, password)
 
     office.hasher.verify = watched  # type: ignore[method-assign]  # looks at what is compared
     with pytest.raises(CredentialsRefused) as delayed:
@@ -106,7 +106,7 @@ def test_within_a_delay_the_right_password_is_not_evaluated_and_fails_the_same(o
     assert seen == [None, None]
     office.clock.move(90)
     assert office.door.check("mdurand7", GOOD, address=ADDRESS).account.identifier == "mdurand7"
-    assert seen[-1] == stored
+    assert seen[-1] == kept
 
 
 def test_a_letter_is_not_evaluated_within_a_delay_either(office: Office) -> None:

@@ -17,7 +17,8 @@ from imagin_gateway.mounts import person
 from imagin_gateway.mounts.asgi import GatewayASGI
 from imagin_gateway.mounts.incoming import client_address, is_identity_header
 from tests.client import host_asgi
-from tests.flows.conftest import TheHouse, house, make_house, settings_of, sign_in  # noqa: F401 (fixtures)
+from tests.flows.conftest import TheHouse, direct, house, make_house, redis_server, settings_of, sign_in  # noqa: F401 (fixtures)
+from tests.state.servers import PrivateRedis
 
 
 @pytest.mark.row("RTE-09")
@@ -70,16 +71,21 @@ def test_the_identity_cannot_be_changed(house: TheHouse) -> None:  # noqa: F811
         who.attributes["title"] = ("DIR",)  # type: ignore[index]  # the point of the test
 
 
-def test_reading_a_session_writes_nothing_and_sets_no_cookie(house: TheHouse) -> None:  # noqa: F811
+def test_reading_a_session_writes_nothing_and_sets_no_cookie(
+    house: TheHouse,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     client = house.client()
     sign_in(house, client, "jdupont", next_page="/missions")
+    written: list[str] = []
     store = house.gateway.house.state
-    version = store.data_version()  # type: ignore[attr-defined]  # SQLite's
+    for name in ("put", "put_if_absent", "replace", "take", "delete", "increment", "delete_indexed"):
+        monkeypatch.setattr(store, name, lambda *_, _name=name, **__: written.append(_name))
     for _ in range(5):
         reply = client.get("/missions")
         assert reply.status == 200
         assert reply.all("set-cookie") == []
-    assert store.data_version() == version  # type: ignore[attr-defined]  # SQLite's
+    assert written == []
 
 
 @pytest.mark.row("SES-04")
@@ -210,19 +216,49 @@ def test_bodies_and_fields_are_bounded_before_they_are_read(house: TheHouse) -> 
 
 
 @pytest.mark.row("SES-15")
-def test_while_the_store_is_down_nobody_is_signed_in(house: TheHouse, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    client = house.client()
-    sign_in(house, client, "jdupont", next_page="/missions")
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_while_the_store_is_down_nobody_is_signed_in(kind: str, make_house: Callable[..., TheHouse]) -> None:  # noqa: F811
+    server = PrivateRedis()
+    server.start()
+    try:
+        opened = make_house(kind, state={"url": server.url})
+        client = opened.client()
+        sign_in(opened, client, "jdupont", next_page="/missions")
+        assert client.get("/missions").status == 200
+        server.stop()
+        assert client.get("/").text == "personne"
+        reply = client.get("/missions")
+        assert reply.status == 503
+        assert reply.header("retry-after")
+        assert client.get("/connexion/fin").status == 503
+        assert client.get("/connexion/portail/arena-paris").status == 503
+        assert direct(client, "mdurand7", "x").status == 503
+        server.start()
+        assert client.get("/missions").status == 303, "what the server held is lost: nobody is signed in"
+        sign_in(opened, client, "jdupont", next_page="/missions")
+        assert client.get("/missions").status == 200
+    finally:
+        server.close()
+
+
+@pytest.mark.row("SES-15")
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_while_sqlite_is_unreadable_nobody_is_signed_in(
+    kind: str,
+    make_house: Callable[..., TheHouse],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened = make_house(kind)
+    client = opened.client()
+    sign_in(opened, client, "jdupont", next_page="/missions")
     with monkeypatch.context() as down:
 
         def no_answer(*_: object, **__: object) -> None:
             raise Unavailable("down")
 
-        down.setattr(house.gateway.house.state, "get", no_answer)
+        down.setattr(opened.gateway.house.state, "get", no_answer)
         assert client.get("/").text == "personne"
-        reply = client.get("/missions")
-        assert reply.status == 503
-        assert reply.header("retry-after")
+        assert client.get("/missions").status == 503
         assert client.get("/connexion/fin").status == 503
     assert client.get("/missions").status == 200
 

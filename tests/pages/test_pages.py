@@ -47,6 +47,7 @@ def door(word: str = "mot") -> DoorView:
 def states() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield every page in every state, filled with what a hostile browser could make us reflect."""
     form = {"action": "/connexion/x", "csrf": "jeton"}
+    values: dict[str, Any]
     yield "chooser", "chooser", {"arena": CARDS, "direct": CARDS, "questions_href": "/q"}
     question = {
         "number": 2,
@@ -117,6 +118,11 @@ def states() -> Iterator[tuple[str, str, dict[str, Any]]]:
 STATES = list(states())
 
 
+def parse(text: str) -> Any:
+    """Return a page as a tree (lxml's types make every XPath a union of all that it may return)."""
+    return html.document_fromstring(text)
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
     return Pages(settings_of(tmp_path_factory.mktemp("pages")))
@@ -126,7 +132,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
 def test_a_page_is_valid_labelled_and_escaped(pages: Pages, page: str, values: dict[str, Any]) -> None:
     text = pages.render(page, **values).body.decode()
     html5lib.HTMLParser(strict=True).parse(text)
-    tree = html.document_fromstring(text)
+    tree = parse(text)
     assert tree.get("lang") == "fr"
     assert len(tree.xpath("//h1")) == 1
     assert "<script>alert" not in text
@@ -153,7 +159,7 @@ def test_a_page_is_valid_labelled_and_escaped(pages: Pages, page: str, values: d
 def test_browsers_are_told_what_each_field_is_for(pages: Pages) -> None:
     found: dict[str, set[str]] = {}
     for _, page, values in STATES:
-        tree = html.document_fromstring(pages.render(page, **values).body.decode())
+        tree = parse(pages.render(page, **values).body.decode())
         for field in tree.xpath("//input[@type='text' or @type='password']"):
             found.setdefault(field.get("id"), set()).add(field.get("autocomplete"))
     assert found == {
@@ -172,7 +178,7 @@ def test_browsers_are_told_what_each_field_is_for(pages: Pages) -> None:
 )
 def test_an_error_is_in_the_title_in_a_box_and_next_to_its_field(pages: Pages, name: str) -> None:
     _, page, values = next(each for each in STATES if each[0] == name)
-    tree = html.document_fromstring(pages.render(page, **values).body.decode())
+    tree = parse(pages.render(page, **values).body.decode())
     assert tree.findtext(".//title").startswith("Erreur\u00a0: ")
     assert not tree.findtext(".//title").startswith("Erreur\u00a0: Erreur")
     (box,) = tree.xpath("//*[@role='group'][@autofocus][@tabindex='-1']")
@@ -182,10 +188,10 @@ def test_an_error_is_in_the_title_in_a_box_and_next_to_its_field(pages: Pages, n
 
 
 def test_no_two_pages_share_a_title(pages: Pages) -> None:
-    titles = {}
+    titles: dict[str, tuple[str, Any]] = {}
     for name, page, values in STATES:
         if page in ("chooser", "outcome", "forgotten", "forgotten_sent", "logout", "session", "refusal"):
-            text = html.document_fromstring(pages.render(page, **values).body.decode()).findtext(".//title")
+            text = parse(pages.render(page, **values).body.decode()).findtext(".//title")
             assert titles.setdefault(text, (page, values.get("id"))) == (page, values.get("id")), name
 
 
@@ -237,7 +243,7 @@ def test_a_host_can_replace_a_template(tmp_path: Path) -> None:
 @pytest.mark.row("WEB-11")
 def test_assets_are_ours_versioned_and_have_integrity(pages: Pages) -> None:
     text = pages.render("login", **STATES[[each[1] for each in STATES].index("login")][2]).body.decode()
-    tree = html.document_fromstring(text)
+    tree = parse(text)
     for element in tree.xpath("//link[@rel='stylesheet'] | //script"):
         path = element.get("href") or element.get("src")
         assert re.fullmatch(r"/connexion/(gateway|reveal)-[0-9a-f]{8}\.(css|js)", path)
@@ -281,6 +287,6 @@ def test_contrast_is_enough_in_the_shipped_style_sheet(scheme: int) -> None:
 def test_no_form_asks_for_a_hint_or_a_secret_question(pages: Pages) -> None:
     names = set()
     for _, page, values in STATES:
-        tree = html.document_fromstring(pages.render(page, **values).body.decode())
+        tree = parse(pages.render(page, **values).body.decode())
         names |= set(tree.xpath("//form[@method='post']//input/@name"))
     assert names == {"formulaire", "next", "identifiant", "motdepasse", "actuel", "nouveau", "encore"}

@@ -43,7 +43,7 @@ class Page:
 
     def link(self, part: str) -> str:
         """Return the address of the first link that holds `part`."""
-        found = [each.get("href") for each in self._tree().iter("a") if part in (each.get("href") or "")]
+        found = [str(each.get("href")) for each in self._tree().iter("a") if part in (each.get("href") or "")]
         assert found, f"no link to {part} at {self.url}"
         return urljoin(self.url, found[0])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.peers.lemonldap import missing
+from tests.parts import require
 
 if TYPE_CHECKING:
     from tests.peers.browser import Browser
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    if reason := missing():
-        pytest.skip(reason)
+    require("lemonldap")
     from tests.peers.world import opened
 
     with opened(tmp_path_factory.mktemp("peers")) as world:

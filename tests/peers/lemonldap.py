@@ -56,10 +56,8 @@ HOST: Final = "auth.example.com"
 def missing() -> str | None:
     """Return why the portal cannot run here, or None."""
     if obstacle := UNPACKED.obstacle():
-        return f"LemonLDAP::NG: {obstacle}"
-    if not UNPACKED.is_complete():
-        return "LemonLDAP::NG is not there; get it with: python -m tests.peers.lemonldap install"
-    return None
+        return obstacle
+    return None if UNPACKED.is_complete() else "it was not downloaded (python -m tests.peers.lemonldap install)"
 
 
 def install() -> None:
@@ -222,7 +220,7 @@ def main(words: Sequence[str]) -> int:
         print(f"LemonLDAP::NG: {error}", file=sys.stderr)  # noqa: T201
         return 1
     reason = missing()
-    print(reason or "LemonLDAP::NG is ready.")  # noqa: T201
+    print(f"LemonLDAP::NG: {reason or 'ready'}")  # noqa: T201
     return 1 if reason else 0
 
 

@@ -167,7 +167,10 @@ def test_mot_de_passe_oublie() -> None:
     imagin@siec.education.fr. »"""
     recovery = told(door("direct").recovery)
     assert "cliquez sur « Mot de passe oublié ? »" in recovery
-    assert "Un courriel devrait arriver dans les minutes qui suivent. Sinon, écrivez à imagin@siec.education.fr." in recovery
+    assert (
+        "Un courriel devrait arriver dans les minutes qui suivent. Sinon, écrivez à imagin@siec.education.fr."
+        in recovery
+    )
     assert siec().contacts["siec"].mail == "imagin@siec.education.fr"
 
 
@@ -180,7 +183,10 @@ def test_activites_proposees_par_les_portails(name: str) -> None:
     words = {offer.activity: plain(offer.label) for offer in door(name).offers}
     assert list(words) == [Activity.MISSIONS, Activity.EXPENSES, Activity.MARKING]
     assert words[Activity.MISSIONS] == "Vos missions en cours et les duplicata de vos convocations"
-    assert "travail effectué et déplacements, quand la réglementation prévoit une indemnisation" in words[Activity.EXPENSES]
+    assert (
+        "travail effectué et déplacements, quand la réglementation prévoit une indemnisation"
+        in words[Activity.EXPENSES]
+    )
     assert "Santorin" in words[Activity.MARKING]
 
 

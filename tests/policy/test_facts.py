@@ -50,7 +50,14 @@ def test_a_situation_is_told_in_french_with_its_spaces() -> None:
 
 @pytest.mark.parametrize(
     "told",
-    [{"posting": "lutece"}, {"metier": "x"}, {"posting": ""}, {"posting": "PARIS"}, {"index": "0"}, {"posting": "paris "}],
+    [
+        {"posting": "lutece"},
+        {"metier": "x"},
+        {"posting": ""},
+        {"posting": "PARIS"},
+        {"index": "0"},
+        {"posting": "paris "},
+    ],
 )
 def test_an_unknown_name_or_value_is_refused_and_never_repeated(told: dict[str, str]) -> None:
     with pytest.raises(FactsRefused) as refused:

@@ -183,7 +183,12 @@ def test_a_question_is_asked_only_if_it_can_still_change_the_door(answers: dict[
 
 @pytest.mark.parametrize(
     "answers",
-    [{"idp": "https://evil.example"}, {"poste": "lutece"}, {"poste": ""}, {"emetteur": "siec", "numen": "01E9501234ABC"}],
+    [
+        {"idp": "https://evil.example"},
+        {"poste": "lutece"},
+        {"poste": ""},
+        {"emetteur": "siec", "numen": "01E9501234ABC"},
+    ],
 )
 def test_a_question_or_an_answer_that_does_not_exist_is_refused_and_never_repeated(answers: dict[str, str]) -> None:
     with pytest.raises(FactsRefused) as refused:

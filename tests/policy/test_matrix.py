@@ -73,7 +73,9 @@ LINES: list[tuple[int, dict[str, str], str, Mark]] = [
 ]
 
 
-@pytest.mark.parametrize(("line", "told", "door", "mark"), LINES, ids=[f"{item[0]}-{i}" for i, item in enumerate(LINES)])
+@pytest.mark.parametrize(
+    ("line", "told", "door", "mark"), LINES, ids=[f"{item[0]}-{i}" for i, item in enumerate(LINES)]
+)
 def test_line_of_the_matrix(line: int, told: dict[str, str], door: str, mark: Mark) -> None:
     decision = siec().decide(Facts.parse(told))
     assert (decision.line, decision.outcome, decision.mark) == (line, door, mark)
@@ -169,7 +171,9 @@ def test_posted_here_with_nothing_printed_only_the_portal_is_left_recovery_first
 def test_direct_with_a_lost_convocation_says_that_the_identifier_is_not_recovered_on_line(told: dict[str, str]) -> None:
     decision = siec().decide(Facts.parse({**told, "convocation": "ours", "printed": "lost"}))
     assert decision.door == "direct"
-    assert any("ne se retrouve pas en ligne" in note.fr and "imagin@siec.education.fr" in note.fr for note in decision.notes)
+    assert any(
+        "ne se retrouve pas en ligne" in note.fr and "imagin@siec.education.fr" in note.fr for note in decision.notes
+    )
 
 
 @pytest.mark.parametrize("told", [item[1] for item in LINES if item[0] in (26, 27, 28, 29, 30, 31, 32, 33)])

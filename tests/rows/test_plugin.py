@@ -25,8 +25,8 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
 
 
 def run(suite: pytest.Pytester, *words: str) -> pytest.RunResult:
-    """Run the small suite in a process of its own."""
-    return suite.runpytest_subprocess(*words)
+    """Run the small suite; several workers are processes of their own."""
+    return suite.runpytest_subprocess(*words) if "-n" in words else suite.runpytest_inprocess(*words)
 
 
 def kept(suite: pytest.Pytester) -> Results:
@@ -35,10 +35,10 @@ def kept(suite: pytest.Pytester) -> Results:
     return results
 
 
-WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
+TWO = ("-n", "2")
 
 
-@WORKERS
+@pytest.mark.parametrize("workers", [(), TWO], ids=["one process", "two workers"])
 def test_keeps_how_each_marked_test_ended(suite: pytest.Pytester, workers: tuple[str, ...]) -> None:
     suite.makepyfile(
         """
@@ -82,19 +82,19 @@ def test_keeps_how_each_marked_test_ended(suite: pytest.Pytester, workers: tuple
     assert sum(map(len, found["SAM-01"].values())) == 5
 
 
-@WORKERS
 @pytest.mark.parametrize(
-    ("mark", "said"),
+    ("mark", "said", "workers"),
     [
-        ('row("SAM-00")', "did you mean SAM-0"),
-        ('row("sam-02")', "no row 'sam-02'"),
-        ("row(2)", "no row 2"),
-        ("row", "write the rows in the mark"),
-        ('row(id="SAM-02")', "write the rows in the mark"),
+        ('row("SAM-00")', "did you mean SAM-", ()),
+        ('row("SAM-00")', "did you mean SAM-", TWO),
+        ('row("sam-02")', "no row 'sam-02'", ()),
+        ("row(2)", "no row 2", ()),
+        ("row", "write the rows in the mark", ()),
+        ('row(id="SAM-02")', "write the rows in the mark", ()),
     ],
 )
 def test_a_mark_that_names_no_row_is_refused(
-    suite: pytest.Pytester, workers: tuple[str, ...], mark: str, said: str
+    suite: pytest.Pytester, mark: str, said: str, workers: tuple[str, ...]
 ) -> None:
     suite.makepyfile(f"import pytest\n@pytest.mark.{mark}\ndef test_something(): pass")
     result = run(suite, *workers)
@@ -104,22 +104,25 @@ def test_a_mark_that_names_no_row_is_refused(
     result.assert_outcomes(errors=1)
 
 
-@WORKERS
-@pytest.mark.parametrize("words", [("-k", "good"), ("-x",), ("test_one.py",), ("--collect-only",)])
-def test_a_run_that_is_not_whole_is_not_kept(
-    suite: pytest.Pytester, workers: tuple[str, ...], words: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("words", [("-k", "good"), ("-x",), ("-x", *TWO), ("test_one.py",), ("--collect-only",)])
+def test_a_run_that_is_not_whole_is_not_kept(suite: pytest.Pytester, words: tuple[str, ...]) -> None:
     row = 'import pytest\n@pytest.mark.row("RTE-01")\n'
     suite.makepyfile(test_one=f"{row}def test_good(): pass\ndef test_bad(): assert False")
     suite.makepyfile(test_two=f"{row}def test_good(): pass")
-    run(suite, *workers, *words)
+    run(suite, *words)
     assert read(suite.path) is None
 
 
-@WORKERS
-@pytest.mark.parametrize("top", ["import nothing_of_that_name", "import pytest; pytest.skip(allow_module_level=True)"])
+@pytest.mark.parametrize(
+    ("top", "workers"),
+    [
+        ("import nothing_of_that_name", ()),
+        ("import pytest; pytest.skip(allow_module_level=True)", ()),
+        ("import pytest; pytest.skip(allow_module_level=True)", TWO),
+    ],
+)
 def test_a_run_in_which_a_file_was_not_collected_is_not_kept(
-    suite: pytest.Pytester, workers: tuple[str, ...], top: str
+    suite: pytest.Pytester, top: str, workers: tuple[str, ...]
 ) -> None:
     suite.makepyfile(test_one="def test_good(): pass")
     suite.makepyfile(test_two=top)

@@ -85,6 +85,13 @@ def test_an_index_is_cleaned_of_its_dead_by_those_who_come_after(store: RedisSta
     assert behind.zcard(f"{PREFIX}:index:session:i") == 5
 
 
+def test_a_dead_record_leaves_with_all_its_members(store: RedisStateStore, behind: redis.Redis) -> None:
+    store.put(Space.SESSION, "dead", b"v", expires_at=NOW + 10, now=NOW, indexes=["i", "j"])
+    store.put(Space.SESSION, "live", b"v", expires_at=END, now=NOW + 10, indexes=["i"])
+    assert names(behind) == {f"{PREFIX}:{name}" for name in ("number", "session:live", "index:session:i")}
+    assert store.delete_indexed(Space.SESSION, "j") == 0
+
+
 def test_find_drops_the_members_whose_record_is_gone(store: RedisStateStore, behind: redis.Redis) -> None:
     store.put(Space.SESSION, "s", b"v", expires_at=END, now=NOW, indexes=["i"])
     behind.delete(f"{PREFIX}:session:s")

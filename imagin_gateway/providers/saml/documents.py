@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from lxml import etree
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.providers.saml.vocabulary import XML, XSI
 
-_SPACES: Final = re.compile(rb"[ \t\r\n]+")
 _DECLARED: Final = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]*)["']""")
 
 
@@ -41,7 +41,7 @@ def decoded(encoded: str) -> bytes:
     if len(encoded) > MESSAGE.size * 2:
         raise AnswerRefused(Code.TOO_LARGE, "the answer is too large")
     try:
-        raw = base64.b64decode(_SPACES.sub(b"", encoded.encode("ascii")), validate=True)
+        raw = base64.b64decode(encoded.encode("ascii").translate(None, b" \t\r\n"), validate=True)
     except (UnicodeEncodeError, binascii.Error, ValueError):
         raise AnswerRefused(Code.SAML_XML, "the answer is not base64") from None
     if len(raw) > MESSAGE.size:
@@ -99,20 +99,21 @@ def _check_tree(root: etree._Element, limits: Limits) -> None:
     info: Any = root.getroottree().docinfo
     if info.doctype or info.internalDTD is not None:
         raise AnswerRefused(Code.SAML_XML, "the document holds a document type")
-    if _depth(root, limits.depth) > limits.depth:
+    if _deeper_than(limits.depth)(root):
         raise AnswerRefused(Code.TOO_LARGE, "the document is too deep")
-    if not limits.comments and root.xpath("boolean(//comment() | //processing-instruction())"):
+    if not limits.comments and _holds_comments(root):
         raise AnswerRefused(Code.SAML_XML, "the document holds comments or processing instructions")
+    if _holds_inclusions(root):
+        raise AnswerRefused(Code.SAML_XML, "the document asks for other documents")
 
 
-def _depth(root: etree._Element, enough: int) -> int:
-    depth = deepest = 0
-    for event, _ in etree.iterwalk(root, events=("start", "end")):
-        depth += 1 if event == "start" else -1
-        deepest = max(deepest, depth)
-        if deepest > enough:
-            break
-    return deepest
+@functools.cache
+def _deeper_than(depth: int) -> etree.XPath:
+    return etree.XPath("boolean(" + "/*" * (depth + 1) + ")")
+
+
+_holds_comments: Final = etree.XPath("boolean(//comment() | //processing-instruction())")
+_holds_inclusions: Final = etree.XPath("boolean(//xi:*)", namespaces={"xi": "http://www.w3.org/2001/XInclude"})
 
 
 def text(element: etree._Element) -> str:

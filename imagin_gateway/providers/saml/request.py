@@ -42,7 +42,7 @@ def authn_request(config: Configuration, identifier: str, now: datetime) -> byte
         issuer=saml.Issuer(text=config.entity_id),
         name_id_policy=samlp.NameIDPolicy(allow_create="true"),
     )
-    return _bytes(request)
+    return bytes(request.to_string())
 
 
 def redirect_url(location: str, message: bytes, key: RSAPrivateKey | None) -> str:
@@ -82,11 +82,7 @@ def metadata(config: Configuration) -> bytes:
             md.AssertionConsumerService(binding=POST, location=config.acs_url, index="0", is_default="true")
         ],
     )
-    return _bytes(md.EntityDescriptor(entity_id=config.entity_id, spsso_descriptor=role))
-
-
-def _bytes(message: object) -> bytes:
-    return str(message).encode()
+    return bytes(md.EntityDescriptor(entity_id=config.entity_id, spsso_descriptor=role).to_string())
 
 
 def _encoded(raw: bytes) -> str:

@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -15,6 +14,7 @@ import pytest
 import uvicorn
 
 from examples.demo.portals.oidc_portal import Client, OidcProvider
+from examples.demo.portals.people import PEOPLE
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.exchange import Request
 from imagin_gateway.keys import Secret
@@ -26,19 +26,7 @@ RETURN = "http://127.0.0.1:8400/connexion/arena-paris/retour"
 AFTER = "http://127.0.0.1:8400/apres"
 
 
-@dataclass(frozen=True)
-class Someone:
-    login: str = "elefevre"
-    password: str = "un mot de passe"
-    attributes: dict[str, tuple[str, ...]] = field(
-        default_factory=lambda: {
-            "ctln": ("Lefèvre",),
-            "ctfn": ("Élodie",),
-            "ctemail": ("elodie.lefevre@ac-paris.fr",),
-            "codaca": ("001",),
-            "FrEduRne": ("0750001U$UAJ$PU$ENS$0750001U$T3$LYC$300", "0750002V$UAJ$PU$ENS$0750002V$T3$LYC$300"),
-        }
-    )
+SOMEONE = PEOPLE["arena-paris"][0]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +37,11 @@ def address() -> Iterator[str]:
     issuer = f"http://127.0.0.1:{port}"
     client = Client("imagin", "un secret : &+é", (RETURN,), (AFTER,))
     provider = OidcProvider(
-        issuer=issuer, clients=[client], people=[Someone()], title="ARENA Paris", imagin_url="http://127.0.0.1:8400/"
+        issuer=issuer,
+        clients=[client],
+        people=PEOPLE["arena-paris"],
+        title="ARENA Paris",
+        imagin_url="http://127.0.0.1:8400/",
     )
     server = uvicorn.Server(
         uvicorn.Config(provider.app, host="127.0.0.1", port=port, log_level="error", lifespan="off", ws="none")
@@ -89,7 +81,7 @@ def now() -> datetime:
 def sign_in(browser: httpx2.Client, url: str) -> httpx2.Response:
     """Fill in the form at `url` and follow the portal's own redirect."""
     assert 'name="motdepasse"' in browser.get(url).text
-    sent = browser.post(url, data={"identifiant": "elefevre", "motdepasse": "un mot de passe"})
+    sent = browser.post(url, data={"identifiant": SOMEONE.login, "motdepasse": SOMEONE.password})
     assert sent.status_code == 303
     return browser.get(str(sent.url.join(sent.headers["location"])))
 
@@ -111,9 +103,11 @@ def test_a_login_from_one_end_to_the_other(address: str, browser: httpx2.Client,
     portal = OidcPortal.open(DOOR, config, redirect_uri=RETURN, development=True)
     departure = portal.depart(now())
     arrival = come_back(portal, departure, sign_in(browser, departure.url))
-    assert (arrival.issuer, arrival.subject) == (address, "elefevre")
-    assert (arrival.given_name, arrival.family_name) == ("Élodie", "Lefèvre")
-    assert arrival.email == "elodie.lefevre@ac-paris.fr"
+    assert (arrival.issuer, arrival.subject) == (address, SOMEONE.login)
+    assert (arrival.given_name, arrival.family_name) == (SOMEONE.given_name, SOMEONE.family_name)
+    assert arrival.email == SOMEONE.mail
+    assert arrival.attributes["FrEduRne"] == SOMEONE.attributes["FrEduRne"]
+    assert "01E9501234ABC" not in str(arrival.attributes)
     assert arrival.amr == ("pwd",)
     portal.close()
 
@@ -146,7 +140,7 @@ def test_a_code_is_worth_nothing_without_its_verifier(portal: OidcPortal, browse
 
 def test_a_wrong_password_is_refused(portal: OidcPortal, browser: httpx2.Client) -> None:
     url = portal.depart(now()).url
-    for login in ("elefevre", "personne"):
+    for login in (SOMEONE.login, "personne"):
         answer = browser.post(url, data={"identifiant": login, "motdepasse": "autre chose"})
         assert answer.status_code == 401
         assert "incorrect" in answer.text

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -18,7 +19,17 @@ from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.keys import Secret
 from tests.clock import ManualClock
 from tests.providers.oidc.journey import House, house
-from tests.providers.oidc.provider import CLIENT_ID, Document, Provider, base64url, ec_key, okp_key, sign
+from tests.providers.oidc.provider import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    Answer,
+    Document,
+    Provider,
+    base64url,
+    ec_key,
+    okp_key,
+    sign,
+)
 
 ABSENT = object()
 
@@ -379,6 +390,32 @@ def test_a_payload_that_repeats_a_claim_is_refused(provider: Provider, there: Ho
     with pytest.raises(AnswerRefused) as refused:
         there.login()
     assert refused.value.code is Code.OIDC_TOKEN_RESPONSE
+
+
+@pytest.mark.parametrize("status", [201, 206, 400, 401, 403])
+def test_tokens_that_come_with_a_refusal_are_not_used(there: House, status: int) -> None:
+    answer = there.leave()
+    seen: list[Document] = []
+    there.provider.edit_tokens = lambda tokens: seen.append(dict(tokens))
+    honest = there.provider.handle("POST", "/token", *_copied(there, answer))
+    assert honest.status == 200
+    there.provider.replies["/token"] = lambda: Answer.json(seen[0], status)
+    with pytest.raises(AnswerRefused) as refused:
+        there.come_back(answer)
+    assert refused.value.code is Code.OIDC_TOKEN_RESPONSE
+
+
+def _copied(there: House, answer: dict[str, str]) -> tuple[dict[str, str], str]:
+    """Return the headers and the body of the token request that this answer leads to."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": answer["code"],
+        "redirect_uri": there.provider.redirect_uri,
+        "code_verifier": there.memories.kept[answer["state"]]["verifier"],
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+    }
+    return {}, urlencode(form)
 
 
 def test_a_wrong_client_secret_is_told_by_the_name_of_the_error(provider: Provider, clock: ManualClock) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from joserfc.jwk import Key, RSAKey
+from joserfc.jwk import ECKey, Key, RSAKey
 
 from imagin_gateway.errors import Code, Unavailable
 from tests.clock import ManualClock
@@ -23,6 +23,16 @@ def test_without_kid_the_only_key_that_fits_is_used(provider: Provider, clock: M
     provider.published = [public(provider.key), *(public(key) for key in others)]
     provider.edit_header = lambda header: header.pop("kid")
     house(provider, clock).login()
+
+
+@pytest.mark.row("OID-06")
+def test_without_kid_a_key_for_another_algorithm_or_curve_does_not_fit(provider: Provider, clock: ManualClock) -> None:
+    provider.edit_header = lambda header: header.pop("kid")
+    provider.published = [public(provider.key), public(rsa_key("other"), alg="PS256")]
+    house(provider, clock).login()
+    provider.key, provider.alg = ec_key(), "ES256"
+    provider.published = [public(ECKey.generate_key("P-384", {"kid": "larger"})), public(ec_key())]
+    house(provider, clock, algorithms=("ES256", "ES384")).login()
 
 
 @pytest.mark.row("OID-06")
@@ -77,6 +87,16 @@ def test_a_private_key_that_was_published_is_no_longer_anybodys(provider: Provid
     assert refusal(house(provider, clock)) is Code.OIDC_SIGNATURE
 
 
+def test_a_token_that_names_another_key_than_the_one_that_signed_it_is_refused(there: House) -> None:
+    there.provider.edit_header = lambda header: header.update(kid="unknown")
+    assert refusal(there) is Code.OIDC_SIGNATURE
+    there.provider.published = [public(there.provider.key), public(rsa_key("two"))]
+    there.provider.edit_header = lambda header: header.update(kid="two")
+    there.clock.move(60)
+    assert refusal(there) is Code.OIDC_SIGNATURE
+
+
+@pytest.mark.filterwarnings("ignore")  # in production it is only a warning
 def test_an_rsa_key_that_is_too_short_verifies_nothing(provider: Provider, clock: ManualClock) -> None:
     short = rsa.generate_private_key(65537, 1024)  # noqa: S505  # short on purpose
     numbers = short.public_key().public_numbers()

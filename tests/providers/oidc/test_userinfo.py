@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imagin_gateway.errors import AnswerRefused, Code, Unavailable
+from imagin_gateway.providers.oidc.userinfo import about_the_person
 from tests.clock import ManualClock
 from tests.providers.oidc.journey import House, house
 from tests.providers.oidc.provider import CLIENT_ID, Answer, Document, Provider, base64url, rsa_key, sign, unsigned
@@ -82,6 +83,14 @@ def test_the_userinfo_cannot_speak_about_the_token(provider: Provider, there: Ho
     assert (arrival.acr, arrival.amr, arrival.portal_session) == (None, (), "")
     assert arrival.authenticated_at == there.clock.now()
     assert not {"acr", "amr", "sid", "iss", "nonce", "aud"} & arrival.attributes.keys()
+
+
+def test_claims_about_the_token_are_not_about_the_person() -> None:
+    token = {"iss": "i", "sub": "s", "nonce": "n", "events": {}, "sid": "x", "_claim_sources": {}, "ctln": "Lefèvre"}
+    assert about_the_person(token, {"aud": "a", "acr": "b", "_claim_names": {}, "ctfn": "Élodie"}) == {
+        "ctln": "Lefèvre",
+        "ctfn": "Élodie",
+    }
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,16 @@ def test_a_compressed_answer_is_refused_without_being_inflated(served: Provider,
     there.portal.close()
 
 
+def test_an_answer_that_says_it_is_encoded_is_not_read_as_it_stands(served: Provider, clock: ManualClock) -> None:
+    there = over_a_socket(served, clock)
+    served.replies[WELL_KNOWN] = lambda: Answer(
+        body=Answer.json(served.discovery()).body, headers={"Content-Encoding": "br"}
+    )
+    with pytest.raises(AnswerRefused):
+        there.leave()
+    there.portal.close()
+
+
 # --- slowness: these tests end because the exchanges do
 
 
