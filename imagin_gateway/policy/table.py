@@ -38,6 +38,10 @@ class Policy:
         self._sheet = sheet
         self._root = proved.root
         self._decisions = proved.decisions
+        self._doors = MappingProxyType(dict(sheet.doors))
+        self._pages = MappingProxyType(dict(sheet.pages))
+        self._clauses = MappingProxyType(dict(sheet.clauses))
+        self._contacts = MappingProxyType(dict(sheet.contacts))
         self._interview = Interview(sheet.questions, self._look_up)
         self._asking = lru_cache(maxsize=4096)(self._ask)
 
@@ -61,12 +65,12 @@ class Policy:
     @property
     def doors(self) -> Mapping[str, DoorInfo]:
         """Every door by id, in the order of the table."""
-        return MappingProxyType(dict(self._sheet.doors))
+        return self._doors
 
     @property
     def pages(self) -> Mapping[str, EndPage]:
         """The end pages that are not a door: ``elsewhere``, ``several``, ``help``."""
-        return MappingProxyType(dict(self._sheet.pages))
+        return self._pages
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -81,12 +85,12 @@ class Policy:
     @property
     def clauses(self) -> Mapping[str, Clause]:
         """What the rules rest on."""
-        return MappingProxyType(dict(self._sheet.clauses))
+        return self._clauses
 
     @property
     def contacts(self) -> Mapping[str, Contact]:
         """Whom to write to."""
-        return MappingProxyType(dict(self._sheet.contacts))
+        return self._contacts
 
     @property
     def all_questions(self) -> tuple[Question, ...]:
@@ -95,11 +99,11 @@ class Policy:
 
     def door(self, name: str) -> DoorInfo:
         """Return a door by its id. Raises `KeyError` if the table has no such door."""
-        return self._sheet.doors[name]
+        return self._doors[name]
 
     def activities(self, door: str) -> frozenset[Activity]:
         """Return what a door opens to somebody who *proved* who they are; nothing for an unknown door."""
-        info = self._sheet.doors.get(door)
+        info = self._doors.get(door)
         return info.activities if info is not None else frozenset()
 
     # what it answers

@@ -232,7 +232,7 @@ def test_while_the_store_is_down_nobody_is_signed_in(kind: str, make_house: Call
         assert reply.header("retry-after")
         assert client.get("/connexion/fin").status == 503
         assert client.get("/connexion/portail/arena-paris").status == 503
-        assert direct(client, "mdurand7", "x").status == 503
+        assert direct(opened.client(), "mdurand7", "x").status == 503
         server.start()
         assert client.get("/missions").status == 303, "what the server held is lost: nobody is signed in"
         sign_in(opened, client, "jdupont", next_page="/missions")

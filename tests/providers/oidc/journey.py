@@ -15,7 +15,7 @@ from imagin_gateway.keys import Secret
 from imagin_gateway.providers.oidc.portal import OidcPortal
 from imagin_gateway.providers.portal import Arrival, Departure, Memory
 from tests.clock import ManualClock
-from tests.providers.oidc.provider import CLIENT_ID, CLIENT_SECRET, Provider, answer_query
+from tests.providers.oidc.provider import CLIENT_ID, CLIENT_SECRET, Document, Provider, answer_query
 
 DOOR = "arena-paris"
 ISSUER = "https://oidc.ac-paris.example"
@@ -106,3 +106,19 @@ def refusal(there: House) -> Code:
         there.login()
     assert there.provider.count("/userinfo") == before
     return refused.value.code
+
+
+ABSENT = object()
+
+
+def telling(**claims: object) -> Callable[[Document], None]:
+    """Return what makes an ID token tell `claims`, or not tell them."""
+
+    def edit(told: Document) -> None:
+        for name, value in claims.items():
+            if value is ABSENT:
+                told.pop(name, None)
+            else:
+                told[name] = value
+
+    return edit

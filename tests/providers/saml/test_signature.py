@@ -364,7 +364,7 @@ def test_prefixes_declared_far_away_are_canonicalised_as_they_were_signed(
 
 def test_text_around_a_signature_is_part_of_what_is_signed(there: House) -> None:
     """Indented messages are as good as others, and stay exactly as indented."""
-    message = forged(lambda root: etree.indent(root), signed="both")
+    message = forged(etree.indent, signed="both")
     assert there.come_back(message).subject == forge.PERSON.login
     seal = message.find(ds("Signature"))
     assert seal is not None
