@@ -252,6 +252,8 @@ class OidcPortal(_FederatedPortal):
     algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"], ...] = (
         "RS256",
     )
+    ca_file: Path | None = None
+    """Authorities to believe (PEM), for a portal whose certificate is of a private one; by default the system's."""
     leeway_seconds: int = Field(default=30, ge=0, le=60)
     token_age_seconds: int = Field(default=600, ge=60, le=3600)
     """How long ago an ID token may have been issued."""
@@ -425,7 +427,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
     raise SettingsError([problem], str(file)) from None
 
 
-_PATH_KEYS: Final = ("metadata", "private_key", "certificate")
+_PATH_KEYS: Final = ("metadata", "private_key", "certificate", "ca_file")
 
 
 def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:

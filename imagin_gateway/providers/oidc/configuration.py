@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from urllib.parse import SplitResult, urlsplit
 
 from imagin_gateway.errors import Problem, SettingsError
@@ -25,6 +26,21 @@ def check(door: str, config: OidcPortal, *, redirect_uri: str, development: bool
         problems.append(Problem("base_url", "l'adresse de retour du portail n'est pas en https", '"https://..."'))
     if problems:
         raise SettingsError(problems)
+
+
+def trust(door: str, config: OidcPortal) -> ssl.SSLContext | None:
+    """Return what verifies the portal's certificate: authorities of its own, or None for the system's.
+
+    Raises:
+        SettingsError: the file cannot be read, or holds no certificate.
+    """
+    if config.ca_file is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=str(config.ca_file))
+    except (OSError, ssl.SSLError):
+        key = f"portals.{door}.ca_file"
+        raise SettingsError([Problem(key, "ce fichier ne contient aucune autorité lisible", "un fichier PEM")]) from None
 
 
 _Finding = tuple[str, str, str]

@@ -77,18 +77,19 @@ class OidcPortal:
             redirect_uri: where the provider sends the person back; a constant.
             development: allow plain http towards this machine.
             transport: what sends requests; by default one that bounds every exchange
-                by `timeout_seconds` and believes the system's authorities.
+                by `timeout_seconds` and believes the system's authorities, or those of `ca_file`.
             monotonic: measures what an answer takes, in seconds.
 
         Raises:
             SettingsError: listing every problem of this section.
         """
         configuration.check(door, config, redirect_uri=redirect_uri, development=development)
+        context = configuration.trust(door, config)
         wire = Wire(
             configuration.hosts(config),
             plain_loopback=development,
             timeout=config.timeout_seconds,
-            transport=transport or BoundedTransport(config.timeout_seconds),
+            transport=transport or BoundedTransport(config.timeout_seconds, ssl_context=context),
         )
         registration = request.Registration(
             client_id=config.client_id,

@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from imagin_gateway.errors import Unavailable
+from imagin_gateway.errors import SettingsError, Unavailable
+from imagin_gateway.providers.oidc.portal import OidcPortal
 from tests.clock import ManualClock
+from tests.providers.oidc.journey import DOOR, REDIRECT_URI, House, configured
 from tests.providers.oidc.provider import Provider
 from tests.providers.oidc.serving import over_a_socket, serve
 
@@ -92,3 +94,23 @@ def test_the_environment_adds_no_authority(
         with pytest.raises(Unavailable):
             there.leave()
         there.portal.close()
+
+
+def test_a_private_authority_is_believed_when_the_settings_name_its_file(
+    provider: Provider, clock: ManualClock, tmp_path: Path
+) -> None:
+    file = certificate(tmp_path, "localhost")
+    with serve(provider, offering(file)):
+        section = configured(provider.issuer, ca_file=file)
+        portal = OidcPortal.open(DOOR, section, redirect_uri=REDIRECT_URI, development=False)
+        assert House(provider, portal, clock).login().subject == "person-1"
+        portal.close()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_a_file_that_holds_no_authority_is_told(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError, match="ca_file"):
+        OidcPortal.open(DOOR, configured(ca_file=file), redirect_uri=REDIRECT_URI, development=False)

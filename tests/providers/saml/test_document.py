@@ -228,7 +228,8 @@ def test_another_message_of_the_protocol_is_refused(there: House, name: str) -> 
 
 
 def test_an_assertion_alone_is_no_response(by_assertion: House) -> None:
-    assert by_assertion.code(copy.deepcopy(one(forged(signed="assertion"), "Assertion"))) is Code.SAML_SCHEMA
+    alone = copy.deepcopy(one(forged(lambda root: forge.add_attribute(root, "x", "y"), attributes={}), "Assertion"))
+    assert by_assertion.code(alone) is Code.SAML_SHAPE
 
 
 # --- text is read whole (row SAM-03)

@@ -1,0 +1,151 @@
+"""What we send to a portal: the AuthnRequest and our metadata."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from lxml import etree
+
+from examples.demo.portals import saml_messages
+from imagin_gateway.errors import Code, Unavailable
+from imagin_gateway.providers.saml import documents, schema
+from imagin_gateway.providers.saml.vocabulary import POST, RSA_SHA256
+from tests.providers.saml import forge
+from tests.providers.saml.forge import ACS, DOOR, METADATA, NOW, PORTAL, SSO, forged, keys, one
+from tests.providers.saml.journey import House, house
+
+
+def sent(url: str) -> etree._Element:
+    """Return the request that an address carries."""
+    query = dict(parse_qsl(urlsplit(url).query, strict_parsing=True))
+    return documents.parse(zlib.decompress(base64.b64decode(query["SAMLRequest"], validate=True), -zlib.MAX_WBITS))
+
+
+def verify(url: str) -> None:
+    """Verify the signature of an address, over its characters as they are (Bindings §3.4.4.1)."""
+    signed, _, signature = urlsplit(url).query.rpartition("&Signature=")
+    public = keys("ours").certificate.public_key()
+    assert isinstance(public, RSAPublicKey)
+    public.verify(base64.b64decode(unquote(signature)), signed.encode(), padding.PKCS1v15(), SHA256())
+
+
+@pytest.mark.row("SAM-24")
+def test_the_request_says_what_it_must_and_nothing_else(there: House) -> None:
+    departure = there.portal.depart(NOW)
+    request = sent(departure.url)
+    assert departure.url.startswith(SSO + "?SAMLRequest=")
+    assert schema.is_valid(request)
+    assert request.tag == forge.samlp("AuthnRequest")
+    assert dict(request.attrib) == {
+        "ID": departure.correlation,
+        "Version": "2.0",
+        "IssueInstant": "2026-12-14T08:00:00Z",
+        "Destination": SSO,
+        "ProtocolBinding": POST,
+        "AssertionConsumerServiceURL": ACS,
+    }
+    issuer, policy = request
+    assert (issuer.tag, issuer.text, dict(issuer.attrib)) == (forge.saml("Issuer"), METADATA, {})
+    assert (policy.tag, dict(policy.attrib)) == (forge.samlp("NameIDPolicy"), {"AllowCreate": "true"})
+
+
+@pytest.mark.row("SAM-24")
+def test_the_address_of_the_answer_is_that_of_our_metadata_to_the_letter(there: House) -> None:
+    document = there.portal.metadata(NOW).body
+    published = one(documents.parse(document), "AssertionConsumerService").get("Location")
+    assert sent(there.portal.depart(NOW).url).get("AssertionConsumerServiceURL") == published == ACS
+
+
+@pytest.mark.row("SAM-24")
+def test_the_request_is_signed_with_rsa_sha256(there: House) -> None:
+    url = there.portal.depart(NOW).url
+    query = parse_qsl(urlsplit(url).query)
+    assert [name for name, _ in query] == ["SAMLRequest", "SigAlg", "Signature"]
+    assert dict(query)["SigAlg"] == RSA_SHA256
+    verify(url)
+    with pytest.raises(InvalidSignature):
+        verify(url.replace("SigAlg=http", "SigAlg=httq"))
+
+
+@pytest.mark.row("SAM-24")
+def test_a_portal_that_wants_no_signature_may_be_sent_none(opened: Callable[..., House]) -> None:
+    indifferent = saml_messages.metadata(PORTAL, SSO, [keys("portal")], wants_signed=False)
+    url = opened(metadata=indifferent, sign_requests=False).portal.depart(NOW).url
+    assert [name for name, _ in parse_qsl(urlsplit(url).query)] == ["SAMLRequest"]
+    verify(opened(metadata=indifferent).portal.depart(NOW).url)
+
+
+def test_an_address_with_a_query_of_its_own_keeps_it(opened: Callable[..., House]) -> None:
+    metadata = saml_messages.metadata(PORTAL, SSO + "?tenant=creteil", [keys("portal")])
+    url = opened(metadata=metadata).portal.depart(NOW).url
+    assert url.startswith(SSO + "?tenant=creteil&SAMLRequest=")
+    assert sent(url).get("Destination") == SSO + "?tenant=creteil"
+
+
+def test_no_id_is_ever_given_twice_and_none_can_be_guessed(there: House) -> None:
+    found = {there.portal.depart(NOW).correlation for _ in range(200)}
+    assert len(found) == 200
+    for identifier in found:
+        assert identifier[0] == "_"
+        assert len(bytes.fromhex(identifier[1:])) * 8 >= 128
+
+
+def test_what_must_be_found_again_stays_on_our_side(there: House) -> None:
+    departure = there.portal.depart(NOW)
+    assert departure.cross_site_post
+    assert departure.memory == {"door": DOOR, "request": departure.correlation, "acs": ACS}
+    assert departure.correlation not in repr(departure)
+    there.memories.keep(departure)
+    arrival = there.portal.arrive(
+        forge.posted(forged(in_response_to=departure.correlation)), there.memories, NOW + timedelta(minutes=2)
+    )
+    assert arrival.solicited
+    assert there.memories.asked == [departure.correlation]
+
+
+def test_our_metadata_follows_the_schema_and_tells_our_key(there: House) -> None:
+    response = there.portal.metadata(NOW)
+    assert (response.status, response.content_type) == (200, "application/samlmetadata+xml")
+    root = documents.parse(response.body)
+    assert schema.is_valid(root)
+    assert root.get("entityID") == METADATA
+    role = one(root, "SPSSODescriptor")
+    assert (role.get("AuthnRequestsSigned"), role.get("WantAssertionsSigned")) == ("true", "false")
+    descriptor = one(root, "KeyDescriptor")
+    assert descriptor.get("use") == "signing"
+    assert one(descriptor, "X509Certificate").text == keys("ours").certificate_base64
+    acs = one(root, "AssertionConsumerService")
+    assert dict(acs.attrib) == {"Binding": POST, "Location": ACS, "index": "0", "isDefault": "true"}
+    assert b"PRIVATE" not in response.body
+
+
+@pytest.mark.parametrize(("required", "wants"), [("response", "false"), ("assertion", "true"), ("both", "true")])
+def test_our_metadata_asks_for_the_signatures_we_need(opened: Callable[..., House], required: str, wants: str) -> None:
+    body = opened(require_signed=required, entity_id="urn:imagin:siec").portal.metadata(NOW).body
+    root = documents.parse(body)
+    assert one(root, "SPSSODescriptor").get("WantAssertionsSigned") == wants
+    assert root.get("entityID") == "urn:imagin:siec"
+
+
+def test_metadata_past_its_end_sends_nobody_and_believes_nobody(tmp_path: Path) -> None:
+    root = etree.fromstring(saml_messages.metadata(PORTAL, SSO, [keys("portal")]))
+    one(root, "IDPSSODescriptor").set("validUntil", "2026-12-14T09:00:00Z")
+    root.set("validUntil", "2026-12-15T00:00:00Z")
+    there = house(tmp_path, metadata=etree.tostring(root))
+    end = NOW + timedelta(hours=1)
+    assert there.portal.depart(end - timedelta(seconds=1)).url
+    assert there.come_back(forged()).issuer == PORTAL
+    for action in (lambda: there.portal.depart(end), lambda: there.come_back(forged(at=end), now=end)):
+        with pytest.raises(Unavailable) as caught:
+            action()
+        assert caught.value.code is Code.PORTAL_UNAVAILABLE
