@@ -18,7 +18,11 @@ import imagin_gateway
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGE: Final = ROOT / "imagin_gateway"
-PROTOCOLS: Final = frozenset("saml2 authlib joserfc xmlsec lxml sqlalchemy alembic redis httpx2 jinja2".split())
+PROTOCOLS: Final = {
+    *("saml2", "xmlsec", "lxml"),
+    *("authlib", "joserfc", "httpx2"),
+    *("sqlalchemy", "alembic", "redis", "jinja2"),
+}
 
 
 def project() -> dict[str, Any]:

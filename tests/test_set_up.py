@@ -17,8 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project whose benches have a peer without packages."""
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose benches have no peers, on a Python without ensurepip, as Debian's."""
+    monkeypatch.setattr(bootstrap, "find_spec", lambda name: None)
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements" / "bench.lock").write_text("# nothing yet\n")
     return tmp_path
@@ -69,20 +70,17 @@ def test_an_installation_that_failed_is_tried_again(project: Path, said: Said) -
     assert "Installing" in said()
 
 
+def test_without_ensurepip_the_pip_outside_installs(project: Path) -> None:
+    python = set_up("bench", project)
+    assert subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 1
+
+
 def test_without_pip_and_ensurepip_it_says_what_to_install(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "find_spec", lambda name: None)
     monkeypatch.setattr(bootstrap, "version", lambda name: "20.3.4")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(CannotSetUp, match=r"apt-get install python3-pip\n +apt-get install python3\.\d+-venv"):
         set_up("bench", project)
     assert not (project / ".cache").exists()
-
-
-def test_without_ensurepip_the_pip_outside_installs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "find_spec", lambda name: None)
-    python = set_up("bench", project)
-    assert subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 1
-    assert set_up("bench", project) == python
 
 
 def test_the_environment_in_use_is_not_pulled_away(

@@ -44,11 +44,10 @@ def build(boxes: Sequence[Box]) -> tuple[Node, frozenset[int]]:
         sure = alive & free_from[depth]
         if sure:  # nothing after the first entry without further condition can answer here
             alive &= ((sure & -sure) << 1) - 1
-        if depth == DEPTH or not alive:
-            number = (alive & -alive).bit_length() - 1
+        if depth == DEPTH:
+            number = alive.bit_length() - 1  # that left one, or NOTHING
             reached.add(number)
-            if depth == DEPTH:
-                return number
+            return number
         key = (depth, alive)
         if key not in known:
             known[key] = tuple([node(depth + 1, alive & accept) for accept in accepts[depth]])

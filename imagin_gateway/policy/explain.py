@@ -38,6 +38,9 @@ class Tried:
     fits: bool
     why: str
 
+    def __str__(self) -> str:
+        return f"{'→' if self.fits else ' '} {self.id:<20} {self.why}"
+
 
 def explain(sheet: Sheet, facts: Facts) -> list[Tried]:
     """Return every rule tried, to the one that answered; then every crossing."""

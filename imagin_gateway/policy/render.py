@@ -136,7 +136,5 @@ def decision_text(policy: Policy, decision: Decision, lang: str = "fr") -> str:
 def explanation_text(policy: Policy, facts: Facts) -> str:
     """Return the decision, then every line tried and why it did not fit, in French."""
     lines = [decision_text(policy, policy.decide(facts)), f"{facts.describe()}\n"]
-    for tried in policy.explain(facts):
-        sign = "→" if tried.fits else " "
-        lines.append(f"{sign} {tried.id:<20} {tried.why}")
+    lines += map(str, policy.explain(facts))
     return "\n".join(lines) + "\n"

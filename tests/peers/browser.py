@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
 from urllib.parse import urljoin, urlsplit
@@ -11,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 from lxml import html
 
-from tests.peers.cookies import CookieJar, site
+from tests.peers.cookies import Cookies, site
 
 MAX_REDIRECTS = 12
 
@@ -71,9 +72,11 @@ class Browser:
     """
 
     def __init__(self, believed: ssl.SSLContext) -> None:
-        self.cookies = CookieJar()
+        self.cookies = Cookies()
         self.trail: list[tuple[str, str, int]] = []
-        self._client = httpx2.Client(verify=believed, trust_env=False, follow_redirects=False, timeout=20)
+        # The cookies are ours to judge: the client must not have a jar of its own.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._client = httpx2.Client(verify=believed, trust_env=False, cookies=no_cookies, timeout=20)
         self._page: Page | None = None
 
     @property

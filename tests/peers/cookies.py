@@ -36,7 +36,7 @@ def site(url: str) -> str:
     return f"{parts.scheme}://{'.'.join((parts.hostname or '').split('.')[-2:])}"
 
 
-class CookieJar:
+class Cookies:
     """The cookies of one browser."""
 
     def __init__(self) -> None:

@@ -143,12 +143,17 @@ class TestSamlFromOurSide:
         elsewhere = Form(answer.method, answer.action.replace(BOTH_WAYS, SOLICITED_ONLY), answer.fields)
         assert_refused(world, browser, browser.send(elsewhere), "saml.destination")
 
-    def test_one_changed_letter_of_a_name_is_noticed(self, world: World, browser: Browser) -> None:
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [(b">elefevre1<", b">elefevre2<"), (b"<SignatureValue>", b"<SignatureValue>AAAA")],
+        ids=["a name", "the signatures"],
+    )
+    def test_one_changed_place_is_noticed(self, world: World, browser: Browser, before: bytes, after: bytes) -> None:
         browser.open(world.at.leave(BOTH_WAYS, PAGE))
         log_in(browser, ELOISE)
         answer = answer_of(browser.page)
         genuine = base64.b64decode(answer.fields["SAMLResponse"])
-        changed = genuine.replace(b">elefevre1<", b">elefevre2<")
+        changed = genuine.replace(before, after)
         assert changed != genuine
         page = browser.send(answer, SAMLResponse=base64.b64encode(changed).decode())
         assert_refused(world, browser, page, "saml.signature")

@@ -39,6 +39,15 @@ class Known:
     handle: str = ""
     ended: bool = False
 
+    def is_over(self, now: datetime) -> bool:
+        """Never late: ended, past its end, or without a request by anybody within the idle limit."""
+        return self.ended or now >= self.end or all(now - at >= IDLE for _, at in self.requests)
+
+    def is_live(self, side: int, now: datetime) -> bool:
+        """Never early: a request this side saw, or that any side saw one grain ago, keeps it."""
+        known_here = [at for by, at in self.requests if by == side or now - at >= GRAIN]
+        return not self.ended and now < self.end and any(now - at < IDLE for at in known_here)
+
 
 @dataclass
 class Model:
@@ -47,8 +56,7 @@ class Model:
     def end(self, ended: int, now: datetime, which: Callable[[Known], bool]) -> None:
         """Note that the sessions `which` picks were ended, and that as many records went as can be."""
         matching = [known for known in self.sessions.values() if which(known) and not known.ended]
-        live = [known for known in matching if now < known.end and any(now - at < IDLE for _, at in known.requests)]
-        assert len(live) <= ended <= len(matching)
+        assert sum(not known.is_over(now) for known in matching) <= ended <= len(matching)
         for known in matching:
             known.ended = True
 
@@ -128,12 +136,9 @@ def machine(fresh_url: Callable[[], str]) -> type[RuleBasedStateMachine]:
         def request(self, side: int, cookie: str) -> None:
             known, now = self.model.sessions[cookie], self.clock.now()
             session = self.sides[side].resolve(cookie)
-            over = known.ended or now >= known.end
-            # Never late: nobody's request within the idle limit, no session.
-            if over or all(now - at >= IDLE for _, at in known.requests):
+            if known.is_over(now):
                 assert session is None
-            # Never early: a request this side saw, or that any side saw one grain ago, keeps it.
-            elif any(now - at < IDLE for by, at in known.requests if by == side or now - at >= GRAIN):
+            if known.is_live(side, now):
                 assert session is not None
             if session is not None:
                 assert session.person == (known.issuer, known.subject)
@@ -154,14 +159,12 @@ def machine(fresh_url: Callable[[], str]) -> type[RuleBasedStateMachine]:
 
         @rule(side=SIDES, cookie=cookies)
         def end_handle(self, side: int, cookie: str) -> None:
-            known = self.model.sessions[cookie]
+            known, now = self.model.sessions[cookie], self.clock.now()
             if known.handle:
-                self.sides[side].end_handle(known.handle)
-                # A session that is idle for this side is left to expire; a live one is ended.
-                known.ended = known.ended or not any(
-                    session.handle == known.handle
-                    for session in self.sides[1 - side].list_person(known.issuer, known.subject)
-                )
+                ended = self.sides[side].end_handle(known.handle)
+                assert ended is not None or not known.is_live(side, now)
+                assert ended is None or not known.is_over(now)
+                known.ended = known.ended or ended is not None
 
         @rule(side=SIDES, issuer=ISSUERS, subject=SUBJECTS)
         def end_person(self, side: int, issuer: str, subject: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import copy
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -319,5 +319,6 @@ NESTS: Final[dict[str, Callable[[etree._Element, etree._Element], None]]] = {
 }
 
 
-def texts(elements: Iterable[etree._Element]) -> list[str]:
-    return [each.text or "" for each in elements]
+def attributes(element: etree._Element) -> dict[str, str]:
+    """Return the XML attributes of an element."""
+    return {str(name): str(value) for name, value in element.attrib.items()}

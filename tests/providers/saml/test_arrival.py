@@ -12,13 +12,14 @@ import pytest
 from lxml import etree
 
 from examples.demo.portals.people import PEOPLE
+from examples.demo.portals.saml_messages import BASIC
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost, RequestRefused, Unavailable
 from imagin_gateway.exchange import Request
 from imagin_gateway.providers import attributes
 from imagin_gateway.providers.portal import Portal
 from imagin_gateway.providers.saml import documents, person, profile, reader, reading, schema, shape, signature
 from tests.providers.saml import forge
-from tests.providers.saml.forge import BASIC, NOW, PERSON, PORTAL, forged, one, raw
+from tests.providers.saml.forge import NOW, PERSON, PORTAL, forged, one, raw
 from tests.providers.saml.journey import House
 
 URI = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
@@ -161,7 +162,7 @@ def test_a_name_id_that_changes_at_each_login_changes_nobody(there: House) -> No
     assert first.name_id != second.name_id
     kept = etree.fromstring(first.name_id)
     assert kept.text == "_transient-1"
-    assert dict(kept.attrib) == {
+    assert forge.attributes(kept) == {
         "Format": "urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
         "SPNameQualifier": forge.METADATA,
     }

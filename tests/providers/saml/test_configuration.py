@@ -30,9 +30,12 @@ from tests.providers.saml.test_signature import metadata_with
 GOOD = saml_messages.metadata(PORTAL, SSO, [keys("portal")])
 
 
-def problems(folder: Path, *, files: dict[str, bytes] | None = None, **more: Any) -> dict[str, list[Problem]]:
+def problems(
+    folder: Path, *, files: dict[str, bytes] | None = None, paths: dict[str, Path] | None = None, **more: Any
+) -> dict[str, list[Problem]]:
     """Open a portal that must be refused; return what is said, by key."""
     config = section(folder, **{name: value for name, value in more.items() if name not in ("acs_url", "development")})
+    config = config.model_copy(update=paths)
     for name, content in (files or {}).items():
         (folder / name).write_bytes(content)
     with pytest.raises(SettingsError) as caught:
@@ -88,8 +91,8 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["metadata", "private_key", "certificate"])
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
-    assert "n’existe pas" in problems(tmp_path, **{name: tmp_path / "none"})[key(name)][0].message
-    assert "lu" in problems(tmp_path, **{name: tmp_path})[key(name)][0].message
+    assert "n’existe pas" in problems(tmp_path, paths={name: tmp_path / "none"})[key(name)][0].message
+    assert "lu" in problems(tmp_path, paths={name: tmp_path})[key(name)][0].message
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_the_request_says_what_it_must_and_nothing_else(there: House) -> None:
     assert departure.url.startswith(SSO + "?SAMLRequest=")
     assert schema.is_valid(request)
     assert request.tag == forge.samlp("AuthnRequest")
-    assert dict(request.attrib) == {
+    assert forge.attributes(request) == {
         "ID": departure.correlation,
         "Version": "2.0",
         "IssueInstant": "2026-12-14T08:00:00Z",
@@ -55,8 +55,8 @@ def test_the_request_says_what_it_must_and_nothing_else(there: House) -> None:
         "AssertionConsumerServiceURL": ACS,
     }
     issuer, policy = request
-    assert (issuer.tag, issuer.text, dict(issuer.attrib)) == (forge.saml("Issuer"), METADATA, {})
-    assert (policy.tag, dict(policy.attrib)) == (forge.samlp("NameIDPolicy"), {"AllowCreate": "true"})
+    assert (issuer.tag, issuer.text, forge.attributes(issuer)) == (forge.saml("Issuer"), METADATA, {})
+    assert (policy.tag, forge.attributes(policy)) == (forge.samlp("NameIDPolicy"), {"AllowCreate": "true"})
 
 
 @pytest.mark.row("SAM-24")
@@ -125,7 +125,7 @@ def test_our_metadata_follows_the_schema_and_tells_our_key(there: House) -> None
     assert descriptor.get("use") == "signing"
     assert one(descriptor, "X509Certificate").text == keys("ours").certificate_base64
     acs = one(root, "AssertionConsumerService")
-    assert dict(acs.attrib) == {"Binding": POST, "Location": ACS, "index": "0", "isDefault": "true"}
+    assert forge.attributes(acs) == {"Binding": POST, "Location": ACS, "index": "0", "isDefault": "true"}
     assert b"PRIVATE" not in response.body
 
 

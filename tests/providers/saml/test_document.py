@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from lxml import etree
 
+from examples.demo.portals.saml_messages import SAML, SAMLP, SUCCESS, XSI, sign
 from imagin_gateway.errors import AnswerRefused, Code, RequestRefused
 from imagin_gateway.exchange import MAX_BODY_BYTES
 from imagin_gateway.providers.saml import documents
@@ -83,7 +84,7 @@ def test_nothing_outside_is_ever_asked_for(there: House, listener: tuple[str, li
     forge.extensions(included, etree.Element(xi, attrib={"href": url, "parse": "text"}))
     assert there.code(included) is Code.SAML_XML
     located = forged()
-    located.set(f"{{{forge.XSI}}}schemaLocation", f"urn:elsewhere {url}schema.xsd")
+    located.set(f"{{{XSI}}}schemaLocation", f"urn:elsewhere {url}schema.xsd")
     forge.extensions(located, etree.Element("{urn:elsewhere}thing"))
     assert there.code(located) is Code.SAML_SIGNATURE
     pointed = forged()
@@ -213,17 +214,17 @@ def test_unknown_attributes_and_elements_of_the_protocol_are_refused_by_the_sche
 @pytest.mark.parametrize("name", ["LogoutResponse", "LogoutRequest", "AuthnRequest", "ArtifactResponse"])
 def test_another_message_of_the_protocol_is_refused(there: House, name: str) -> None:
     """A LogoutResponse at this address, signed by the right key, logs nobody in."""
-    root = etree.Element(forge.samlp(name), nsmap={"samlp": forge.SAMLP, "saml": forge.SAML})
+    root = etree.Element(forge.samlp(name), nsmap={"samlp": SAMLP, "saml": SAML})
     for key, value in (("ID", "_logout"), ("Version", "2.0"), ("IssueInstant", "2026-12-14T08:00:00Z")):
         root.set(key, value)
     root.set("Destination", forge.ACS)
     etree.SubElement(root, forge.saml("Issuer")).text = forge.PORTAL
     if name.endswith("Response"):
         status = etree.SubElement(root, forge.samlp("Status"))
-        etree.SubElement(status, forge.samlp("StatusCode"), attrib={"Value": forge.saml_messages.SUCCESS})
+        etree.SubElement(status, forge.samlp("StatusCode"), attrib={"Value": SUCCESS})
     if name == "LogoutRequest":
         etree.SubElement(root, forge.saml("NameID")).text = forge.PERSON.login
-    forge.sign(root, forge.keys("portal"))
+    sign(root, forge.keys("portal"))
     assert there.code(root) is Code.SAML_SHAPE
 
 

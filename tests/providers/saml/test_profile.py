@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from examples.demo.portals.saml_messages import XSI, sign
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost
 from imagin_gateway.providers.saml import profile, reading
 from imagin_gateway.providers.saml.vocabulary import STATUS
@@ -28,7 +29,7 @@ def sets(part: str, name: str, value: str | None) -> Edit:
     def edit(root: etree._Element) -> None:
         element = one(root, part)
         if value is None:
-            element.attrib.pop(name, None)
+            element.attrib.pop(name, "")
         else:
             element.set(name, value)
 
@@ -90,7 +91,7 @@ def test_a_signed_response_names_its_issuer(opened: Callable[..., House]) -> Non
 
     assert there.come_back(forged(edit, signed="assertion")).issuer == PORTAL
     root = forged(edit, signed="assertion")
-    root.insert(0, forge.sign(root, forge.keys("portal")))
+    root.insert(0, sign(root, forge.keys("portal")))
     assert there.code(etree.fromstring(etree.tostring(root))) in (Code.SAML_SHAPE, Code.SAML_SIGNATURE)
 
 
@@ -255,7 +256,7 @@ def test_the_audience_is_the_entity_id_of_the_settings(opened: Callable[..., Hou
 def test_a_condition_that_is_not_understood_is_refused(there: House) -> None:
     def edit(root: etree._Element) -> None:
         condition = etree.SubElement(one(root, "Conditions"), forge.saml("Condition"))
-        condition.set(f"{{{forge.XSI}}}type", "saml:ProxyRestrictionType")
+        condition.set(f"{{{XSI}}}type", "saml:ProxyRestrictionType")
 
     assert there.code(forged(edit)) in (Code.SAML_SHAPE, Code.SAML_SCHEMA)
     unknown = reading.Conditions(None, None, ((METADATA,),), unknown=True)

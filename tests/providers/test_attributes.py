@@ -1,0 +1,310 @@
+"""ARENA's vocabulary at the border: what is kept, what is parsed, what is left outside."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import FrozenInstanceError
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from examples.demo.portals.people import PEOPLE
+from imagin_gateway.providers.attributes import (
+    MAX_VALUE_CHARS,
+    MAX_VALUES,
+    SPELLINGS,
+    Delegation,
+    Management,
+    Mapped,
+    Posting,
+    Responsibility,
+    is_uai,
+    map_attributes,
+    parse_date,
+    parse_delegation,
+    parse_management,
+    parse_posting,
+    parse_responsibility,
+    subject,
+)
+
+NUMEN = "01E9501234ABC"
+POSTING = "0693045K$UAJ$PU$ADM$0693045K$T3$LP$320"
+RESPONSIBILITY = "0441550W$UAJ$PU$N$T3$LYC$340"
+DELEGATION = f"santorin|notes|01/09/2026|31/12/9999|jdupont|FrEduRneResp={RESPONSIBILITY};{RESPONSIBILITY}|srv|ADM|"
+MANAGEMENT = "01/09/2026$31/08/2027$0441550W$UAJ"
+RETURN = "https://id.ac-versailles.fr/arena"
+
+WHOLE: Mapping[str, Sequence[str]] = {
+    "ct-remote-user": ["jdupont1"],
+    "ctln": ["DUPONT"],
+    "ctfn": ["Jeanne"],
+    "cn": ["Jeanne DUPONT"],
+    "ctemail": ["jeanne.dupont@ac-paris.fr", "j.dupont@ac-paris.fr"],
+    "title": ["DIR"],
+    "rne": ["0290072W"],
+    "codaca": ["001"],
+    "FrEduRne": [POSTING],
+    "FrEduRneResp": [RESPONSIBILITY],
+    "FrEduFonctAdm": ["IEN1D"],
+    "FrEduResDel": [DELEGATION],
+    "FrEduGestResp": [MANAGEMENT],
+    "FrEduUrlRetour": [RETURN],
+}
+
+
+def test_every_listed_attribute_is_kept_as_written() -> None:
+    told = map_attributes(WHOLE, return_hosts={"id.ac-versailles.fr"})
+    assert dict(told.attributes) == {name: tuple(values) for name, values in WHOLE.items()}
+    assert set(told.attributes) == set(SPELLINGS)
+    assert (told.family_name, told.given_name, told.full_name) == ("DUPONT", "Jeanne", "Jeanne DUPONT")
+    assert told.email == "jeanne.dupont@ac-paris.fr"
+    assert told.academies == {1}
+
+
+def test_structured_values_come_back_as_frozen_values() -> None:
+    told = map_attributes(WHOLE)
+    posting = Posting("0693045K", "UAJ", "PU", "ADM", "0693045K", "T3", "LP", "320")
+    charge = Responsibility("0441550W", "UAJ", "PU", "N", "T3", "LYC", "340")
+    assert told.postings == (posting,)
+    assert told.responsibilities == (charge,)
+    assert told.delegations == (
+        Delegation(
+            "santorin", "notes", date(2026, 9, 1), date(9999, 12, 31), "jdupont", (charge, charge), "srv", "ADM"
+        ),
+    )
+    assert told.managed == (Management(date(2026, 9, 1), date(2027, 8, 31), ("0441550W", "UAJ")),)
+    with pytest.raises(FrozenInstanceError):
+        posting.uai = "0750001U"  # type: ignore[misc]  # what is tried
+    with pytest.raises(TypeError):
+        told.attributes["rne"] = ("0750001U",)  # type: ignore[index]  # what is tried
+
+
+@pytest.mark.parametrize(
+    ("names", "field"),
+    [
+        (("ctln", "family_name", "sn", "urn:oid:2.5.4.4"), "family_name"),
+        (("ctfn", "given_name", "givenName", "urn:oid:2.5.4.42"), "given_name"),
+        (("ctemail", "email", "mail", "urn:oid:0.9.2342.19200300.100.1.3"), "email"),
+        (("cn", "urn:oid:2.5.4.3"), "full_name"),
+    ],
+)
+def test_a_name_may_come_under_several_spellings(names: tuple[str, ...], field: str) -> None:
+    value = "a@ac-paris.fr" if field == "email" else "Éloïse"
+    for name in names:
+        for written in (name, name.upper(), name.lower()):
+            assert getattr(map_attributes({written: [value]}), field) == value
+    # The first of the list wins, and the others are not mixed in.
+    told = map_attributes({name: [f"{number}@ac-paris.fr"] for number, name in enumerate(reversed(names))})
+    assert getattr(told, field) == f"{len(names) - 1}@ac-paris.fr"
+    assert [len(values) for values in told.attributes.values()] == [1]
+
+
+def test_a_preferred_spelling_without_a_value_leaves_its_place() -> None:
+    assert map_attributes({"ctln": ["X"], "sn": ["DUPONT"]}).family_name == "DUPONT"
+
+
+@pytest.mark.row("DPO-03")
+def test_the_numen_and_the_details_of_a_career_stop_at_the_border() -> None:
+    details = ("employeeNumber", "EMPLOYEENUMBER", "typensi", "grade", "discim", "codecivilite", "datenaissance")
+    raw = {**WHOLE, **{name: [NUMEN] for name in (*details, "ctdn", "ctgrps", "shoeSize")}}
+    told = map_attributes(raw)
+    assert set(told.attributes) <= set(SPELLINGS)
+    assert NUMEN not in str({name: getattr(told, name) for name in Mapped.__dataclass_fields__})
+
+
+@pytest.mark.parametrize("name", ["cn", "title", "ct-remote-user", "ctln", "FrEduFonctAdm"])
+def test_a_numen_under_another_name_is_no_value(name: str) -> None:
+    for written in (NUMEN, NUMEN.lower(), f" {NUMEN} "):
+        assert map_attributes({name: [written]}).attributes == {}
+        assert subject({name: [written]}, name) == ""
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "X", " X ", "\t\n"])
+def test_x_or_blank_is_no_value(nothing: str) -> None:
+    told = map_attributes({name: [nothing] for name in SPELLINGS})
+    assert told.attributes == {}
+    assert told.belongs_to(24)
+    assert told.missing(SPELLINGS) == tuple(SPELLINGS)
+
+
+MALFORMED = {
+    "rne": ["0750001A", "0750001", "750001U", "0750001u", "075 0001U", "0750001UU", "O750001U", "0750001I"],
+    "codaca": ["", "x", "-1", "1.0", "0", "000", "1234", "٢٤", "24 25"],
+    "FrEduRne": [
+        POSTING + "$",
+        POSTING.rpartition("$")[0],
+        POSTING.replace("0693045K", "0693045A", 1),
+        POSTING.replace("320", "32O"),
+        POSTING.replace("$PU$", "$P U$"),
+        POSTING.replace("$PU$", "$<b>$"),
+        RESPONSIBILITY,
+    ],
+    "FrEduRneResp": [POSTING, RESPONSIBILITY + "$", RESPONSIBILITY.replace("W", "V", 1)],
+    "FrEduFonctAdm": ["A B", "A$B", "<b>", "A" * 17],
+    "FrEduResDel": [
+        DELEGATION[:-1],
+        DELEGATION + "|",
+        DELEGATION.replace("01/09/2026", "1/9/2026"),
+        DELEGATION.replace("01/09/2026", "31/02/2026"),
+        DELEGATION.replace("31/12/9999", "01/01/2000"),
+        DELEGATION.replace("0441550W", "0441550A", 1),
+        DELEGATION.replace("FrEduRneResp=", "FrEduRne="),
+        DELEGATION.replace("FrEduRneResp=", ""),
+        DELEGATION.replace("santorin", ""),
+    ],
+    "FrEduGestResp": ["01/09/2026$31/08/2027$", "31/08/2027$01/09/2026$A", "2026-09-01$2027-08-31$A", "$$A", "A"],
+    "ctemail": ["a", "a@", "@b", "a b@c.fr", "a@b@c.fr", "<a@b.fr>", "a@b.fr,c@d.fr", "a" * 250 + "@b.fr"],
+    "ctln": ["a\nb", "a\x00b", "a\u202eb", "a\u200bb", "a\u2028b", "a" * 1025],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in MALFORMED.items() for value in values])
+def test_a_malformed_value_is_skipped_and_never_logged(name: str, value: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        told = map_attributes({name: [value, *WHOLE[name]]})
+        alone = map_attributes({name: [value]})
+    assert told.attributes == {name: tuple(WHOLE[name])}
+    assert name not in alone.attributes
+    parsed = (*alone.postings, *alone.responsibilities, *alone.delegations, *alone.managed)
+    assert parsed == ()
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("code", ["24", "024", " 24", "24 "])
+def test_a_code_of_an_academie_is_compared_as_a_number(code: str) -> None:
+    told = map_attributes({"codaca": [code]})
+    assert told.academies == {24}
+    assert told.belongs_to(24)
+    assert not told.belongs_to(1)
+
+
+@pytest.mark.parametrize(
+    "codes", [["24", "1"], ["24", "x"], ["x"], ["24\x00"], ["2" * 20], ["24"] * MAX_VALUES + ["1"], [NUMEN]]
+)
+def test_a_second_or_unreadable_code_belongs_to_nobody(codes: list[str]) -> None:
+    told = map_attributes({"codaca": codes})
+    assert not told.belongs_to(24)
+    assert not map_attributes({"codaca": ["24"], "CODACA": codes}).belongs_to(24)
+
+
+@pytest.mark.parametrize("code", ["0693045K", "0441550W", "0291101P", "0290072W", "0290070U", "0380083J", "0750001U"])
+def test_the_letter_of_a_school_is_checked(code: str) -> None:
+    assert is_uai(code)
+    wrong = [code[:7] + letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter != code[7]]
+    assert not any(map(is_uai, wrong))
+
+
+def test_fields_without_a_value_are_empty() -> None:
+    posting = parse_posting("0693045K$UAJ$X$$X$T3$LP$X")
+    assert posting == Posting("0693045K", "UAJ", "", "", "", "T3", "LP", "")
+    alone = parse_delegation("santorin||01/09/2026|01/09/2026|X||||")
+    assert alone == Delegation("santorin", "", date(2026, 9, 1), date(2026, 9, 1), "", (), "", "")
+
+
+def test_the_way_back_leads_to_a_listed_host_only() -> None:
+    hosts = {"id.ac-versailles.fr"}
+    for url in (
+        "http://id.ac-versailles.fr/",
+        "https://id.ac-versailles.fr.example/",
+        "https://evil@id.ac-versailles.fr/",
+        "https://id.ac-versailles.fr:8443/",
+        "https://id.ac-versailles.fr\\@evil.example/",
+        "https://[/",
+        "javascript:alert(1)",
+        "/arena",
+    ):
+        assert map_attributes({"FrEduUrlRetour": [url]}, return_hosts=hosts).attributes == {}
+    for name in ("FrEduUrlRetour", "FrEduURLretour"):
+        assert map_attributes({name: [RETURN]}, return_hosts=hosts).attributes == {"FrEduUrlRetour": (RETURN,)}
+        assert map_attributes({name: [RETURN]}).attributes == {}
+
+
+def test_many_and_long_values_are_bounded() -> None:
+    told = map_attributes({"title": [f"T{n}" for n in range(MAX_VALUES + 10)], "cn": ["a" * (MAX_VALUE_CHARS + 1)]})
+    assert len(told.attributes["title"]) == MAX_VALUES
+    assert "cn" not in told.attributes
+
+
+def test_a_value_told_twice_is_kept_once() -> None:
+    assert map_attributes({"rne": ["0290072W", " 0290072W"]}).attributes == {"rne": ("0290072W",)}
+
+
+def test_what_is_required_is_looked_for_under_any_spelling() -> None:
+    told = map_attributes({"family_name": ["DUPONT"], "badge": ["7"], "mail": ["nothing"]})
+    assert told.missing(["SN", "ctln", "Badge"]) == ()
+    assert told.missing(["email", "rne", "ct-remote-user", "employeeNumber"]) == (
+        "email",
+        "rne",
+        "ct-remote-user",
+        "employeeNumber",
+    )
+
+
+def test_the_subject_is_one_value_of_one_attribute() -> None:
+    assert subject({"UID": ["JDupont"]}, "uid") == "JDupont"
+    assert subject({"uid": ["a", "a "]}, "uid") == "a"
+    nobody: list[dict[str, list[str]]] = [
+        *({}, {"uid": []}, {"uid": [""]}, {"uid": ["a", "b"]}, {"uid": ["a", ""]}, {"uid": ["a"], "UID": ["b"]}),
+    ]
+    for raw in nobody:
+        assert subject(raw, "uid") == ""
+
+
+def test_an_academic_identifier_is_one_person_whatever_its_capitals() -> None:
+    assert subject({"CT-Remote-User": ["JDupont1"]}, "ct-remote-user") == "jdupont1"
+    # The Kelvin sign folds to a letter: such a name stays its own.
+    assert subject({"ct-remote-user": ["\u212aarim"]}, "ct-remote-user") == "\u212aarim"
+
+
+def test_neither_names_nor_schools_are_shown() -> None:
+    shown = repr(map_attributes(WHOLE))
+    assert not any(value in shown for values in WHOLE.values() for value in values)
+
+
+def test_the_people_of_the_demonstration_are_well_formed() -> None:
+    for people in PEOPLE.values():
+        for person in people:
+            told = map_attributes(person.attributes)
+            assert len(told.postings) == len(person.schools)
+            assert told.academies == {int(person.codaca)}
+            assert told.missing(["ct-remote-user", "ctln", "ctfn", "cn", "ctemail", "rne", "codaca", "title"]) == ()
+            assert f"{told.given_name} {told.family_name}" == person.name
+
+
+VALUES = st.lists(
+    st.one_of(st.text(max_size=60), st.sampled_from([v for vs in WHOLE.values() for v in vs])), max_size=4
+)
+
+
+@given(raw=st.dictionaries(st.one_of(st.text(max_size=20), st.sampled_from([*WHOLE, "employeeNumber"])), VALUES))
+def test_whatever_comes_only_well_formed_values_enter(raw: dict[str, list[str]]) -> None:
+    told = map_attributes(raw)
+    assert set(told.attributes) <= set(SPELLINGS)
+    for name, values in told.attributes.items():
+        given = {each.strip() for key, group in raw.items() for each in group if key.lower() in _spellings(name)}
+        assert values
+        assert set(values) <= given
+        assert not {"", "X"} & set(values)
+    assert len(told.postings) == len(told.attributes.get("FrEduRne", ()))
+    assert len(told.delegations) == len(told.attributes.get("FrEduResDel", ()))
+
+
+def _spellings(name: str) -> set[str]:
+    return {spelling.lower() for spelling in SPELLINGS[name]}
+
+
+@given(text=st.text(max_size=80))
+def test_parsers_say_none_and_never_raise(text: str) -> None:
+    for parse in (parse_posting, parse_responsibility, parse_delegation, parse_management, parse_date):
+        assert parse(text) is None
+    assert not is_uai(text)
+
+
+def test_long_hostile_values_cost_little() -> None:
+    """Patterns are linear: none of them looks back (row INP-09)."""
+    for value in ("a@" * 500_000, "0$" * 500_000, "|" * 1_000_000, "1" * 1_000_000, "a" * 1_000_000):
+        assert map_attributes({name: [value] for name in SPELLINGS}).attributes == {}
