@@ -60,6 +60,9 @@ def main() -> int:
             stop.wait()
             print("Arrêt.", flush=True)
     except (RuntimeError, OSError) as error:
+        if stop.is_set():
+            print("Arrêt.", flush=True)
+            return 0
         print(f"La démonstration n'a pas démarré : {error}", file=sys.stderr)
         print("Un port est peut-être pris : make demo ARGS=--free-ports", file=sys.stderr)
         return 1

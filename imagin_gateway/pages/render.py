@@ -1,53 +1,40 @@
-"""From values to a page: Jinja2 with everything escaped, and the security headers."""
+"""From values to a page: everything escaped, every address checked, and the security headers."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from datetime import datetime
-from importlib.resources import files
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-from zoneinfo import ZoneInfo
-
-import jinja2
 
 from imagin_gateway.exchange import Response, SetCookie
 from imagin_gateway.keys import new_token
-from imagin_gateway.pages.headers import Header, bare_headers, page_headers
-from imagin_gateway.pages.texts import NBSP, Catalogue, languages
+from imagin_gateway.pages.assets import Asset
+from imagin_gateway.pages.headers import Header, asset_headers, bare_headers, security_headers
+from imagin_gateway.pages.prose import prose
+from imagin_gateway.pages.spoken import Spoken
+from imagin_gateway.pages.templating import catalogues, environment
+from imagin_gateway.pages.texts import FIRST_LANGUAGE
+from imagin_gateway.pages.views import Link
 from imagin_gateway.settings import Settings
 
-PARIS: Final = ZoneInfo("Europe/Paris")
 
-_ASSETS: Final = {"gateway.css": "text/css; charset=utf-8", "reveal.js": "text/javascript; charset=utf-8"}
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every page may say of this service. Templates get this, and never the settings and their keys."""
 
-_MONTHS: Final = (
-    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
-)  # fmt: skip
-
-
-def spoken_moment(moment: datetime) -> str:
-    """Return a moment as people say it here: « 14 décembre 2026 à 14 h 32 »."""
-    local = moment.astimezone(PARIS)
-    day = "1er" if local.day == 1 else str(local.day)
-    return f"{day} {_MONTHS[local.month - 1]} {local.year} à {spoken_hour(moment)}"
-
-
-def spoken_hour(moment: datetime) -> str:
-    """Return the hour: « 14 h 32 »."""
-    local = moment.astimezone(PARIS)
-    return f"{local.hour}{NBSP}h{NBSP}{local.minute:02}"
-
-
-class _Asset:
-    def __init__(self, name: str) -> None:
-        self.body = files("imagin_gateway.pages").joinpath("styles", name).read_bytes()
-        stem, _, end = name.partition(".")
-        self.path = f"/{stem}-{hashlib.sha256(self.body).hexdigest()[:8]}.{end}"
-        self.integrity = "sha384-" + base64.b64encode(hashlib.sha384(self.body).digest()).decode()
-        self.content_type = _ASSETS[name]
+    home: str
+    contact: Link
+    controller: str
+    privacy_url: str
+    legal_url: str
+    accessibility: str
+    accessibility_url: str
+    idle_minutes: int
+    reset_minutes: int
+    style_path: str
+    style_integrity: str
+    script_path: str
+    script_integrity: str
 
 
 class Pages:
@@ -55,47 +42,69 @@ class Pages:
 
     Args:
         settings: of the gateway.
-        overrides: folder whose templates replace ours, by name.
+        overrides: folder of the host whose templates stand in for ours, by name.
+
+    Raises:
+        SettingsError: a template cannot be read, or names a text that no catalogue holds.
     """
 
     def __init__(self, settings: Settings, overrides: Path | None = None) -> None:
         self._settings = settings
-        self._catalogues = {language: Catalogue.load(language) for language in languages()}
-        self._style, self._script = _Asset("gateway.css"), _Asset("reveal.js")
-        ours = jinja2.PackageLoader("imagin_gateway.pages")
-        loader = ours if overrides is None else jinja2.ChoiceLoader([jinja2.FileSystemLoader(overrides), ours])
-        self._environment = jinja2.Environment(
-            loader=loader,
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
+        self._templates = environment(overrides)
+        self._catalogues = catalogues()
+        self._spoken = {language: Spoken(texts) for language, texts in self._catalogues.items()}
+        self._style = Asset.of("gateway.css", "text/css; charset=utf-8")
+        self._script = Asset.of("reveal.js", "text/javascript; charset=utf-8")
+        self._site = Site(
+            home=settings.mount_path + "/",
+            contact=Link(settings.contact, f"mailto:{settings.contact}"),
+            controller=settings.controller,
+            privacy_url=settings.privacy_url,
+            legal_url=settings.legal_url,
+            accessibility=settings.accessibility,
+            accessibility_url=settings.accessibility_url,
+            idle_minutes=settings.sessions.idle_minutes,
+            reset_minutes=settings.passwords.reset_minutes,
+            style_path=self.style_path,
+            style_integrity=self._style.integrity,
+            script_path=self.script_path,
+            script_integrity=self._script.integrity,
         )
-        self._environment.filters["moment"] = spoken_moment
-        self._environment.filters["hour"] = spoken_hour
 
-    def text(self, key: str, language: str = "fr", **params: object) -> str:
-        """Return a text of the catalogue."""
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages a page can be asked in, French first."""
+        return tuple(self._catalogues)
+
+    @property
+    def style_path(self) -> str:
+        """Where the style sheet is served, mount path included; a new one at each version."""
+        return self._settings.mount_path + self._style.path
+
+    @property
+    def script_path(self) -> str:
+        """Where the script is served, mount path included; a new one at each version."""
+        return self._settings.mount_path + self._script.path
+
+    def text(self, key: str, language: str = FIRST_LANGUAGE, **params: object) -> str:
+        """Return a text of the catalogue. Raises `LookupError` when the key or a parameter lacks."""
         return self._catalogues[language](key, **params)
 
-    def attribute_name(self, name: str, language: str = "fr") -> str:
-        """Return what an attribute is called by people: « votre adresse électronique »."""
+    def attribute_name(self, name: str, language: str = FIRST_LANGUAGE) -> str:
+        """Return what people call an attribute: « votre adresse électronique »."""
         catalogue = self._catalogues[language]
         key = f"attribute.{name.lower()}"
-        return catalogue(key) if key in catalogue else catalogue("attribute.other")
+        return catalogue(key if key in catalogue else "attribute.other")
 
     def bare_headers(self) -> list[Header]:
-        """Return the headers of an answer that is no page."""
+        """Return the headers of an answer that is not a page."""
         return bare_headers(self._settings)
 
     def asset(self, path: str) -> Response | None:
-        """Return the style sheet or the script at this path below the mount path, or None."""
+        """Return the style sheet or the script served at this path below the mount path, or None."""
         for asset in (self._style, self._script):
             if path == asset.path:
-                kept = [header for header in self.bare_headers() if header[0] != "Cache-Control"]
-                headers = [("Cache-Control", "public, max-age=31536000, immutable"), *kept]
-                return Response(200, asset.body, asset.content_type, headers)
+                return Response(200, asset.body, asset.content_type, asset_headers(self._settings))
         return None
 
     def render(
@@ -103,24 +112,41 @@ class Pages:
         page: str,
         *,
         status: int = 200,
-        language: str = "fr",
+        language: str = FIRST_LANGUAGE,
         form_targets: Sequence[str] = (),
         headers: Sequence[Header] = (),
         cookies: Sequence[SetCookie] = (),
         **values: object,
     ) -> Response:
-        """Return a page. A value the template needs and does not get is an error, never a blank."""
+        """Return a page.
+
+        Args:
+            page: name of its template.
+            status: HTTP status.
+            language: one of `languages`.
+            form_targets: configured portals to which a form of this page may lead.
+            headers: more headers.
+            cookies: cookies to set.
+            values: what the template shows; one that it needs and does not get is an error, never a blank.
+
+        Raises:
+            jinja2.UndefinedError: a value lacks.
+            ValueError: an address is none a page may link to.
+        """
         nonce = new_token(128)
-        mount = self._settings.mount_path
-        body = self._environment.get_template(f"{page}.html").render(
-            t=self._catalogues[language],
-            language=language,
-            nonce=nonce,
-            house=self._settings,
-            home=mount + "/",
-            style={"path": mount + self._style.path, "integrity": self._style.integrity},
-            script={"path": mount + self._script.path, "integrity": self._script.integrity},
+        texts, spoken = self._catalogues[language], self._spoken[language]
+        contact = self._site.contact
+        body = self._templates.get_template(f"{page}.html").render(
             **values,
+            t=texts,
+            # A sentence in which the contact's address, and the links given, can be followed.
+            linked=lambda text, links=(), codes=(): prose(text, [contact, *links], codes),
+            spoken=spoken,
+            site=self._site,
+            language=language,
+            language_name=lambda other: self._catalogues[other]("language.name"),
+            other_languages=[other for other in self._catalogues if other != language],
+            nonce=nonce,
         )
-        all_headers = [*page_headers(self._settings, nonce, form_targets), *headers]
-        return Response(status, body.encode(), headers=all_headers, cookies=cookies)
+        security = security_headers(self._settings, nonce=nonce, form_targets=form_targets)
+        return Response(status, body.encode(), headers=(*security, *headers), cookies=cookies)

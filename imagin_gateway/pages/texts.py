@@ -1,6 +1,7 @@
-"""The catalogues: every word people read that does not come from the policy, one file a language.
+"""The catalogues: every word people read that does not come from the policy, one TOML file a language.
 
-Written with plain spaces and apostrophes; French typography is put in here, once.
+French is written there with plain spaces and apostrophes; its typography is put in
+when the file is read, once, so that no text can miss it.
 """
 
 from __future__ import annotations
@@ -9,21 +10,28 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
+from string import Formatter
 from typing import Any, Final
 
 NBSP: Final = "\u00a0"
 
-_BEFORE: Final = re.compile(r" ([?!:;»])")
-_AFTER: Final = re.compile(r"« ")
+FIRST_LANGUAGE: Final = "fr"
+
+_BEFORE: Final = re.compile(r" (?=[?!:;»])")
+_AFTER: Final = re.compile(r"(?<=«) ")
 
 
 def french(text: str) -> str:
-    """Return a text with typographic apostrophes and unbreakable spaces."""
-    return _AFTER.sub("«" + NBSP, _BEFORE.sub(NBSP + r"\1", text.replace("'", "’")))
+    """Return a text with typographic apostrophes and no-break spaces."""
+    return _AFTER.sub(NBSP, _BEFORE.sub(NBSP, text.replace("'", "’")))
 
 
 class Catalogue:
-    """The texts of one language, by dotted key."""
+    """The texts of one language, by dotted key.
+
+    A text that depends on a number is a table of three: `by`, the name of the
+    parameter, then `one` and `other`.
+    """
 
     def __init__(self, language: str, texts: Mapping[str, str]) -> None:
         self.language = language
@@ -32,23 +40,40 @@ class Catalogue:
     @classmethod
     def load(cls, language: str) -> Catalogue:
         """Read a catalogue of the package. Raises `LookupError` for a language that has none."""
-        source = files("imagin_gateway.pages").joinpath("texts", f"{language}.toml")
-        if not source.is_file():
-            raise LookupError(language)
-        written = dict(_flat(tomllib.loads(source.read_text(encoding="utf-8"))))
+        source = _folder().joinpath(f"{language}.toml")
+        if language not in languages():
+            raise LookupError(f"no catalogue for the language {language!r}")
+        texts = dict(_flat(tomllib.loads(source.read_text(encoding="utf-8"))))
         if language == "fr":
-            written = {key: french(text) for key, text in written.items()}
-        return cls(language, written)
+            texts = {key: french(text) for key, text in texts.items()}
+        return cls(language, texts)
 
     def __call__(self, key: str, **params: object) -> str:
         """Return a text. Raises `LookupError` for a key or a parameter that is missing."""
         try:
-            return self._texts[key].format(**params)
+            return self._texts[self._form(key, params)].format(**params)
         except KeyError as error:
-            raise LookupError(f"no text {key!r}, or a parameter lacks: {error}") from None
+            raise LookupError(f"text {key!r} lacks {error}") from None
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._texts
+    def fullest(self, key: str, **params: object) -> str:
+        """Return the text `<key>_full` if there is one and all it asks for is known, else the text `key`."""
+        full = f"{key}_full"
+        known = {name for name, value in params.items() if value}
+        return self(full if full in self._texts and self.placeholders(full) <= known else key, **params)
+
+    def _form(self, key: str, params: Mapping[str, object]) -> str:
+        counted = self._texts.get(f"{key}.by")
+        if counted is None:
+            return key
+        number = params[counted]
+        if not isinstance(number, int):
+            raise KeyError(counted)
+        # Zero is singular in French and plural in English.
+        single = number in (0, 1) if self.language == "fr" else number == 1
+        return f"{key}.one" if single else f"{key}.other"
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._texts or f"{key}.by" in self._texts
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._texts)
@@ -57,11 +82,19 @@ class Catalogue:
         """Return every key and its text, as written."""
         return list(self._texts.items())
 
+    def placeholders(self, key: str) -> frozenset[str]:
+        """Return the names of the parameters of a text."""
+        return frozenset(name for _, name, _, _ in Formatter().parse(self._texts[key]) if name is not None)
 
-def languages() -> list[str]:
+
+def languages() -> tuple[str, ...]:
     """Return the languages that have a catalogue, French first."""
-    found = [entry.name.removesuffix(".toml") for entry in files("imagin_gateway.pages").joinpath("texts").iterdir()]
-    return sorted(found, key=lambda language: (language != "fr", language))
+    found = [entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml")]
+    return tuple(sorted(found, key=lambda language: (language != FIRST_LANGUAGE, language)))
+
+
+def _folder() -> Any:
+    return files("imagin_gateway.pages").joinpath("texts")
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -69,5 +102,7 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
         key = f"{prefix}.{name}" if prefix else name
         if isinstance(value, str):
             yield key, value
-        else:
+        elif isinstance(value, dict):
             yield from _flat(value, key)
+        else:
+            raise TypeError(f"{key} is neither a text nor a table")

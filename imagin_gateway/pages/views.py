@@ -1,10 +1,32 @@
-"""The values a page is made of. Flows build them; templates only lay them out."""
+"""The values a page is made of. Flows build them from the policy; templates only lay them out."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlsplit
+
+_SCHEMES: Final = ("https://", "http://", "mailto:")
+
+
+def checked_href(href: str) -> str:
+    """Return `href` if it is a path of this site, or an http or mail address.
+
+    Raises:
+        ValueError: it is anything else (`javascript:`, `data:`, `//host`): it is never written in a page.
+    """
+    local = href.startswith(("/", "?", "#")) and not href.startswith(("//", "/\\"))
+    if not (local or href.startswith(_SCHEMES)) or not href.isprintable() or " " in href:
+        raise ValueError("not an address a page may link to")
+    return href
+
+
+def host_of(href: str) -> str:
+    """Return the host of another site, or "" for a page of this one: people see where a link leads."""
+    return urlsplit(href).netloc if href.startswith(("https://", "http://")) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +36,9 @@ class Link:
     label: str
     href: str
 
+    def __post_init__(self) -> None:
+        checked_href(self.href)
+
 
 @dataclass(frozen=True, slots=True)
 class DoorCard:
@@ -22,6 +47,22 @@ class DoorCard:
     name: str
     text: str
     href: str
+
+    def __post_init__(self) -> None:
+        checked_href(self.href)
+
+
+@dataclass(frozen=True, slots=True)
+class LastDoor:
+    """The door taken last time: its name, where it leads, and where the choice is forgotten."""
+
+    name: str
+    href: str
+    forget_href: str
+
+    def __post_init__(self) -> None:
+        checked_href(self.href)
+        checked_href(self.forget_href)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +74,36 @@ class Choice:
     hint: str = ""
 
 
+def _nothing() -> Mapping[str, object]:
+    return MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """What is wrong with a field: its name, the key of the text, and its parameters."""
 
     field: str
     key: str
-    params: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    params: Mapping[str, object] = dataclasses.field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorView:
-    """Everything an end page says of a door, in order."""
+    """Everything an end page says of a door, in order.
+
+    Attributes:
+        title: heading of the page.
+        why: the sentence of the rule that led here; "" for somebody who chose the door.
+        button: leaves for the door.
+        host: address shown under the button, so that people recognise the site they land on.
+        where: steps to follow once there; empty if the link is enough.
+        credentials: which identifiers, and which not.
+        lost: what to do when they are lost; a link of `lost_links` whose label stands in a text is put there.
+        lost_first: the page opens with that.
+        offers: what is behind the door.
+        notes: what else this person should know.
+        trouble: what to do if it does not work; `second` are the doors to try next.
+    """
 
     title: str
     why: str

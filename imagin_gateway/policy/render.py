@@ -36,6 +36,7 @@ _WORDS = {
         ELSEWHERE: "ailleurs",
         "then": "puis",
         "crossing": "recoupe",
+        "recover": "identifiants d’abord",
         "keeps": "inchangé",
     },
     "en": {
@@ -46,6 +47,7 @@ _WORDS = {
         ELSEWHERE: "elsewhere",
         "then": "then",
         "crossing": "crosses",
+        "recover": "credentials first",
         "keeps": "unchanged",
     },
 }
@@ -77,6 +79,7 @@ def matrix_rows(policy: Policy, lang: str = "fr") -> list[tuple[str, ...]]:
         changes = [_name(policy, crossing.outcome, lang)] if crossing.outcome else []
         changes += [f"+ {_name(policy, name, lang)}" for name in crossing.add]
         changes += [f"− {_name(policy, name, lang)}" for name in crossing.drop]
+        changes += [str(words["recover"])] if crossing.recover_first else []
         rows.append((str(words["crossing"]), *_cells(crossing, " ".join(changes) or str(words["keeps"]), lang)))
     return rows
 

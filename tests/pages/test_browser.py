@@ -91,7 +91,7 @@ def test_a_page_fits_a_narrow_screen_large_text_and_wide_spacing(browser: Any, s
     assert page.evaluate(fits)
     small = page.evaluate(
         """() => [...document.querySelectorAll('a, button, input:not([type=hidden])')]
-        .filter(e => e.offsetParent && !e.closest('.ig-sr, .ig-skip'))
+        .filter(e => e.offsetParent && !e.closest('.ig-unseen, .ig-skip'))
         .filter(e => e.getBoundingClientRect().height < 24).map(e => e.outerHTML)"""
     )
     assert small == []

@@ -19,7 +19,6 @@ from typing import Final
 
 SYSTEM_SOURCES: Final = Path("/etc/apt/sources.list.d")
 KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-DEFAULT_MIRROR: Final = "http://deb.debian.org/debian"
 
 
 class NotInstalled(Exception):
@@ -120,12 +119,15 @@ class Unpacked:
 
 
 def _mirror() -> str:
-    """Return the archive that this machine already uses."""
+    """Return the archive of Debian that this machine uses. Raises `NotInstalled` when it uses none."""
     told = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI)"], capture_output=True, text=True, check=False
     )
-    mirrors = (line.strip().rstrip("/") for line in told.stdout.splitlines())
-    return next((mirror for mirror in mirrors if mirror.endswith("/debian")), DEFAULT_MIRROR)
+    for line in told.stdout.splitlines():
+        mirror = line.strip().rstrip("/")
+        if mirror.endswith("/debian"):
+            return mirror
+    raise NotInstalled("no archive of Debian stands in this machine's apt sources")
 
 
 def perl_environment(root: Path) -> dict[str, str]:

@@ -39,7 +39,7 @@ def test_french_typography() -> None:
 
 def test_english_typography() -> None:
     quoted = re.compile(r"“[^”]*”")
-    wrong = re.compile(r" [:;?!]|\u00a0|^\s|\s$|\s\s")
+    wrong = re.compile(r"'| [:;?!]|\u00a0|^\s|\s$|\s\s")
     assert not [(path, en) for path, _, en in TEXTS if wrong.search(quoted.sub("x", en))]
 
 

@@ -247,10 +247,8 @@ def test_what_is_required_is_looked_for_under_any_spelling() -> None:
 def test_the_subject_is_one_value_of_one_attribute() -> None:
     assert subject({"UID": ["JDupont"]}, "uid") == "JDupont"
     assert subject({"uid": ["a", "a "]}, "uid") == "a"
-    nobody: list[dict[str, list[str]]] = [
-        *({}, {"uid": []}, {"uid": [""]}, {"uid": ["a", "b"]}, {"uid": ["a", ""]}, {"uid": ["a"], "UID": ["b"]}),
-    ]
-    for raw in nobody:
+    nobody: list[dict[str, list[str]]] = [{}, {"uid": []}, {"uid": [""]}, {"uid": ["a", "b"]}, {"uid": ["a", ""]}]
+    for raw in (*nobody, {"uid": ["a"], "UID": ["b"]}):
         assert subject(raw, "uid") == ""
 
 

@@ -2,20 +2,19 @@
 "use strict";
 for (const button of document.querySelectorAll("button[data-reveals]")) {
   const field = document.getElementById(button.dataset.reveals);
-  const hide = () => {
-    field.type = "password";
-    button.textContent = button.dataset.show;
-    button.setAttribute("aria-pressed", "false");
+  const state = document.getElementById(`${button.dataset.reveals}-state`);
+  const mask = (hidden) => {
+    field.type = hidden ? "password" : "text";
+    button.textContent = hidden ? button.dataset.show : button.dataset.hide;
   };
   button.hidden = false;
   button.addEventListener("click", () => {
-    if (field.type === "password") {
-      field.type = "text";
-      button.textContent = button.dataset.hide;
-      button.setAttribute("aria-pressed", "true");
-    } else {
-      hide();
-    }
+    const hidden = field.type !== "password";
+    mask(hidden);
+    state.textContent = hidden ? button.dataset.hidden : button.dataset.shown;
   });
-  field.form.addEventListener("submit", hide);
+  // A field sent as text would be kept by the browser among what it suggests later.
+  field.form.addEventListener("submit", () => mask(true));
+  // Coming back to a page kept whole must not show what was typed.
+  window.addEventListener("pagehide", () => mask(true));
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from lxml import etree
-from pydantic import ValidationError
 
 from examples.demo.portals import saml_messages
 from imagin_gateway import settings
@@ -19,8 +18,6 @@ from imagin_gateway.providers.portal import Arrival, Departure, Memory
 from imagin_gateway.providers.saml.portal import SamlPortalClient
 from tests.providers.saml import forge
 from tests.providers.saml.forge import ACS, DOOR, METADATA, NOW, PORTAL, REQUEST, SSO, keys
-
-__all__ = ["House", "Memories", "ValidationError", "house", "section"]
 
 
 def section(folder: Path, *, metadata: bytes | None = None, **more: Any) -> settings.SamlPortal:
@@ -80,7 +77,7 @@ class House:
         return self.portal.arrive(forge.posted(message, relay=relay), self.memories, now)
 
     def refuses(self, message: etree._Element | bytes, **more: Any) -> AnswerRefused:
-        """Post a message that must be refused, before any memory of a journey is touched; return how."""
+        """Post a message that must be refused; return how."""
         self.memories.asked.clear()
         with pytest.raises(AnswerRefused) as caught:
             self.come_back(message, **more)
@@ -89,9 +86,9 @@ class House:
         assert not any("admin" in text or forge.PERSON.login in text for text in told), "the error quotes the message"
         return error
 
-    def code(self, message: etree._Element | bytes, *more: Code, **rest: Any) -> Code:
+    def code(self, message: etree._Element | bytes, **more: Any) -> Code:
         """Return the code of a refusal that leaves the journey waiting."""
-        error = self.refuses(message, **rest)
+        error = self.refuses(message, **more)
         assert self.memories.asked == [], "a refused answer used up a journey"
         return error.code
 
@@ -106,7 +103,3 @@ def house(folder: Path, *, metadata: bytes | None = None, development: bool = Fa
         development=development,
     )
     return House(portal)
-
-
-def named(codes: Iterable[Code]) -> set[str]:
-    return {code.value for code in codes}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
+from pydantic import ValidationError
 
 from examples.demo.portals.saml_messages import XSI, sign
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost
@@ -16,7 +17,7 @@ from imagin_gateway.providers.saml import profile, reading
 from imagin_gateway.providers.saml.vocabulary import STATUS
 from tests.providers.saml import forge
 from tests.providers.saml.forge import ACS, METADATA, NOW, OTHER_PORTAL, PORTAL, REQUEST, forged, one
-from tests.providers.saml.journey import House, ValidationError, section
+from tests.providers.saml.journey import House, section
 
 Edit = Callable[[etree._Element], None]
 SKEW = timedelta(seconds=180)

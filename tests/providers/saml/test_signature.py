@@ -14,6 +14,7 @@ import xmlsec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from lxml import etree
+from pydantic import ValidationError
 
 from examples.demo.portals import saml_messages
 from examples.demo.portals.saml_messages import KeyPair, sign
@@ -22,7 +23,7 @@ from imagin_gateway.providers.saml import documents, reader, shape, signature
 from imagin_gateway.providers.saml.vocabulary import DIGESTS, ECDSA_METHODS, RSA_METHODS
 from tests.providers.saml import forge
 from tests.providers.saml.forge import OTHER_PORTAL, PORTAL, SSO, ds, forged, keys, one
-from tests.providers.saml.journey import House, ValidationError, house, section
+from tests.providers.saml.journey import House, house, section
 
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"

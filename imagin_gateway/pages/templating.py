@@ -1,0 +1,112 @@
+"""The templates, compiled and proved when the gateway starts: no key can lack on the day somebody reads the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import jinja2
+from jinja2 import nodes
+
+from imagin_gateway.errors import Problem, SettingsError
+from imagin_gateway.pages.prose import unmentioned
+from imagin_gateway.pages.texts import FIRST_LANGUAGE, Catalogue, languages
+from imagin_gateway.pages.views import Link, checked_href, host_of
+
+REFUSALS: Final = tuple(f"R{number}" for number in range(1, 14))
+"""The pages of refusals, as the wording names them."""
+
+PASSWORD_MODES: Final = ("first", "change", "reset")
+
+_BUILT_FROM_VALUES: Final = (
+    *(f"refusal.{each}.{part}" for each in REFUSALS for part in ("title", "text")),
+    *(f"password.title.{mode}" for mode in PASSWORD_MODES),
+    *(f"password_done.{mode}.{part}" for mode in PASSWORD_MODES for part in ("title", "text")),
+)
+"""Keys that templates make from a value, and that reading the templates cannot find."""
+
+
+def inline(text: str) -> str:
+    """Return a name as it stands within a sentence: « Portail de Paris » becomes « portail de Paris »."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+@lru_cache(maxsize=8)
+def environment(overrides: Path | None) -> jinja2.Environment:
+    """Return the templates, compiled, everything escaped, a missing value an error.
+
+    Args:
+        overrides: folder of the host; a template there stands in for ours of the same name.
+
+    Raises:
+        SettingsError: the folder does not exist, a template cannot be read, or names a text that no catalogue holds.
+    """
+    ours = jinja2.PackageLoader("imagin_gateway.pages")
+    if overrides is not None and not overrides.is_dir():
+        raise SettingsError([Problem("templates", "ce dossier n'existe pas", "donner un dossier de gabarits")])
+    templates = jinja2.Environment(
+        loader=ours if overrides is None else jinja2.ChoiceLoader([jinja2.FileSystemLoader(overrides), ours]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    templates.filters["inline"] = inline
+    templates.filters["href"] = checked_href
+    templates.globals["link"] = Link
+    templates.globals["host_of"] = host_of
+    templates.globals["unmentioned"] = unmentioned
+    if problems := [*_template_problems(templates), *_catalogue_problems()]:
+        raise SettingsError(problems)
+    return templates
+
+
+@lru_cache(maxsize=1)
+def catalogues() -> Mapping[str, Catalogue]:
+    """Return every catalogue, by language, French first."""
+    return {language: Catalogue.load(language) for language in languages()}
+
+
+def _template_problems(templates: jinja2.Environment) -> Iterator[Problem]:
+    for name in templates.list_templates(extensions=["html"]):
+        try:
+            source, _, _ = (templates.loader or jinja2.DictLoader({})).get_source(templates, name)
+            tree = templates.parse(source, name)
+            templates.get_template(name)
+        except (jinja2.TemplateError, UnicodeDecodeError) as error:
+            yield Problem(f"templates.{name}", f"gabarit illisible ({type(error).__name__})", "corriger le gabarit")
+            continue
+        for key, given in _texts_asked(tree):
+            for catalogue in catalogues().values():
+                if key not in catalogue:
+                    yield _missing(catalogue, key, f"le gabarit {name}")
+                elif given is not None and key in set(catalogue) and not catalogue.placeholders(key) <= given:
+                    yield Problem(f"templates.{name}", f"le texte {key} demande un paramètre de plus", "le donner")
+
+
+def _texts_asked(tree: nodes.Template) -> Iterator[tuple[str, frozenset[str] | None]]:
+    """Find every `t("key", name=...)`; the names are None when the call unpacks a mapping."""
+    for call in tree.find_all(nodes.Call):
+        if isinstance(call.node, nodes.Name) and call.node.name == "t" and call.args:
+            key = call.args[0]
+            if isinstance(key, nodes.Const) and isinstance(key.value, str):
+                names = frozenset(argument.key for argument in call.kwargs)
+                yield key.value, None if call.dyn_kwargs is not None else names
+
+
+def _catalogue_problems() -> Iterator[Problem]:
+    first = catalogues()[FIRST_LANGUAGE]
+    for catalogue in catalogues().values():
+        for key in _BUILT_FROM_VALUES:
+            if key not in catalogue:
+                yield _missing(catalogue, key, "une page")
+        for key in set(first) ^ set(catalogue):
+            yield _missing(catalogue, key, "un autre catalogue")
+
+
+def _missing(catalogue: Catalogue, key: str, asker: str) -> Problem:
+    return Problem(f"texts.{catalogue.language}.{key}", f"texte absent, demandé par {asker}", "l'ajouter au catalogue")

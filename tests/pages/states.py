@@ -1,0 +1,257 @@
+"""Every page in every state, with values such as the journeys give: read by the tests, and by whoever wants to look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from imagin_gateway.pages.views import Choice, DoorCard, DoorView, FieldError, LastDoor, Link
+from imagin_gateway.policy import siec
+
+CSRF = "bWFycXVl.c2lnbmF0dXJl"
+MOMENT = datetime(2026, 12, 14, 13, 32, tzinfo=UTC)
+"""14 h 32 in Paris."""
+
+POLICY = siec()
+ARENA = [door for door in POLICY.doors.values() if door.family == "arena"]
+DIRECT = POLICY.door("direct")
+
+
+@dataclass(frozen=True)
+class State:
+    """One page in one state.
+
+    Attributes:
+        page: name of the template.
+        values: what the journey gives.
+        error: the page says that something typed is wrong.
+        signed: the page is a form that is posted.
+    """
+
+    page: str
+    values: Mapping[str, Any]
+    error: bool = False
+    signed: bool = field(default=False)
+
+
+def card(door: Any) -> DoorCard:
+    text = f"Portail ARENA ({door.serves})" if door.serves else "Votre identifiant est imprimé sous l’en-tête."
+    name = f"Académie de {door.place}" if door.place else door.name.fr
+    return DoorCard(name, text, f"/connexion/acces/{door.id}")
+
+
+def door_view(door: Any, **changes: Any) -> DoorView:
+    values: dict[str, Any] = {
+        "title": door.title.fr,
+        "why": "",
+        "button": Link(door.button.fr, door.link),
+        "host": door.host,
+        "where": tuple(text.fr for text in door.where),
+        "credentials": tuple(text.fr for text in (*door.credentials, *door.not_these)),
+        "lost": tuple(text.fr for text in door.recovery),
+        "lost_links": (Link(door.recovery_link.removeprefix("https://"), door.recovery_link),)
+        if door.recovery_link
+        else (),
+        "lost_first": False,
+        "offers": tuple(offer.label.fr for offer in door.offers),
+        "notes": (),
+        "trouble_title": door.trouble_title.fr,
+        "trouble": tuple(text.fr for text in door.trouble),
+        "second": (),
+        "back": Link("Choisir un autre accès", "/connexion/"),
+    }
+    return DoorView(**{**values, **changes})
+
+
+def question(index: int, **changes: Any) -> dict[str, Any]:
+    asked = POLICY.all_questions[index]
+    values = {
+        "question": asked.title.fr,
+        "number": index + 1,
+        "name": asked.id,
+        "hint": asked.hint.fr if asked.hint else "",
+        "choices": [Choice(each.id, each.label.fr, each.hint.fr if each.hint else "") for each in asked.answers],
+        "hidden": {"emetteur": "siec"} if index else {},
+        "action": "/connexion/question",
+        "back": Link("Question précédente", "/connexion/question")
+        if index
+        else Link("Choisir moi-même", "/connexion/"),
+        "wrong": False,
+    }
+    return {**values, **changes}
+
+
+def outcome(name: str) -> dict[str, Any]:
+    page = POLICY.pages[name]
+    return {
+        "title": page.title.fr,
+        "texts": [text.fr for text in page.text],
+        "doors": [card(POLICY.door(door)) for door in page.doors],
+        "back": Link("Modifier mes réponses", "/connexion/question"),
+    }
+
+
+LOGIN: dict[str, Any] = {
+    "action": "/connexion/direct",
+    "csrf": CSRF,
+    "next": "/missions",
+    "identifier": "",
+    "chooser_href": "/connexion/",
+    "reset_href": "/connexion/mot-de-passe/oubli",
+    "failed": False,
+    "empty_identifier": False,
+    "empty_password": False,
+}
+
+PASSWORD: dict[str, Any] = {
+    "action": "/connexion/mot-de-passe",
+    "csrf": CSRF,
+    "username": "mdurand7",
+    "errors": [],
+    "minimum": 15,
+    "hidden": {"next": "/missions"},
+    "logout_href": "/connexion/fin",
+    "cancel_href": "/",
+}
+
+RECOVERY = [
+    Link("Portail de Créteil (externet.ac-creteil.fr)", "https://externet.ac-creteil.fr"),
+    Link("Portail de Paris (depannage.ac-paris.fr)", "https://depannage.ac-paris.fr"),
+    Link(
+        "Portail de Versailles (bv.ac-versailles.fr/macadam/depannage)", "https://bv.ac-versailles.fr/macadam/depannage"
+    ),
+]
+
+FORGOTTEN: dict[str, Any] = {
+    "action": "/connexion/mot-de-passe/oubli",
+    "csrf": CSRF,
+    "identifier": "",
+    "empty": False,
+    "recovery": RECOVERY,
+    "chooser_href": "/connexion/",
+}
+
+REFUSAL: dict[str, Any] = {
+    "params": {"portal": "Portail de Paris"},
+    "reference": "R-7K4M-2QXP",
+    "moment": MOMENT,
+    "primary": Link("Choisir un accès", "/connexion/"),
+    "links": [],
+}
+
+PASSWORD_ERRORS = {
+    "too_short": FieldError("nouveau", "password.too_short", {"missing": 4, "maximum": 0}),
+    "too_short_by_one": FieldError("nouveau", "password.too_short", {"missing": 1, "maximum": 0}),
+    "too_long": FieldError("nouveau", "password.too_long", {"missing": 0, "maximum": 128}),
+    "common": FieldError("nouveau", "password.common", {"missing": 0, "maximum": 0}),
+    "context": FieldError("nouveau", "password.context"),
+    "same": FieldError("nouveau", "password.same_as_provisional"),
+    "mismatch": FieldError("encore", "password.entries_differ"),
+    "current": FieldError("actuel", "password.current_wrong"),
+    "missing": FieldError("nouveau", "password.missing"),
+}
+
+_PARIS = POLICY.door("arena-paris")
+
+STATES: dict[str, State] = {
+    "chooser": State(
+        "chooser",
+        {"arena": [card(door) for door in ARENA], "direct": [card(DIRECT)], "questions_href": "/connexion/question"},
+    ),
+    "chooser-last": State(
+        "chooser",
+        {
+            "arena": [card(door) for door in ARENA],
+            "direct": [card(DIRECT)],
+            "questions_href": "/connexion/question",
+            "last": LastDoor("Académie de Paris", "/connexion/acces/arena-paris", "/connexion/oublier"),
+        },
+    ),
+    **{f"question-{index + 1}": State("question", question(index)) for index in range(len(POLICY.all_questions))},
+    "question-2-wrong": State("question", question(1, wrong=True), error=True),
+    **{f"door-{door.id}": State("door", {"door": door_view(door)}) for door in POLICY.doors.values()},
+    "door-arena-paris-lost": State(
+        "door",
+        {
+            "door": door_view(
+                _PARIS,
+                why="Vous êtes agent de l’Éducation nationale en poste dans l’académie de Paris.",
+                lost_first=True,
+                notes=("Le compte est tenu par l’académie de rattachement administratif.",),
+                second=(Link("Accès direct", "/connexion/acces/direct"),),
+                back=Link("Modifier mes réponses", "/connexion/question?emetteur=siec"),
+            )
+        },
+    ),
+    **{name: State("outcome", outcome(name)) for name in POLICY.pages},
+    "login": State("login", LOGIN, signed=True),
+    "login-failed": State("login", {**LOGIN, "identifier": "mdurand7", "failed": True}, error=True, signed=True),
+    "login-empty": State("login", {**LOGIN, "empty_identifier": True, "empty_password": True}, error=True, signed=True),
+    "login-no-password": State(
+        "login", {**LOGIN, "identifier": "mdurand7", "empty_password": True}, error=True, signed=True
+    ),
+    "password-first": State("password", {**PASSWORD, "mode": "first", "cancel_href": None}, signed=True),
+    "password-change": State("password", {**PASSWORD, "mode": "change"}, signed=True),
+    "password-reset": State(
+        "password",
+        {**PASSWORD, "mode": "reset", "username": "", "hidden": {}, "logout_href": None, "cancel_href": None},
+        signed=True,
+    ),
+    **{
+        f"password-{name}": State(
+            "password", {**PASSWORD, "mode": "change", "errors": [error]}, error=True, signed=True
+        )
+        for name, error in PASSWORD_ERRORS.items()
+    },
+    "forgotten": State("forgotten", FORGOTTEN, signed=True),
+    "forgotten-empty": State("forgotten", {**FORGOTTEN, "empty": True}, error=True, signed=True),
+    "forgotten-sent": State("forgotten_sent", {"recovery": RECOVERY, "again_href": "/connexion/mot-de-passe/oubli"}),
+    **{
+        f"password-done-{mode}": State("password_done", {"mode": mode, "continue_href": "/connexion/direct"})
+        for mode in ("first", "change", "reset")
+    },
+    "logout": State("logout", {"action": "/connexion/fin", "csrf": CSRF, "back_href": "/"}, signed=True),
+    "logged-out": State("logged_out", {"portal_name": None, "portal_href": None, "chooser_href": "/connexion/"}),
+    "logged-out-portal": State(
+        "logged_out",
+        {"portal_name": _PARIS.name.fr, "portal_href": _PARIS.link, "chooser_href": "/connexion/"},
+    ),
+    "confirm-replace": State(
+        "confirm_replace", {"action": "/connexion/arrivee", "csrf": CSRF, "keep_href": "/"}, signed=True
+    ),
+    "session": State(
+        "session",
+        {
+            "name": "Marie Durand",
+            "door_name": "Accès direct",
+            "since": MOMENT,
+            "ends": datetime(2026, 12, 14, 23, 32, tzinfo=UTC),
+            "continue_href": "/",
+            "logout_href": "/connexion/fin",
+            "password_href": "/connexion/mot-de-passe",
+        },
+    ),
+    **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(1, 14)},
+    "refusal-R1-full": State(
+        "refusal",
+        {**REFUSAL, "id": "R1", "params": {"portal": "Portail de Paris", "right": "portail de Créteil"}},
+    ),
+    "refusal-R2-linked": State(
+        "refusal",
+        {
+            **REFUSAL,
+            "id": "R2",
+            "links": [Link("l’accès direct", "/connexion/acces/direct"), Link("Revenir à l’accueil", "/")],
+        },
+    ),
+    "refusal-R4-full": State(
+        "refusal",
+        {**REFUSAL, "id": "R4", "params": {"portal": "", "missing": "votre identifiant académique, votre nom"}},
+    ),
+    "refusal-R7-until": State("refusal", {**REFUSAL, "id": "R7", "params": {"wait": "dix minutes"}}),
+    "refusal-R11-until": State(
+        "refusal", {**REFUSAL, "id": "R11", "params": {"until": "7\u00a0décembre à 8\u00a0h"}, "primary": None}
+    ),
+}
