@@ -15,6 +15,11 @@ if not parts.strict():
     settings.load_profile("house")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long value by its argument: nobody reads it, and a key made by chance would differ between workers."""
+    return argname if isinstance(val, str) and len(val) > 60 else None
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say plainly, at the end, what could not run and how to get it."""
     told = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from imagin_gateway.policy.findings import Flaw
@@ -48,7 +49,7 @@ def _answer(reader: Reader, raw: Any, where: str) -> Answer:
         else:
             (sets[name],) = words
     hint = reader.text_at(piece, "hint", place) if "hint" in piece else None
-    return Answer(told, reader.text_at(piece, "label", place), hint, sets)
+    return Answer(told, reader.text_at(piece, "label", place), hint, MappingProxyType(sets))
 
 
 def _rests_on(reader: Reader, piece: Raw, where: str, names: Names) -> tuple[Mark, tuple[str, ...]]:

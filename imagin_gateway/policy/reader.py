@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from imagin_gateway.policy.findings import Finding, Flaw
@@ -164,16 +165,16 @@ class Reader:
 
     def when(self, raw: Any, where: str) -> When:
         """Read one condition."""
-        found: dict[str, frozenset[Word]] = {}
         if not isinstance(raw, dict):
             self.note(Flaw.SHAPE, where, "une condition est une table de faits")
-            return found
+            return MappingProxyType({})
+        found: dict[str, frozenset[Word]] = {}
         for dimension, values in raw.items():
             if dimension not in WORDS:
                 self.note(Flaw.UNKNOWN_NAME, where, f"« {dimension} » n’est pas un fait")
             else:
                 found[dimension] = self._accepted(dimension, values, f"{where}.{dimension}")
-        return found
+        return MappingProxyType(found)
 
     def alternatives(self, raw: Raw, where: str) -> tuple[When, ...]:
         """Read a condition, or a list of conditions of which one is enough."""

@@ -12,8 +12,9 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 import pytest
 from lxml import etree
 
-from imagin_gateway.errors import AnswerRefused, Unavailable
+from imagin_gateway.errors import Unavailable
 from imagin_gateway.exchange import Request
+from imagin_gateway.keys import Secret
 from tests.peers.browser import Browser, Form, Page
 from tests.peers.people import CHLOE, ELOISE, JULIE, PAUL, Person
 from tests.peers.world import BOTH_WAYS, OPENID, SOLICITED_ONLY, STRANGER, World, log_in
@@ -285,11 +286,9 @@ class TestOpenId:
         browser.open(world.at.leave(OPENID))
         assert_refused(world, browser, log_in(browser, ELOISE), "portal.scope_violation")
 
-    @pytest.mark.xfail(
-        raises=AnswerRefused, strict=True, reason="the portal's signed userinfo holds neither iss nor aud (Core §5.3.2)"
-    )
     def test_what_the_portal_tells_may_be_signed(self, world: World, browser: Browser) -> None:
-        with closing(world.open_id(world.signed)) as portal:
+        client = {"client_id": world.signed.id, "client_secret": Secret(world.signed.secret)}
+        with closing(world.open_id(**client)) as portal:
             departure = portal.depart(datetime.now(UTC))
             browser.open(departure.url)
             back = urlsplit(log_in(browser, PAUL, follow=False).headers["location"])
@@ -299,5 +298,5 @@ class TestOpenId:
         assert arrival.attributes["FrEduRne"] == tuple(PAUL.attributes["FrEduRne"])
 
     def test_a_portal_that_no_known_authority_vouches_for_is_told_nothing(self, world: World) -> None:
-        with closing(world.open_id(believing=False)) as portal, pytest.raises(Unavailable):
+        with closing(world.open_id(ca_file=None)) as portal, pytest.raises(Unavailable):
             portal.depart(datetime.now(UTC))

@@ -17,8 +17,6 @@ import httpx2
 from imagin_gateway import Gateway, Settings
 from imagin_gateway import settings as sections
 from imagin_gateway.identity import Door
-from imagin_gateway.keys import Secret
-from imagin_gateway.providers.oidc.bounded import BoundedTransport
 from imagin_gateway.providers.oidc.portal import OidcPortal
 from tests.peers.authority import Authority, key_pair
 from tests.peers.browser import Browser, Page
@@ -115,24 +113,12 @@ class World:
         told: dict[str, Any] = json.loads(browser.open(f"{self.at.ours}/").text)
         return told.get("person")
 
-    def open_id(self, client: Client | None = None, *, believing: bool = True) -> OidcPortal:
-        """Open the OpenID portal of the gateway's settings anew.
-
-        Args:
-            client: which of the portal's clients we are, if not the one of the settings.
-            believing: believe the tests' authority; if not, those of the system, as in production.
-        """
+    def open_id(self, **changes: Any) -> OidcPortal:
+        """Open the OpenID portal of the gateway's settings once more, with changes to its section."""
         config = self.gateway.settings.portals[OPENID]
         assert isinstance(config, sections.OidcPortal)
-        if client is not None:
-            config = config.model_copy(update={"client_id": client.id, "client_secret": Secret(client.secret)})
-        context = self.authority.believed() if believing else None
         return OidcPortal.open(
-            OPENID,
-            config,
-            redirect_uri=self.at.redirect_uri(),
-            development=False,
-            transport=BoundedTransport(config.timeout_seconds, ssl_context=context),
+            OPENID, config.model_copy(update=changes), redirect_uri=self.at.redirect_uri(), development=False
         )
 
 
@@ -142,7 +128,7 @@ def log_in(browser: Browser, who: Person, *, follow: bool = True) -> Page:
     return browser.send(form, follow=follow, user=who.login, password=who.password)
 
 
-def _settings(folder: Path, at: Addresses, portal: LemonLdap, client: Client) -> Settings:
+def _settings(folder: Path, at: Addresses, authority: Authority, portal: LemonLdap, client: Client) -> Settings:
     key, certificate = key_pair("gateway")
     (folder / "gateway.key").write_text(key)
     (folder / "gateway.crt").write_text(certificate)
@@ -163,6 +149,7 @@ def _settings(folder: Path, at: Addresses, portal: LemonLdap, client: Client) ->
         "client_secret": client.secret,
         "scopes": ["openid", "profile", "email", "arena"],
         "subject_attribute": "ct-remote-user",
+        "ca_file": authority.root,
     }
     return Settings.load(
         base_url=at.ours,
@@ -209,9 +196,8 @@ def opened(folder: Path) -> Iterator[World]:
         LemonLdap(folder / "portal", authority, PEOPLE, port=free_port(), clients=[client, signed]) as portal,
     ):
         at, journal = Addresses(url, portal.url), Journal()
-        with Gateway(_settings(folder, at, portal, client), sink=journal) as gateway:
+        with Gateway(_settings(folder, at, authority, portal, client), sink=journal) as gateway:
             world = World(portal, gateway, authority, at, journal, signed)
-            gateway.house.portals[OPENID] = world.open_id()  # type: ignore[index]  # a dict, made by open_portals
             served = Served(gateway.asgi(host), port, authority.server(OURS))
             served.start()
             try:
