@@ -16,7 +16,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from imagin_gateway.policy.explain import Tried
 from imagin_gateway.policy.facts import Facts, FactsRefused
 from imagin_gateway.policy.findings import Finding, Flaw, TableRefused
 from imagin_gateway.policy.interview import Step
@@ -39,6 +38,7 @@ from imagin_gateway.policy.values import (
 )
 
 if TYPE_CHECKING:
+    from imagin_gateway.policy.explain import Tried
     from imagin_gateway.policy.loading import load, parse, siec
 
 __all__ = [
@@ -70,8 +70,11 @@ __all__ = [
 ]
 
 
+_LATE = {"Tried": "explain", "load": "loading", "parse": "loading", "siec": "loading"}
+
+
 def __getattr__(name: str) -> object:
-    # Reading and proving are loaded by whoever loads a table, not by whoever names a door.
-    if name not in ("load", "parse", "siec"):
+    # Reading, proving and explaining are loaded by whoever does it, not by whoever names a door.
+    if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("imagin_gateway.policy.loading"), name)
+    return getattr(import_module(f"imagin_gateway.policy.{_LATE[name]}"), name)

@@ -9,8 +9,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from imagin_gateway.identity import Activity
-from imagin_gateway.policy.diagram import leaves
-from imagin_gateway.policy.explain import Tried, explain
 from imagin_gateway.policy.facts import Facts, FactsRefused
 from imagin_gateway.policy.interview import Interview, Step
 from imagin_gateway.policy.values import (
@@ -27,6 +25,7 @@ from imagin_gateway.policy.values import (
 )
 
 if TYPE_CHECKING:
+    from imagin_gateway.policy.explain import Tried
     from imagin_gateway.policy.proof import Proved
     from imagin_gateway.policy.sheet import Sheet
 
@@ -136,6 +135,8 @@ class Policy:
 
     def explain(self, facts: Facts) -> list[Tried]:
         """Return every rule tried and why it did not fit, to the one that answered; then every crossing."""
+        from imagin_gateway.policy.explain import explain
+
         return explain(self._sheet, facts)
 
     def question(self, facts: Facts, asked: frozenset[str] = frozenset()) -> Question | None:
@@ -160,6 +161,8 @@ class Policy:
 
     def situations(self) -> dict[str, int]:
         """Return how many of the possible situations each rule answers: the size of what was proved."""
+        from imagin_gateway.policy.diagram import leaves
+
         counts = dict.fromkeys((rule.id for rule in self._sheet.rules), 0)
         for number, amount in leaves(self._root):
             decision = self._decisions[number]
