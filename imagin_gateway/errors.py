@@ -8,6 +8,7 @@
     ├── ImportRefused        a list of convocations is refused; lists every bad line
     ├── Refused              somebody is refused: nothing was changed, nobody is logged in
     │   ├── AnswerRefused    ... because of what a portal's answer contains
+    │   ├── AdmissionRefused     ... because the host's own rules open nothing to them
     │   ├── FlowLost         ... because the step is too old, already used or of another browser
     │   └── RequestRefused   ... because of the request itself (form, host, method, size)
     └── Unavailable          not now: store, portal, mail or CPU; may be tried again
@@ -98,6 +99,7 @@ class Code(StrEnum):
     # sessions and admission
     SESSION_ENDED = "session.ended"
     ACTIVITY_CLOSED = "admission.activity_closed"
+    ADMISSION_REFUSED = "admission.refused"
     FIRST_PASSWORD_DUE = "admission.first_password_due"
     # the house
     STORE_UNAVAILABLE = "house.store_unavailable"
@@ -207,6 +209,22 @@ class AnswerRefused(Refused):
         super().__init__(message, code=code)
         self.missing = tuple(missing)
         self.statuses = tuple(statuses)
+
+
+class AdmissionRefused(Refused):
+    """Somebody proved who they are, and the host's own rules open nothing to them.
+
+    Args:
+        rules: ids of the rules that took everything away.
+        sentence: what the host says to the person, from its own rules.
+    """
+
+    code = Code.ADMISSION_REFUSED
+
+    def __init__(self, rules: Sequence[str], sentence: str) -> None:
+        super().__init__("the host's rules open nothing to this person")
+        self.rules = tuple(rules)
+        self.sentence = sentence
 
 
 class FlowLost(Refused):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import posixpath
+import re
 import secrets
 import sys
 import threading
@@ -29,6 +30,7 @@ from imagin_gateway.local.door import DirectDoor
 from imagin_gateway.pages.render import Pages
 from imagin_gateway.policy import Policy, siec
 from imagin_gateway.policy import load as load_policy
+from imagin_gateway.policy.admission import Admission, load_admission
 from imagin_gateway.providers.portal import Portal
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import Session
@@ -184,9 +186,11 @@ class Gateway:
     def protected(self, path: str) -> Protected | None:
         """Return the protection of a path of the host: the longest prefix that holds it.
 
-        A host may read `//missions` or `/a/../missions` as `/missions`: both readings count.
+        Hosts differ in how they read an odd path: some merge slashes, some resolve dots.
+        Whatever reading falls under a prefix counts.
         """
-        readings = {path, posixpath.normpath("/" + path.lstrip("/"))}
+        merged = re.sub("/+", "/", path)
+        readings = {path, merged, posixpath.normpath(merged)}
         fitting = [part for part in self.settings.protect if any(under(read, part.prefix) for read in readings)]
         return max(fitting, key=lambda part: len(part.prefix), default=None)
 
@@ -253,6 +257,11 @@ def open_policy(settings: Settings) -> Policy:
     return siec() if settings.policy is None else load_policy(settings.policy)
 
 
+def open_admission(settings: Settings, policy: Policy) -> Admission:
+    """Return the host's admission rules. Raises `PolicyError` with everything wrong in them."""
+    return Admission(policy) if settings.admission is None else load_admission(settings.admission, policy)
+
+
 def open_portals(settings: Settings, policy: Policy) -> dict[str, Portal]:
     """Open every federated portal. Raises `SettingsError` listing the problems of all of them."""
     problems: list[Problem] = []
@@ -291,6 +300,7 @@ def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal)
 def open_house(settings: Settings, clock: Clock, sink: Sink | None, templates: Path | None) -> House:
     """Wire every room. Raises `SettingsError` listing what each of them finds wrong."""
     policy = open_policy(settings)
+    admission = open_admission(settings, policy)
     portals = open_portals(settings, policy)
     stores = open_stores(settings, clock, sink)
     return House(
@@ -301,6 +311,7 @@ def open_house(settings: Settings, clock: Clock, sink: Sink | None, templates: P
         state=stores.sessions.store,
         sessions=stores.sessions,
         policy=policy,
+        admission=admission,
         pages=Pages(settings, overrides=templates),
         direct=stores.direct,
         portals=portals,

@@ -301,6 +301,8 @@ class Settings(BaseSettings):
     accessibility: str = "non conforme"
     policy: Path | None = None
     """Another policy table than SIEC's."""
+    admission: Path | None = None
+    """The host's own rules on what a proved identity may do (TOML, see `policy.admission`)."""
     keys: Keys
     state: State
     accounts: Accounts
@@ -437,8 +439,9 @@ def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         part = anchored.get(section)
         if isinstance(part, dict) and isinstance(url := part.get("url"), str) and url.startswith("sqlite:///"):
             anchored[section] = {**part, "url": "sqlite:///" + str(folder / url.removeprefix("sqlite:///"))}
-    if isinstance(policy := anchored.get("policy"), str):
-        anchored["policy"] = folder / policy
+    for name in ("policy", "admission"):
+        if isinstance(path := anchored.get(name), str):
+            anchored[name] = folder / path
     events = anchored.get("events")
     if isinstance(events, dict) and isinstance(path := events.get("path"), str) and path != "-":
         anchored["events"] = {**events, "path": str(folder / path)}

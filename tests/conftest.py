@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import settings
 
 from tests import parts
 
 pytest_plugins = ["tests.rows.plugin"]
+
+# Where administrators' programs are (nginx, useradd): Debian's `su` leaves them out.
+os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
 
 # No test holds a time in seconds: machines are shared. Under CI=true Hypothesis has a profile of its own.
 settings.register_profile("house", deadline=None)

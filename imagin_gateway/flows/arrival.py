@@ -21,22 +21,50 @@ class Waiting:
     """What a verified answer left for its browser."""
 
     identity: Identity
+    withheld: str
     ends_at: datetime | None
     portal_session: str
     name_id: str
     solicited: bool
     next: str
 
+    def kept(self) -> dict[str, object]:
+        """Return what is kept on our side; `read` rebuilds it."""
+        who = self.identity
+        return {
+            "identity": {
+                "issuer": who.issuer,
+                "subject": who.subject,
+                "door": who.door,
+                "activities": sorted(who.activities),
+                "method": who.method,
+                "authenticated_at": who.authenticated_at.isoformat(),
+                "acr": who.acr,
+                "amr": list(who.amr),
+                "family_name": who.family_name,
+                "given_name": who.given_name,
+                "email": who.email,
+                "attributes": {name: list(values) for name, values in who.attributes.items()},
+            },
+            "withheld": self.withheld,
+            "ends_at": self.ends_at.isoformat() if self.ends_at else None,
+            "portal_session": self.portal_session,
+            "name_id": self.name_id,
+            "solicited": self.solicited,
+            "next": self.next,
+        }
+
     @classmethod
     def read(cls, kept: Mapping[str, object]) -> Waiting:
         """Rebuild it from what was kept. Raises `FlowLost` if that is something else."""
         try:
-            told = dict(cast(Mapping[str, Any], kept["arrival"]))
+            told = dict(cast(Mapping[str, Any], kept["identity"]))
             told["authenticated_at"] = datetime.fromisoformat(told["authenticated_at"])
             told["activities"] = frozenset(Activity(name) for name in told["activities"])
             ends_at = kept["ends_at"]
             return cls(
                 identity=Identity(**told),
+                withheld=str(kept["withheld"]),
                 ends_at=datetime.fromisoformat(str(ends_at)) if ends_at else None,
                 portal_session=str(kept["portal_session"]),
                 name_id=str(kept["name_id"]),
@@ -105,7 +133,7 @@ def _open(house: House, visit: Visit, key: str) -> Response:
         method=identity.method,
         strength=identity.acr or "",
         person=identity.key,
-        detail={"solicited": waiting.solicited},
+        detail={"solicited": waiting.solicited, **({"withheld": waiting.withheld} if waiting.withheld else {})},
     )
     return see_other(waiting.next, house.cookie("session", cookie), house.no_cookie("arrival"))
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.admission import admit
 from imagin_gateway.flows.arrival import session_cookie
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
@@ -92,8 +93,9 @@ def enter(house: House, visit: Visit, account: AccountView, next_page: str, *, m
         email=account.email,
         attributes={VERSION: (str(account.version),)} if must_choose else {},
     )
+    admitted = admit(house, identity)
     cookie = house.sessions.open(
-        identity, restricted=FIRST_PASSWORD if must_choose else "", replaces=session_cookie(house, visit)
+        admitted.identity, restricted=FIRST_PASSWORD if must_choose else "", replaces=session_cookie(house, visit)
     )
     visit.event(
         house,
@@ -101,6 +103,7 @@ def enter(house: House, visit: Visit, account: AccountView, next_page: str, *, m
         door=Door.DIRECT,
         method="provisional-password" if must_choose else "password",
         person=identity.key,
+        detail={"withheld": admitted.withheld} if admitted.withheld else {},
     )
     back_to = landing(house.settings, next_page)
     if must_choose:

@@ -17,6 +17,7 @@ from imagin_gateway.keys import Keyring, new_token
 from imagin_gateway.local.door import DirectDoor
 from imagin_gateway.pages.render import Pages
 from imagin_gateway.policy import Policy
+from imagin_gateway.policy.admission import Admission
 from imagin_gateway.providers.portal import Portal
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import Session
@@ -41,6 +42,7 @@ class House:
     state: StateStore
     sessions: SessionRegistry
     policy: Policy
+    admission: Admission
     pages: Pages
     direct: DirectDoor
     portals: Mapping[str, Portal]

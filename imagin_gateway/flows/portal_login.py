@@ -18,8 +18,11 @@ from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost, RequestRefused, Unavailable
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, SetCookie, see_other
+from imagin_gateway.flows.admission import admit
+from imagin_gateway.flows.arrival import Waiting
 from imagin_gateway.flows.house import JOURNEY, House, Visit
 from imagin_gateway.flows.landing import landing
+from imagin_gateway.identity import Identity
 from imagin_gateway.keys import digest, new_token
 from imagin_gateway.providers.portal import Arrival, Memory, Portal
 from imagin_gateway.state.store import Space
@@ -123,8 +126,18 @@ def answer(house: House, visit: Visit) -> Response:
         raise AnswerRefused(Code.UNSOLICITED, "the answer fits no journey")
     _once(house, arrival)
     asked = recall.next if arrival.solicited else arrival.relay
+    admitted = admit(house, _identity(house, portal, arrival))
+    waiting = Waiting(
+        identity=admitted.identity,
+        withheld=admitted.withheld,
+        ends_at=arrival.ends_at,
+        portal_session=arrival.portal_session,
+        name_id=arrival.name_id,
+        solicited=arrival.solicited,
+        next=landing(house.settings, asked),
+    )
     ticket = new_token()
-    house.keep(digest(ticket), _kept(house, portal, arrival, landing(house.settings, asked)), ARRIVAL)
+    house.keep(digest(ticket), waiting.kept(), ARRIVAL)
     cookies = [house.cookie("arrival", ticket, max_age=int(ARRIVAL.total_seconds()))]
     if recall.cookie_use:
         cookies.append(house.no_cookie(recall.cookie_use))
@@ -143,28 +156,21 @@ def _once(house: House, arrival: Arrival) -> None:
         raise AnswerRefused(Code.REPLAYED, "this message was already used")
 
 
-def _kept(house: House, portal: Portal, arrival: Arrival, back_to: str) -> dict[str, object]:
-    return {
-        "arrival": {
-            "issuer": arrival.issuer,
-            "subject": arrival.subject,
-            "door": portal.door,
-            "activities": sorted(house.policy.activities(portal.door)),
-            "method": arrival.method,
-            "authenticated_at": arrival.authenticated_at.isoformat(),
-            "acr": arrival.acr,
-            "amr": list(arrival.amr),
-            "family_name": arrival.family_name,
-            "given_name": arrival.given_name,
-            "email": arrival.email,
-            "attributes": {name: list(values) for name, values in arrival.attributes.items()},
-        },
-        "ends_at": arrival.ends_at.isoformat() if arrival.ends_at else None,
-        "portal_session": arrival.portal_session,
-        "name_id": arrival.name_id,
-        "solicited": arrival.solicited,
-        "next": back_to,
-    }
+def _identity(house: House, portal: Portal, arrival: Arrival) -> Identity:
+    return Identity(
+        issuer=arrival.issuer,
+        subject=arrival.subject,
+        door=portal.door,
+        activities=house.policy.activities(portal.door),
+        method=arrival.method,
+        authenticated_at=arrival.authenticated_at,
+        acr=arrival.acr,
+        amr=arrival.amr,
+        family_name=arrival.family_name,
+        given_name=arrival.given_name,
+        email=arrival.email,
+        attributes=arrival.attributes,
+    )
 
 
 def metadata(house: House, visit: Visit) -> Response:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from imagin_gateway.errors import AnswerRefused, Code, GatewayError, Refused, Unavailable
+from imagin_gateway.errors import AdmissionRefused, AnswerRefused, Code, GatewayError, Refused, Unavailable
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response
 from imagin_gateway.flows.doors import door_name
@@ -40,6 +40,7 @@ _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
     Code.NETWORK_THROTTLED: ("R7", 429),
     Code.LINK_DEAD: ("R6", 410),
     Code.ACTIVITY_CLOSED: ("R3", 403),
+    Code.ADMISSION_REFUSED: ("R14", 403),
     Code.STORE_UNAVAILABLE: ("R11", 503),
     Code.BUSY: ("R11", 503),
 }
@@ -104,6 +105,9 @@ def _tell(house: House, visit: Visit, error: GatewayError, status: int) -> None:
             detail["missing"] = ",".join(error.missing)
         if error.statuses:
             detail["statuses"] = ",".join(error.statuses)[:200]
+    elif isinstance(error, AdmissionRefused):
+        name = EventName.LOGIN_REFUSED
+        detail["rules"] = ",".join(error.rules)
     elif visit.request.path.startswith(("/portail/", "/arrivee")):
         name = EventName.PORTAL_FAILED if isinstance(error, Unavailable) else EventName.LOGIN_REFUSED
     elif error.code is Code.LINK_DEAD:
@@ -116,9 +120,17 @@ def _tell(house: House, visit: Visit, error: GatewayError, status: int) -> None:
 
 
 def _params(house: House, visit: Visit, error: GatewayError) -> dict[str, str]:
-    minutes = -(-int(getattr(error, "retry_after", 60)) // 60)
-    wait = house.pages.text("wait.minutes", minutes=minutes) if minutes > 1 else house.pages.text("wait.seconds")
-    params = {"portal": door_name(house, visit.door), "missing": "", "wait": wait}
+    """Return what the page can say beyond its plain sentences; what is not known is left out."""
+    params: dict[str, str] = {}
+    if visit.door in house.portals:
+        params["portal"] = door_name(house, visit.door)
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        minutes = -(-int(retry_after) // 60)
+        plural = house.pages.text("wait.minutes", minutes=minutes)
+        params["wait"] = plural if minutes > 1 else house.pages.text("wait.seconds")
+    if isinstance(error, AdmissionRefused) and error.sentence:
+        params["sentence"] = error.sentence
     if isinstance(error, AnswerRefused) and error.missing:
         params["missing"] = ", ".join(house.pages.attribute_name(name) for name in error.missing)
     return params

@@ -134,7 +134,7 @@ class Resets:
         return allows(state_at(account.state, account.provisional_ends_at, now), Act.RESET)
 
     def _mail(self, connection: sa.Connection, account: Account, now: datetime) -> bool:
-        store.kill_links(connection, [account.id])
+        store.kill_links(connection, account.id)
         payload = {"seed": new_token(SEED_BITS), "key": self._keys.newest}
         token = self._token(payload)
         if token is None or not outbox.add(connection, MailKind.RESET, account, payload, now):

@@ -70,7 +70,9 @@ class GatewayASGI:
             await self._own(scope, receive, send, below, headers, address)
             return
         visitor: Visitor | Response
-        if self._doorman.knows_nobody(path, headers.get("cookie", "")):
+        if (refused := self._doorman.unreadable(path)) is not None:
+            visitor = refused
+        elif self._doorman.knows_nobody(path, headers.get("cookie", "")):
             visitor = self._doorman.anonymous
         else:
             method = scope.get("method", "GET")

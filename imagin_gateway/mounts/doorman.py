@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
-from imagin_gateway.errors import Code, Refused, Unavailable
+from imagin_gateway.errors import Code, Refused, RequestRefused, Unavailable
 from imagin_gateway.exchange import Request, Response, parse_cookies
 from imagin_gateway.flows.house import Visit
 from imagin_gateway.flows.refusals import refusal
@@ -35,6 +35,18 @@ class Doorman:
         if path == mount:
             return "/"
         return path[len(mount) :] if path.startswith(mount + "/") else None
+
+    def unreadable(self, path: str) -> Response | None:
+        """Return the answer to a path that no honest link holds, or None.
+
+        A router whose pattern ends with `$` takes a final line break for nothing, so `/missions` and
+        `/missions` with one would be one page to it and two paths to us. Such a path is refused, protected or not.
+        """
+        if path.isprintable() and "\\" not in path:
+            return None
+        gateway = self._gateway
+        visit = self._visit("GET", "/", {}, "")
+        return refusal(gateway.house, visit, RequestRefused("the path holds a control character", code=Code.MALFORMED))
 
     def knows_nobody(self, path: str, cookie_header: str) -> bool:
         """Tell whether no store need be asked: neither cookie of ours nor protection."""

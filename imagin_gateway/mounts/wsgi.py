@@ -45,6 +45,8 @@ class GatewayWSGI:
         if below is not None:
             request = Request(method, below, query, headers, _body(environ), address, new_reference())
             return _write(self._gateway.handle(request), method, start_response)
+        if (refused := self._doorman.unreadable(path)) is not None:
+            return _write(refused, method, start_response)
         if self._doorman.knows_nobody(path, headers.get("cookie", "")):
             visitor = self._doorman.anonymous
         else:

@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
+import sqlalchemy as sa
 
-from imagin_gateway.errors import Code, Refused
+from imagin_gateway.errors import Code, Refused, Unavailable
+from imagin_gateway.local import store
 from imagin_gateway.local.lifecycle import TRANSITIONS, AccountState, Act, allows, move, state_at
+from imagin_gateway.local.provisional import Kept
+from imagin_gateway.local.schema import accounts
 from tests.local.conftest import Office
 
 NOW = datetime(2026, 12, 14, tzinfo=UTC)
@@ -63,11 +67,14 @@ def test_a_transition_refused_changes_nothing_in_the_database(office: Office) ->
     assert office.account("mdurand7") == before
 
 
+def test_no_provisional_password_is_issued_to_an_account_that_has_a_password(office: Office) -> None:
+    office.personalise("mdurand7")
+    office.act("mdurand7", Act.LOCK)
+    kept = Kept("0" * 64, "0" * 8)
+    with pytest.raises(Refused), office.database.write() as connection:
+        store.issue_provisional(connection, office.account("mdurand7"), kept, NOW, NOW)
+
+
 def test_an_unknown_state_in_the_database_is_an_error_and_opens_nothing(office: Office) -> None:
-    import sqlalchemy as sa
-
-    from imagin_gateway.errors import Unavailable
-    from imagin_gateway.local.schema import accounts
-
     with pytest.raises(Unavailable), office.database.write() as connection:
         connection.execute(sa.update(accounts).values(state="superuser"))

@@ -227,6 +227,18 @@ def test_a_relay_that_is_down_for_an_hour_loses_nothing_and_gets_each_mail_once(
     assert not office.rows(outbox)
 
 
+def test_a_relay_that_is_down_is_asked_once_however_many_mails_wait(office: Office, mail_server: MailServer) -> None:
+    mail_server.stop()
+    for identifier in ("mdurand7", "pmartin2"):
+        office.personalise(identifier)
+    assert office.door.deliver_due() == 0
+    assert len(office.named("mail_failed")) == 1
+    mail_server.start()
+    assert office.door.deliver_due() == 1
+    office.clock.move(15)
+    assert office.door.deliver_due() == 1
+
+
 def test_a_relay_that_wants_one_mail_later_gets_it_later_and_the_others_now(
     office: Office, mail_server: MailServer
 ) -> None:

@@ -302,6 +302,14 @@ def test_a_disabled_account_stays_disabled(office: Office, reset_link: Ask, mail
     assert office.account("mdurand7").state is AccountState.DISABLED
 
 
+def test_a_live_link_of_a_disabled_account_is_dead(office: Office, reset_link: Ask) -> None:
+    token = reset_link("mdurand7")
+    with office.database.write() as connection:
+        connection.execute(sa.update(accounts).values(state=AccountState.DISABLED.value))
+    assert office.rows(reset_tokens)
+    dead(office, token)
+
+
 def test_a_link_disabled_between_the_check_and_the_use_sets_nothing(office: Office, reset_link: Ask) -> None:
     token = reset_link("mdurand7")
     real = office.hasher.hash

@@ -16,7 +16,7 @@ from imagin_gateway.flows.landing import landing
 from imagin_gateway.mounts import person
 from imagin_gateway.mounts.asgi import GatewayASGI
 from imagin_gateway.mounts.incoming import client_address, is_identity_header
-from tests.client import host_asgi
+from tests.client import Client, host_asgi, over_asgi, over_wsgi
 from tests.flows.conftest import TheHouse, direct, house, make_house, redis_server, settings_of, sign_in  # noqa: F401 (fixtures)
 from tests.state.servers import PrivateRedis
 
@@ -158,10 +158,44 @@ def test_protection_holds_whatever_way_the_path_is_written(house: TheHouse) -> N
         "/%6dissions",
         "/a/../missions",
         "/./missions",
+        "//missions/..",
+        "/%2Fmissions%2F..",
+        "///missions//x",
+        "/missions/../autre",
     ):
         assert client.get(path).status == 303, path
     for path in ("/", "/mission", "/missionsx", "/autre"):
         assert client.get(path).text == "personne", path
+
+
+@pytest.mark.parametrize("end", ["%0A", "%0D%0A", "%00", "%09", "%1F", "%7F", "%C2%85", "%E2%80%A8", "%5C", "%0a/"])
+def test_a_path_with_a_control_character_reaches_nobody(house: TheHouse, end: str) -> None:  # noqa: F811
+    client = house.client()
+    for path in ("/missions", "/", "/autre", "/connexion/direct"):
+        reply = client.get(path + end)
+        assert reply.status in (400, 404), path
+        assert "x-seen" not in {name.lower() for name, _ in reply.headers}
+
+
+@pytest.mark.parametrize("path", ["/missions%0A", "/missions%0a", "/%2Fmissions%2F..", "//missions", "/missions/%0A"])
+def test_real_routers_serve_nothing_to_a_path_written_oddly(make_house: Callable[..., TheHouse], path: str) -> None:  # noqa: F811
+    from flask import Flask
+    from starlette.applications import Starlette
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    async def page(request: object) -> PlainTextResponse:
+        return PlainTextResponse("secret")
+
+    opened = make_house()
+    asgi = opened.gateway.asgi(Starlette(routes=[Route("/missions", page), Route("/missions/{m}", page)]))
+    flask = Flask("host")
+    flask.add_url_rule("/missions", "a", lambda: "secret")
+    flask.add_url_rule("/missions/<m>", "b", lambda m: "secret")
+    for mount in (over_asgi(asgi), over_wsgi(opened.gateway.wsgi(flask.wsgi_app))):
+        reply = Client(mount).get(path)
+        assert reply.text != "secret"
+        assert reply.status in (303, 308, 400, 404)
 
 
 def test_an_activity_the_door_does_not_open_is_refused_with_a_page(house: TheHouse) -> None:  # noqa: F811
@@ -307,8 +341,6 @@ def test_the_offload_is_the_hosts_to_choose(make_house: Callable[..., TheHouse])
     async def offload(call: Any) -> Any:
         calls.append(call)
         return call()
-
-    from tests.client import Client, over_asgi
 
     client = Client(over_asgi(opened.gateway.asgi(host_asgi, offload=offload)))
     assert client.get("/").text == "personne"

@@ -246,6 +246,8 @@ STATES: dict[str, State] = {
             "links": [Link("l’accès direct", "/connexion/acces/direct"), Link("Revenir à l’accueil", "/")],
         },
     ),
+    "refusal-R14": State("refusal", {**REFUSAL, "id": "R14"}),
+    "refusal-R14-full": State("refusal", {**REFUSAL, "id": "R14", "params": {"sentence": "Réservée à la direction."}}),
     "refusal-R4-full": State(
         "refusal",
         {**REFUSAL, "id": "R4", "params": {"portal": "", "missing": "votre identifiant académique, votre nom"}},

@@ -98,7 +98,12 @@ def test_an_address_that_is_not_one_is_never_written(pages: Pages, href: str) ->
     for make in (lambda: Link("x", href), lambda: DoorCard("x", "y", href), lambda: checked_href(href)):
         with pytest.raises(ValueError, match="address"):
             make()
-    for name, value in (("login", "chooser_href"), ("logout", "back_href"), ("confirm-replace", "keep_href")):
+    for name, value in (
+        ("login", "chooser_href"),
+        ("logout", "back_href"),
+        ("confirm-replace", "keep_href"),
+        ("logout", "action"),
+    ):
         with pytest.raises(ValueError, match="address"):
             render(pages, name, **{value: href})
 
@@ -166,6 +171,6 @@ def test_a_link_put_in_a_sentence_changes_no_word_of_it(text: str, label: str) -
 
 def test_a_label_is_linked_as_a_whole_word_only() -> None:
     links = [Link("Paris", "/paris"), Link("portail de Paris", "/portail")]
-    assert str(prose("Parisien, portail de Paris, Paris.", links)) == (
-        'Parisien, <a href="/portail">portail de Paris</a>, <a href="/paris">Paris</a>.'
+    assert str(prose("Parisien, AParis, portail de Paris, Paris.", links)) == (
+        'Parisien, AParis, <a href="/portail">portail de Paris</a>, <a href="/paris">Paris</a>.'
     )

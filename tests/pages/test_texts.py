@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pytest
@@ -73,8 +74,10 @@ def test_a_text_or_a_parameter_that_lacks_is_an_error_and_never_a_blank(pages: P
         pages.text("nothing.here")
     with pytest.raises(LookupError):
         pages.text("frame.help")
-    with pytest.raises(jinja2.UndefinedError):
-        pages.render("logout", action="/x")
+    lacking: tuple[dict[str, Any], ...] = ({"action": "/x", "back_href": "/"}, {"csrf": "x", "back_href": "/"}, {})
+    for given in lacking:
+        with pytest.raises(jinja2.UndefinedError):
+            pages.render("logout", **given)
     with pytest.raises(LookupError):
         pages.text("password.too_short", missing="deux", minimum=15)
 

@@ -39,8 +39,8 @@ def trust(door: str, config: OidcPortal) -> ssl.SSLContext | None:
     try:
         return ssl.create_default_context(cafile=str(config.ca_file))
     except (OSError, ssl.SSLError):
-        key = f"portals.{door}.ca_file"
-        raise SettingsError([Problem(key, "ce fichier ne contient aucune autorité lisible", "un fichier PEM")]) from None
+        problem = Problem(f"portals.{door}.ca_file", "ce fichier ne contient aucune autorité lisible", "un fichier PEM")
+        raise SettingsError([problem]) from None
 
 
 _Finding = tuple[str, str, str]

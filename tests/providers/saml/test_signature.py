@@ -340,6 +340,21 @@ def test_a_digest_over_other_bytes_than_those_read_is_refused(monkeypatch: pytes
         signature.signed_bytes(seal, trusted)
 
 
+def test_the_verifier_is_shown_no_key_of_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given a key; what the message says about keys is taken away before, so nothing can prefer it."""
+    seen: list[list[object]] = []
+
+    def looks(_: object, seal: etree._Element, method: str) -> bool:
+        seen.append([child.tag for child in seal])
+        return method in RSA_METHODS
+
+    monkeypatch.setattr(signature.VerificationKey, "verifies", looks)
+    root = forged()
+    for seal in forge.every(root, "Signature"):
+        assert signature.signed_bytes(seal, [signature.VerificationKey(keys("portal").certificate)])
+    assert seen == [[ds("SignedInfo"), ds("SignatureValue")]] * 2
+
+
 def test_without_any_key_nothing_is_verified() -> None:
     with pytest.raises(AnswerRefused) as caught:
         signature.signed_bytes(one(forged(signed="response"), "Signature"), [])

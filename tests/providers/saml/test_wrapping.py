@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ import pytest
 from lxml import etree
 
 from imagin_gateway.errors import AnswerRefused, Code
-from imagin_gateway.providers.saml import shape
+from imagin_gateway.providers.saml import reader, shape, signature
 from tests.providers.saml import forge
 from tests.providers.saml.forge import NESTS, forged, one
 from tests.providers.saml.journey import House
@@ -160,3 +161,48 @@ def test_an_encrypted_assertion_is_refused_under_a_name_of_its_own(there: House)
 
     assert there.code(forged(encrypted, signed="response")) is Code.SAML_ENCRYPTED
     assert there.code(forged(beside, signed="response")) is Code.SAML_ENCRYPTED
+
+
+def test_a_response_inside_another_is_refused_though_it_says_nothing(there: House) -> None:
+    def edit(root: etree._Element) -> None:
+        inner = forge.unsigned(root)
+        inner.set("ID", "_inner")
+        forge.without(one(inner, "Assertion"))
+        forge.extensions(root, inner)
+
+    assert there.code(forged(edit)) is Code.SAML_SHAPE
+
+
+@pytest.mark.parametrize("place", ["StatusDetail", "Extensions", "Advice"])
+def test_a_signature_where_none_is_expected_is_refused(opened: Callable[..., House], place: str) -> None:
+    """Whoever looks for "the first signature" of a document must find the right one, or none."""
+    for signed in ("response", "assertion"):
+        there = opened(require_signed=signed)
+        root = forged(signed=signed)
+        NESTS[place](root, copy.deepcopy(one(root, "Signature")))
+        assert there.code(root) is Code.SAML_SHAPE
+
+
+@pytest.mark.row("SAM-02")
+@pytest.mark.parametrize("signed", ["response", "assertion"])
+def test_the_person_is_read_from_what_the_signature_covers_wherever_one_looks(
+    monkeypatch: pytest.MonkeyPatch, signed: str
+) -> None:
+    """Were the search for the assertion fooled, what the signature covers would still be what is read."""
+    root = forged(signed=signed)
+    false = forge.evil(one(root, "Assertion"))
+    misled = shape.Message(
+        response=root,
+        assertion=false,
+        response_signature=root.find(forge.ds("Signature")),
+        assertion_signature=one(root, "Assertion").find(forge.ds("Signature")),
+    )
+    monkeypatch.setattr(shape, "message", lambda _: misled)
+    verified = reader.read(
+        base64.b64encode(forge.raw(root)).decode(),
+        issuer=forge.PORTAL,
+        keys=[signature.VerificationKey(forge.keys("portal").certificate)],
+        require_signed="response" if signed == "response" else "assertion",
+    )
+    assert verified.assertion.attributes["ct-remote-user"] == (forge.PERSON.login,)
+    assert verified.envelope.signed is (signed == "response")
