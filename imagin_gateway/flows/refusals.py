@@ -14,6 +14,7 @@ from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response
 from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.identity import Door
 from imagin_gateway.pages.views import FieldError, Link
 
 # page, status
@@ -75,6 +76,9 @@ def refusal(house: House, visit: Visit, error: GatewayError) -> Response:
         primary = Link(house.pages.text("refusal.new_link"), house.path("/mot-de-passe/oubli"))
     elif page == "R10":
         primary = Link(house.pages.text("refusal.again"), visit_again(house, visit))
+    if page in ("R2", "R5", "R14"):
+        # The sentence on the page names that door; the link goes into it.
+        links.append(Link(house.pages.text("refusal.direct"), house.path(f"/acces/{Door.DIRECT}")))
     response = house.pages.render(
         "refusal",
         status=status,

@@ -233,7 +233,7 @@ STATES: dict[str, State] = {
             "password_href": "/connexion/mot-de-passe",
         },
     ),
-    **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(1, 14)},
+    **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(1, 15)},
     "refusal-R1-full": State(
         "refusal",
         {**REFUSAL, "id": "R1", "params": {"portal": "Portail de Paris", "right": "portail de Créteil"}},
@@ -246,7 +246,6 @@ STATES: dict[str, State] = {
             "links": [Link("l’accès direct", "/connexion/acces/direct"), Link("Revenir à l’accueil", "/")],
         },
     ),
-    "refusal-R14": State("refusal", {**REFUSAL, "id": "R14"}),
     "refusal-R14-full": State("refusal", {**REFUSAL, "id": "R14", "params": {"sentence": "Réservée à la direction."}}),
     "refusal-R4-full": State(
         "refusal",

@@ -14,7 +14,7 @@ from imagin_gateway.errors import Code, SettingsError
 from imagin_gateway.identity import Activity
 from imagin_gateway.pages.render import Pages
 from imagin_gateway.pages.spoken import Spoken
-from imagin_gateway.pages.templating import inline
+from imagin_gateway.pages.templating import REFUSALS, inline
 from imagin_gateway.pages.texts import NBSP, Catalogue, french, languages
 from tests.pages.conftest import read, render, settings, words
 from tests.pages.states import STATES
@@ -91,8 +91,8 @@ def test_the_fullest_text_whose_parameters_are_known_is_taken() -> None:
 
 def test_every_refusal_has_a_page_that_says_what_happened_what_to_do_and_whom_to_tell(pages: Pages) -> None:
     titles = set()
-    for number in range(1, 14):
-        tree = read(render(pages, f"refusal-R{number}"))
+    for refusal in REFUSALS:
+        tree = read(render(pages, f"refusal-{refusal}"))
         main = words(tree.find(".//main"))
         titles.add(words(tree.find(".//h1")))
         assert "Ce que vous pouvez faire" in main
@@ -101,7 +101,7 @@ def test_every_refusal_has_a_page_that_says_what_happened_what_to_do_and_whom_to
         assert "jamais votre mot de passe ni votre NUMEN" in main
         assert tree.xpath("//main//a[@href='mailto:imagin@siec.education.fr']")
         assert tree.xpath("//main//a[contains(@class, 'ig-button')]")
-    assert len(titles) == 13
+    assert len(titles) == len(REFUSALS)
 
 
 def test_every_code_of_a_refused_password_has_its_text() -> None:

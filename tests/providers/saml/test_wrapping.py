@@ -168,7 +168,7 @@ def test_a_response_inside_another_is_refused_though_it_says_nothing(there: Hous
         inner = forge.unsigned(root)
         inner.set("ID", "_inner")
         forge.without(one(inner, "Assertion"))
-        forge.extensions(root, inner)
+        forge.in_status_detail(root, inner)
 
     assert there.code(forged(edit)) is Code.SAML_SHAPE
 
