@@ -18,7 +18,7 @@ from imagin_gateway.local.convocations import Importer, ImportReport, Progress
 from imagin_gateway.local.credentials import Credentials
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.letters import Letter, LetterKind
-from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, move, state_at
+from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, state_at
 from imagin_gateway.local.login import CredentialsRefused, Login, LoginFailure
 from imagin_gateway.local.mail_texts import MailKind
 from imagin_gateway.local.outbox import Outbox, is_address
@@ -184,7 +184,6 @@ class DirectDoor:
         account = self._account(identifier)
         if account is None or (version is not None and account.version != version):
             raise TransitionRefused("the account changed since the login")
-        move(self._state(account), Act.CHOOSE)
         first = account.password_hash is None
         notice = MailKind.FIRST_CONNECTION if first else MailKind.PASSWORD_CHANGED
         chosen = self._credentials.choose(account, new, again)
@@ -213,7 +212,6 @@ class DirectDoor:
             account = self._login.prove(identifier, current, address=address)
         except CredentialsRefused:
             raise PasswordRefused(Code.PASSWORD_CURRENT) from None
-        move(self._state(account), Act.CHANGE)
         chosen = self._credentials.choose(account, new, again, current=current)
         now = self._clock.now()
         written = self._credentials.write(account, chosen, Act.CHANGE, MailKind.PASSWORD_CHANGED, now)

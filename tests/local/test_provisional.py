@@ -7,6 +7,7 @@ import math
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,17 @@ def test_a_provisional_password_costs_the_argon2_verification_of_any_attempt(off
             office.door.check(identifier, password, address=ADDRESS)
         counts.append((office.hasher.verifications, office.hasher.hashes))
     assert counts == [(1, 0)] * 3
+
+
+def test_an_account_whose_key_is_no_longer_held_matches_nothing_not_even_nothing(office: Office) -> None:
+    provisionals = Provisionals(Keyring(office.settings.keys.provisional))
+    account = office.account("mdurand7")
+    value = office.letters["mdurand7"]
+    assert provisionals.matches(account, value)
+    for mac, key in ((account.provisional_mac, "00000000"), (None, "00000000"), ("", "00000000"), (None, None)):
+        gone = replace(account, provisional_mac=mac, provisional_key=key)
+        assert not provisionals.matches(gone, value)
+        assert not provisionals.matches(gone, Secret(""))
 
 
 def test_a_key_that_is_rotated_still_verifies_the_letters_it_kept(

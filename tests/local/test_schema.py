@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from imagin_gateway.errors import SettingsError, Unavailable
 from imagin_gateway.local import migrate
 from imagin_gateway.local.database import Database
-from imagin_gateway.local.schema import Moment, metadata
+from imagin_gateway.local.schema import Moment, accounts, metadata
 from tests.local.conftest import Office
 
 
@@ -147,13 +147,21 @@ def test_a_naive_moment_is_refused() -> None:
 
 
 def test_an_error_of_the_database_tells_no_value(office: Office, caplog: pytest.LogCaptureFixture) -> None:
-    from imagin_gateway.local.schema import accounts
-
     with pytest.raises(Unavailable) as caught, office.database.write() as connection:
         connection.execute(sa.update(accounts).values(identifier_key="canari", password_hash="canari"))
     told = "".join([str(caught.value), repr(caught.value.__cause__), caplog.text])
     assert "canari" not in told
     assert caught.value.__suppress_context__
+
+
+def test_the_engines_own_log_tells_no_value(accounts_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="sqlalchemy.engine")
+    database = Database(accounts_url)
+    with database.write() as connection:
+        connection.execute(sa.update(accounts).values(password_hash="canari"))
+    database.close()
+    assert "UPDATE accounts" in caplog.text
+    assert "canari" not in caplog.text
 
 
 @pytest.mark.row("PWD-13")
@@ -163,7 +171,6 @@ def test_a_fresh_database_has_no_account_and_no_operation_takes_a_password_for_s
     import inspect
 
     from imagin_gateway.local.door import DirectDoor
-    from imagin_gateway.local.schema import accounts
 
     with database.read() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(accounts)).scalar() == 0

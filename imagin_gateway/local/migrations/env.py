@@ -6,10 +6,5 @@ from alembic import context
 
 from imagin_gateway.local.schema import metadata
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    # SQLite can roll its tables back as well: the transaction is ours, not the driver's.
-    transactional_ddl=True,
-)
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

@@ -25,6 +25,8 @@ class Limits:
     size: int
     marks: int
     depth: int = 64
+    attributes: int = 64
+    """On one element: canonicalisation sorts them, one by one."""
     comments: bool = False
     """Whether comments and processing instructions may stand in it."""
 
@@ -101,6 +103,8 @@ def _check_tree(root: etree._Element, limits: Limits) -> None:
         raise AnswerRefused(Code.SAML_XML, "the document holds a document type")
     if _deeper_than(limits.depth)(root):
         raise AnswerRefused(Code.TOO_LARGE, "the document is too deep")
+    if _more_attributes_than(limits.attributes)(root):
+        raise AnswerRefused(Code.TOO_LARGE, "an element has too many attributes")
     if not limits.comments and _holds_comments(root):
         raise AnswerRefused(Code.SAML_XML, "the document holds comments or processing instructions")
     if _holds_inclusions(root):
@@ -110,6 +114,11 @@ def _check_tree(root: etree._Element, limits: Limits) -> None:
 @functools.cache
 def _deeper_than(depth: int) -> etree.XPath:
     return etree.XPath("boolean(" + "/*" * (depth + 1) + ")")
+
+
+@functools.cache
+def _more_attributes_than(count: int) -> etree.XPath:
+    return etree.XPath(f"boolean(//*[@*[{count + 1}]])")
 
 
 _holds_comments: Final = etree.XPath("boolean(//comment() | //processing-instruction())")

@@ -27,6 +27,9 @@ from imagin_gateway.providers.saml.vocabulary import (
     samlp,
 )
 
+MAX_PREFIXES: Final = 32
+"""An honest signature keeps one or two."""
+
 _PREFIXES: Final = f"{{{EXC_C14N}}}InclusiveNamespaces"
 
 
@@ -129,6 +132,8 @@ def _check_exclusive(element: etree._Element) -> None:
         _refuse("a canonicalisation has parameters of its own")
     for child in element:
         _check_leaf(child)
+        if len(child.get("PrefixList", "").split()) > MAX_PREFIXES:
+            _refuse("a canonicalisation keeps too many prefixes")
 
 
 def _check_method(element: etree._Element, allowed: frozenset[str] | dict[str, str]) -> None:

@@ -71,6 +71,15 @@ def test_a_document_type_is_refused(there: House, doctype: str) -> None:
 
 
 @pytest.mark.row("SAM-31")
+def test_a_document_type_is_looked_for_before_and_after_parsing() -> None:
+    """Before, so that the parser never sees one; after, in case it was written in a way nobody thought of."""
+    with pytest.raises(AnswerRefused):
+        documents.parse(b"<a><![CDATA[<!ENTITY]]></a>")
+    with pytest.raises(AnswerRefused):
+        documents._check_tree(etree.fromstring("<!DOCTYPE a><a/>"), documents.MESSAGE)
+
+
+@pytest.mark.row("SAM-31")
 def test_nothing_outside_is_ever_asked_for(there: House, listener: tuple[str, list[object]]) -> None:
     url, calls = listener
     for doctype in (
@@ -139,6 +148,16 @@ def test_depth_is_capped_to_the_element(there: House) -> None:
 
 def test_a_flood_of_markup_is_refused_before_it_is_parsed(there: House) -> None:
     assert there.code(b"<a>" + b"<b/>" * documents.MESSAGE.marks + b"</a>") is Code.TOO_LARGE
+
+
+def test_an_element_with_a_flood_of_attributes_is_refused(there: House) -> None:
+    def with_attributes(count: int) -> Callable[[etree._Element], None]:
+        told = {f"a{number}": "" for number in range(count)}
+        return lambda root: forge.extensions(root, etree.Element("{urn:elsewhere}thing", attrib=told))
+
+    most = documents.MESSAGE.attributes
+    assert there.come_back(forged(with_attributes(most))).subject == forge.PERSON.login
+    assert there.code(forged(with_attributes(most + 1))) is Code.TOO_LARGE
 
 
 @pytest.mark.parametrize(

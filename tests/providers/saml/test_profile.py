@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,6 +75,24 @@ def test_an_issuer_that_is_not_the_portal_is_refused_everywhere(any_signed: tupl
 @pytest.mark.parametrize("name", [PORTAL + "/", PORTAL.upper(), f" {PORTAL}", PORTAL + "\n", PORTAL[:-1]])
 def test_the_issuer_is_compared_byte_for_byte(there: House, name: str) -> None:
     assert there.code(forged(issuer=name)) is Code.ROUTE_MISMATCH
+
+
+@pytest.mark.row("SAM-17")
+@pytest.mark.parametrize("where", ["envelope", "assertion"])
+def test_the_issuer_is_checked_again_in_what_was_signed(where: str) -> None:
+    """The first look, at what was received, only tells another portal's answer from a forged one."""
+    root = forged()
+    envelope, assertion = reading.envelope(root, signed=True), reading.assertion(one(root, "Assertion"))
+    expected = profile.Expected(issuer=PORTAL, audience=METADATA, acs_url=ACS, now=NOW, skew=SKEW)
+    assert profile.check(envelope, assertion, expected).in_response_to == REQUEST
+    other = reading.Issuer(OTHER_PORTAL, "")
+    if where == "envelope":
+        envelope = dataclasses.replace(envelope, issuer=other)
+    else:
+        assertion = dataclasses.replace(assertion, issuer=other)
+    with pytest.raises(AnswerRefused) as caught:
+        profile.check(envelope, assertion, expected)
+    assert caught.value.code is Code.ROUTE_MISMATCH
 
 
 def test_an_issuer_in_another_format_is_refused(there: House) -> None:

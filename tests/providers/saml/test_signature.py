@@ -20,7 +20,7 @@ from examples.demo.portals import saml_messages
 from examples.demo.portals.saml_messages import KeyPair, sign
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.providers.saml import documents, reader, shape, signature
-from imagin_gateway.providers.saml.vocabulary import DIGESTS, ECDSA_METHODS, RSA_METHODS
+from imagin_gateway.providers.saml.vocabulary import DIGESTS, ECDSA_METHODS, EXC_C14N, RSA_METHODS
 from tests.providers.saml import forge
 from tests.providers.saml.forge import OTHER_PORTAL, PORTAL, SSO, ds, forged, keys, one
 from tests.providers.saml.journey import House, house, section
@@ -308,6 +308,18 @@ def test_a_method_with_parameters_is_refused(there: House, part: str) -> None:
     etree.SubElement(one(root, part), ds("HMACOutputLength")).text = "8"
     assert there.code(root) in (Code.SAML_SHAPE, Code.SAML_SCHEMA)
     with pytest.raises(AnswerRefused):
+        shape.message(root)
+
+
+@pytest.mark.parametrize("part", ["Transform", "CanonicalizationMethod"])
+def test_a_flood_of_prefixes_to_keep_is_refused(there: House, part: str) -> None:
+    root = forged(signed="response")
+    holder = root.findall(f".//{ds(part)}")[-1]
+    kept = etree.Element(f"{{{EXC_C14N}}}InclusiveNamespaces")
+    kept.set("PrefixList", " ".join(f"p{number}" for number in range(shape.MAX_PREFIXES + 1)))
+    holder[:] = [kept]
+    assert there.code(root) in (Code.SAML_SHAPE, Code.SAML_SCHEMA)
+    with pytest.raises(AnswerRefused, match="too many prefixes"):
         shape.message(root)
 
 
