@@ -119,13 +119,19 @@ class Request:
 
 
 def parse_cookies(header: str) -> dict[str, str]:
-    """Return the cookies of a Cookie header; the first of two with one name wins, as browsers order them."""
+    """Return the cookies of a Cookie header (RFC 6265 §4.2.1).
+
+    A name that stands twice is no cookie: of ours a browser holds one, so the other was planted.
+    Only HTTP's own white space is white space: anything else is part of the name.
+    """
     found: dict[str, str] = {}
+    twice: set[str] = set()
     for part in header.split(";"):
-        name, sep, value = part.strip().partition("=")
-        if sep and name and name not in found:
-            found[name] = value.strip().strip('"')
-    return found
+        name, sep, value = part.strip(" \t").partition("=")
+        if sep and name:
+            twice |= {name} & found.keys()
+            found[name] = value.strip(" \t").removeprefix('"').removesuffix('"')
+    return {name: value for name, value in found.items() if name not in twice}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import posixpath
 import re
 import secrets
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -45,6 +44,9 @@ _log = logging.getLogger("imagin_gateway")
 
 THREADS: Final = 16
 """Threads of the gateway's own under ASGI: logins never starve the host's own endpoints."""
+
+LOOKUPS: Final = 8
+"""Threads that only look sessions up: a rush of logins never starves those who are signed in."""
 
 _REFERENCE_SIGNS: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
@@ -81,7 +83,7 @@ class Gateway:
         self.settings = settings
         self._sends_mail = sends_mail
         self._sender_pid = 0
-        self._pool: ThreadPoolExecutor | None = None
+        self._pools: dict[str, ThreadPoolExecutor] = {}
         self._pool_lock = threading.Lock()
         self.house = open_house(settings, clock or SystemClock(), sink, templates)
         if settings.development:
@@ -102,21 +104,32 @@ class Gateway:
 
     @property
     def threads(self) -> ThreadPoolExecutor:
-        """Threads of our own, started when first used."""
-        if self._pool is None:
-            with self._pool_lock:
-                if self._pool is None:
-                    self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="imagin-gateway")
-        return self._pool
+        """Threads of our own for our own pages, started when first used."""
+        return self._threads("pages", THREADS)
+
+    @property
+    def lookups(self) -> ThreadPoolExecutor:
+        """Threads of our own for the sessions of the host's pages."""
+        return self._threads("lookups", LOOKUPS)
+
+    def _threads(self, use: str, count: int) -> ThreadPoolExecutor:
+        with self._pool_lock:
+            if use not in self._pools:
+                self._pools[use] = ThreadPoolExecutor(count, thread_name_prefix=f"imagin-gateway-{use}")
+            return self._pools[use]
 
     def handle(self, request: Request) -> Response:
         """Answer a request to one of our own addresses. Never raises."""
         house = self.house
-        self._start_sender()
         visit = Visit(request, None, "", False)
         try:
+            self._start_sender()
+            asset = house.pages.asset(request.path) if request.method in ("GET", "HEAD") else None
+            if asset is not None:
+                return asset
             visit = begin_visit(house, request, self.session(request.cookies))
             response = self._route(visit)
+            response.header_lines()
         except GatewayError as error:
             response = self._refuse(visit, error)
         except Exception as error:
@@ -124,7 +137,8 @@ class Gateway:
             _log.exception("fault in %s %s", request.method, request.correlation)
             visit.event(house, EventName.FAULT, Code.FAULT, detail={"type": type(error).__name__})
             response = self._refuse(visit, GatewayError("see the log", code=Code.FAULT))
-        if visit.new_browser and visit.browser:
+        # Only a page with a form gives the browser its name: an answer posted from a portal must not change it.
+        if visit.new_browser and visit.forms:
             response = response.adding(cookies=[house.cookie("browser", visit.browser)])
         if not any(name == "Cache-Control" for name, _ in response.headers):
             response = response.adding(headers=house.pages.bare_headers())
@@ -140,15 +154,12 @@ class Gateway:
         request, house = visit.request, self.house
         if request.headers.get("host", "").lower() != self.settings.host:
             raise RequestRefused("the Host header is not ours", code=Code.HOST_UNKNOWN)
-        asset = house.pages.asset(request.path)
-        if asset is not None:
-            return asset
         found = find(request.path)
         if found is None:
             raise RequestRefused("no such page", code=Code.NOT_FOUND)
         route, door = found
-        visit = Visit(request, visit.session, visit.browser, visit.new_browser, door)
-        handler = route.handlers.get("GET" if request.method == "HEAD" else request.method)
+        visit = replace(visit, door=door if door in house.policy.doors else "")
+        handler = route.handler(request.method)
         try:
             if handler is None:
                 raise RequestRefused("this method does nothing here", code=Code.METHOD_NOT_ALLOWED)
@@ -158,8 +169,7 @@ class Gateway:
         except GatewayError as error:
             response = refusal(house, visit, error)
             if handler is None:
-                allowed = sorted({*route.handlers, *(["HEAD"] if "GET" in route.handlers else [])})
-                response = response.adding(headers=[("Allow", ", ".join(allowed))])
+                response = response.adding(headers=[("Allow", ", ".join(route.methods))])
             return response
 
     def _refuse(self, visit: Visit, error: GatewayError) -> Response:
@@ -183,16 +193,16 @@ class Gateway:
         door = session.identity.door
         return session if door == Door.DIRECT or door in self.house.portals else None
 
-    def protected(self, path: str) -> Protected | None:
-        """Return the protection of a path of the host: the longest prefix that holds it.
+    def protections(self, path: str) -> list[Protected]:
+        """Return what protects a path of the host: the longest prefix that holds it; all that is asked must hold.
 
-        Hosts differ in how they read an odd path: some merge slashes, some resolve dots.
-        Whatever reading falls under a prefix counts.
+        Some hosts take several slashes for one. Both readings count, each with its own longest prefix.
         """
-        merged = re.sub("/+", "/", path)
-        readings = {path, merged, posixpath.normpath(merged)}
-        fitting = [part for part in self.settings.protect if any(under(read, part.prefix) for read in readings)]
-        return max(fitting, key=lambda part: len(part.prefix), default=None)
+        found: list[Protected] = []
+        for reading in {path, re.sub("/+", "/", path)}:
+            fitting = [part for part in self.settings.protect if under(reading, part.prefix)]
+            found += [max(fitting, key=lambda part: len(part.prefix))] if fitting else []
+        return found
 
     def to_first_password(self, back_to: str | None = None) -> Response:
         """Send a person whose password is provisional to the one page open to them."""
@@ -201,8 +211,8 @@ class Gateway:
 
     def close(self) -> None:
         """Write what is pending and release connections and threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        for pool in self._pools.values():
+            pool.shutdown()
         self.house.direct.close()
         self.house.sessions.close()
         self.house.state.close()

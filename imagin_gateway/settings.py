@@ -56,7 +56,8 @@ def _secret(value: object) -> Secret:
 
 SecretText = Annotated[Secret, PlainValidator(_secret)]
 
-_EXAMPLES: Final = ("change", "example", "exemple", "secret-key", "password", "xxxx", "todo", "replace", "remplacer")
+# None is short: one key in ten thousand made by chance holds a given word of four letters.
+_EXAMPLES: Final = ("change", "example", "exemple", "secret-key", "password", "xxxxxxxx", "replace", "remplacer")
 
 
 def _key_problem(key: Secret) -> str:
@@ -68,6 +69,16 @@ def _key_problem(key: Secret) -> str:
     if any(word in value.lower() for word in _EXAMPLES):
         return "une clé ressemble à une valeur d'exemple"
     return ""
+
+
+def _prefix(prefix: str) -> str:
+    """Return a prefix of paths as paths arrive: decoded, without a final slash, with nothing that never matches."""
+    if not prefix.startswith("/") or not prefix.isprintable() or set(prefix) & set("?#*%\\{}<> "):
+        raise _wrong("un préfixe est un chemin tel quel, sans « * », « % », « ? » ni espace", 'par exemple "/missions"')
+    kept = prefix.rstrip("/") or "/"
+    if any(part in ("", ".", "..") for part in kept.split("/")[1:]) and kept != "/":
+        raise _wrong("un préfixe n'a ni « // », ni « . », ni « .. »", 'par exemple "/missions"')
+    return kept
 
 
 def _keys(keys: tuple[Secret, ...]) -> tuple[Secret, ...]:
@@ -122,7 +133,7 @@ class State(_Section):
 class Accounts(_Section):
     """Lasting accounts of the direct door."""
 
-    url: str
+    url: str = Field(repr=False)
     """SQLAlchemy URL: `sqlite:///path` or `postgresql+psycopg://...`."""
 
     @field_validator("url")
@@ -195,9 +206,7 @@ class Protected(_Section):
     @field_validator("prefix")
     @classmethod
     def _path(cls, prefix: str) -> str:
-        if not prefix.startswith("/"):
-            raise _wrong("un préfixe commence par « / »", 'par exemple "/missions"')
-        return prefix
+        return _prefix(prefix)
 
 
 class _Portal(_Section):
@@ -382,9 +391,14 @@ class Settings(BaseSettings):
     @field_validator("landing")
     @classmethod
     def _landing(cls, path: str) -> str:
-        if not path.startswith("/") or path.startswith(("//", "/\\")):
+        if not path.startswith("/") or path.startswith(("//", "/\\")) or not (path.isascii() and path.isprintable()):
             raise _wrong("la page d'arrivée est un chemin de ce site", '"/"')
         return path
+
+    @field_validator("landings")
+    @classmethod
+    def _landings(cls, prefixes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_prefix(prefix) for prefix in prefixes)
 
     @field_validator("privacy_url", "legal_url", "accessibility_url")
     @classmethod

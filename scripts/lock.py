@@ -61,6 +61,7 @@ def write(lock: Lock, *, upgrade: bool) -> None:
     unsaid = ("--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links", "--no-emit-options")
     command = [sys.executable, "-m", "piptools", "compile", *quiet, *unsaid]
     command += ["--generate-hashes", "--strip-extras", "--allow-unsafe", "--resolver=backtracking"]
+    command += ["--pip-args=--only-binary :all:"]  # as the set-up installs
     command += [f"--extra={extra}" for extra in lock.extras or ()]
     command += [f"--constraint=requirements/{lock.within}.lock"] if lock.within else []
     command += ["--upgrade"] if upgrade else []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -38,9 +38,10 @@ DEFAULT_FILE = Path("gateway.toml")
 
 def actor() -> str:
     """Return who runs the command, for the events."""
+    # Of the system, not of the environment, which says what one wants.
     try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:
         return f"cli:uid {os.getuid()}"
 
 
@@ -55,6 +56,9 @@ def explained() -> Iterator[None]:
     except Unavailable as error:
         err.print(f"Indisponible pour l'instant ({error.code}) : {error}", style="red", markup=False)
         raise typer.Exit(EXIT_UNAVAILABLE) from None
+    except OSError as error:
+        err.print(f"{error.filename or 'Fichier'} : {error.strerror or error}", style="red", markup=False)
+        raise typer.Exit(EXIT_REFUSED) from None
     except GatewayError as error:
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED) from None

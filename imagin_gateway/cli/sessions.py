@@ -35,6 +35,8 @@ def end(
         if everyone:
             ended = opened.sessions.end_all()
         elif subject:
+            if door == Door.DIRECT and (account := opened.direct.find(subject)) is not None:
+                subject = account.identifier
             person = (_issuer(opened.settings, door), subject)
             ended = opened.sessions.end_person(*person)
         else:

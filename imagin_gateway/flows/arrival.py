@@ -99,7 +99,7 @@ def arrive(house: House, visit: Visit) -> Response:
         return house.pages.render(
             "confirm_replace",
             action=house.path("/arrivee"),
-            csrf=form_token(house, visit),
+            csrf=form_token(house, visit, key),
             keep_href=house.settings.landing,
         )
     return _open(house, visit, key)
@@ -107,8 +107,9 @@ def arrive(house: House, visit: Visit) -> Response:
 
 def replace(house: House, visit: Visit) -> Response:
     """The person chose the other account."""
-    posted(house, visit)
-    return _open(house, visit, _ticket(house, visit))
+    key = _ticket(house, visit)
+    posted(house, visit, key)
+    return _open(house, visit, key)
 
 
 def _open(house: House, visit: Visit, key: str) -> Response:

@@ -52,6 +52,8 @@ def submit(house: House, visit: Visit) -> Response:
         raise Refused("the session ended before the password was chosen", code=Code.SESSION_ENDED)
     identifier = session.identity.subject
     new, again = Secret(form.get("nouveau", "")), Secret(form.get("encore", ""))
+    # The other sessions must end with the old password: with their store down, nothing is changed.
+    house.state.ping()
     told = {"address": visit.request.address, "correlation": visit.request.correlation}
     try:
         if session.restricted == FIRST_PASSWORD:

@@ -97,6 +97,11 @@ def enter(house: House, visit: Visit, account: AccountView, next_page: str, *, m
     cookie = house.sessions.open(
         admitted.identity, restricted=FIRST_PASSWORD if must_choose else "", replaces=session_cookie(house, visit)
     )
+    # A password changed since this one was checked ended every session: this one must not slip in after.
+    still = house.direct.find(account.identifier)
+    if still is None or still.version != account.version:
+        house.sessions.end(cookie)
+        raise Refused("the account changed during the login", code=Code.SESSION_ENDED)
     visit.event(
         house,
         EventName.LOGIN,

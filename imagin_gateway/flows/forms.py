@@ -12,12 +12,23 @@ from imagin_gateway.keys import digest
 FIELD = "formulaire"
 
 
-def form_token(house: House, visit: Visit) -> str:
-    """Return the token that goes into a form: signed, and bound to the browser's own cookie."""
-    return house.keys.signer("form").sign(digest(visit.browser))
+def form_token(house: House, visit: Visit, about: str = "") -> str:
+    """Return the token that goes into a form: signed, and bound to the browser's own cookie.
+
+    Args:
+        house: signs.
+        visit: whose browser.
+        about: what the page shows (a ticket, a link), when another tab may change what the cookies say meanwhile.
+    """
+    visit.forms.append(about)
+    return house.keys.signer("form").sign(_bound(visit, about))
 
 
-def posted(house: House, visit: Visit) -> Params:
+def _bound(visit: Visit, about: str) -> str:
+    return digest(f"{visit.browser}\x00{about}")
+
+
+def posted(house: House, visit: Visit, about: str = "") -> Params:
     """Return the fields of a form, once it is known to come from our own page.
 
     The token always decides. Where the browser also tells the site the form came
@@ -36,6 +47,6 @@ def posted(house: House, visit: Visit) -> Params:
         raise RequestRefused("a form came from another origin", code=Code.CROSS_SITE)
     form = visit.request.form
     bound = house.keys.signer("form").unsign(form.get(FIELD, ""))
-    if visit.new_browser or bound is None or not hmac.compare_digest(bound, digest(visit.browser)):
+    if visit.new_browser or bound is None or not hmac.compare_digest(bound, _bound(visit, about)):
         raise RequestRefused("the form's token does not fit this browser", code=Code.FORM_EXPIRED)
     return form

@@ -27,7 +27,7 @@ from imagin_gateway.state.store import Space, StateStore
 JOURNEY: Final = timedelta(minutes=10)
 """Longest time between leaving for a portal and coming back (rows SAM-13, OID-17)."""
 
-PER_PORTAL: Final = 8
+PER_PORTAL: Final = 4
 """Requests one portal may hold at once: a portal that hangs keeps its share, not everybody's."""
 
 
@@ -91,7 +91,7 @@ class Visit:
         session: the live session of this browser, if it sent one.
         browser: unpredictable name of this browser, to which its forms are bound.
         new_browser: the browser has not been given its name yet.
-        door: door id in the path, for the routes that have one.
+        door: door id in the path, for the routes that have one; "" for a door that does not exist.
     """
 
     request: Request
@@ -99,6 +99,8 @@ class Visit:
     browser: str = field(repr=False)
     new_browser: bool
     door: str = ""
+    forms: list[str] = field(default_factory=list, repr=False)
+    """What the forms of this page are about; empty while the page has none."""
 
     def event(self, house: House, name: EventName, code: Code | None = None, **more: object) -> None:
         """Write an event of this visit."""

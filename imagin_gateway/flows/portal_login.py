@@ -24,8 +24,15 @@ from imagin_gateway.flows.house import JOURNEY, House, Visit
 from imagin_gateway.flows.landing import landing
 from imagin_gateway.identity import Identity
 from imagin_gateway.keys import digest, new_token
+from imagin_gateway.local.throttle import NetworkThrottled, network_of
 from imagin_gateway.providers.portal import Arrival, Memory, Portal
 from imagin_gateway.state.store import Space
+
+PATIENCE: Final = 1.0
+"""Seconds a request waits for its turn at a portal before it is told to come back."""
+
+DEPARTURES: Final = 300
+"""Departures of one network within a journey's life: each leaves a record. A large school is one address."""
 
 ARRIVAL: Final = timedelta(minutes=5)
 """How long a verified answer waits for its browser, a question about another session included."""
@@ -44,7 +51,7 @@ def portal_of(house: House, visit: Visit) -> Portal:
 def _turnstile(house: House, door: str) -> Iterator[None]:
     """Let few enough requests wait for one portal that the others never feel it."""
     turnstile = house.turnstiles[door]
-    if not turnstile.acquire(blocking=False):
+    if not turnstile.acquire(timeout=PATIENCE):
         raise Unavailable("too many requests wait for this portal", code=Code.PORTAL_UNAVAILABLE)
     try:
         yield
@@ -55,6 +62,7 @@ def _turnstile(house: House, door: str) -> Iterator[None]:
 def leave(house: House, visit: Visit) -> Response:
     """Send the person to the portal, keeping on our side what the answer must fit."""
     portal = portal_of(house, visit)
+    _count_departure(house, visit)
     back_to = landing(house.settings, visit.request.query.get("next"))
     with _turnstile(house, portal.door):
         departure = portal.depart(house.clock.now())
@@ -66,6 +74,15 @@ def leave(house: House, visit: Visit) -> Response:
     )
     visit.event(house, EventName.LOGIN_STARTED)
     return see_other(departure.url, _correlator(house, departure.correlation, browser, departure.cross_site_post))
+
+
+def _count_departure(house: House, visit: Visit) -> None:
+    """Keep one network from filling the store with journeys it never makes."""
+    now = timestamp(house.clock.now())
+    key = digest(f"departures\x00{network_of(visit.request.address)}")
+    life = JOURNEY.total_seconds()
+    if house.state.increment(Space.COUNTER, key, expires_at=now + life, now=now) > DEPARTURES:
+        raise NetworkThrottled(int(life))
 
 
 def _correlator(house: House, correlation: str, browser: str, cross_site_post: bool) -> SetCookie:

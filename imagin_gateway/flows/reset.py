@@ -13,12 +13,13 @@ from typing import Final
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.arrival import session_cookie
 from imagin_gateway.flows.doors import recovery_links
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.refusals import password_errors
 from imagin_gateway.identity import DIRECT_ISSUER, Door
-from imagin_gateway.keys import Secret
+from imagin_gateway.keys import Secret, digest
 
 LINK_PAGE: Final = timedelta(minutes=30)
 """How long the page opened by the link can be used; the link itself has its own end."""
@@ -88,7 +89,8 @@ def _new_form(house: House, visit: Visit, refused: Refused | None = None) -> Res
         status=422 if refused else 200,
         mode="reset",
         action=house.path("/mot-de-passe/nouveau"),
-        csrf=form_token(house, visit),
+        # The page is about one link: another one opened meanwhile must not receive this password.
+        csrf=form_token(house, visit, digest(_token(house, visit))),
         username="",
         errors=password_errors(house, refused),
         minimum=house.settings.passwords.minimum_length,
@@ -100,11 +102,14 @@ def _new_form(house: House, visit: Visit, refused: Refused | None = None) -> Res
 
 def submit_new(house: House, visit: Visit) -> Response:
     """Use the link: new password, every session of the person ended, nobody signed in (row RST-10)."""
-    form = posted(house, visit)
+    token = _token(house, visit)
+    form = posted(house, visit, digest(token))
     new, again = Secret(form.get("nouveau", "")), Secret(form.get("encore", ""))
+    # Sessions must end with the old password: with their store down, nothing is changed.
+    house.state.ping()
     try:
         account = house.direct.use_reset(
-            _token(house, visit), new, again, address=visit.request.address, correlation=visit.request.correlation
+            token, new, again, address=visit.request.address, correlation=visit.request.correlation
         )
     except Refused as refused:
         if not refused.code.startswith("password."):
@@ -112,6 +117,8 @@ def submit_new(house: House, visit: Visit) -> Response:
         visit.event(house, EventName.PASSWORD_REFUSED, refused.code, door=Door.DIRECT)
         return _new_form(house, visit, refused)
     house.sessions.end_person(DIRECT_ISSUER, account.identifier)
+    if (cookie := session_cookie(house, visit)) is not None:
+        house.sessions.end(cookie)
     return see_other(house.path("/mot-de-passe/fait"), house.no_cookie("reset"), house.no_cookie("session"))
 
 

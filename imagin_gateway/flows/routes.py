@@ -23,27 +23,40 @@ class Route:
         pattern: literal, but for one segment that may be ``{door}``.
         handlers: by method; HEAD follows GET.
         cross_site: a POST here comes from another site by nature, so no form token can be asked for.
+        acts: its GET begins or ends something, so a HEAD is not taken for it.
     """
 
     pattern: str
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     cross_site: bool = False
+    acts: bool = False
+
+    def handler(self, method: str) -> Handler | None:
+        """Return what a method does here, or None."""
+        if method == "HEAD":
+            return None if self.acts else self.handlers.get("GET")
+        return self.handlers.get(method)
+
+    @property
+    def methods(self) -> list[str]:
+        """Every method that does something here."""
+        return sorted({*self.handlers, *(["HEAD"] if "GET" in self.handlers and not self.acts else [])})
 
 
 ROUTES: Final = (
     Route("/", {"GET": choose.chooser}),
     Route("/question", {"GET": choose.question}),
     Route("/acces/{door}", {"GET": choose.door}),
-    Route(PORTAL, {"GET": portal_login.leave}),
+    Route(PORTAL, {"GET": portal_login.leave}, acts=True),
     Route(PORTAL + "/acs", {"POST": portal_login.answer}, cross_site=True),
-    Route(PORTAL + "/retour", {"GET": portal_login.answer}),
+    Route(PORTAL + "/retour", {"GET": portal_login.answer}, acts=True),
     Route(PORTAL + "/metadata", {"GET": portal_login.metadata}),
-    Route("/arrivee", {"GET": arrival.arrive, "POST": arrival.replace}),
+    Route("/arrivee", {"GET": arrival.arrive, "POST": arrival.replace}, acts=True),
     Route("/direct", {"GET": direct_login.show, "POST": direct_login.submit}),
     Route("/mot-de-passe", {"GET": choose_password.show, "POST": choose_password.submit}),
     Route("/mot-de-passe/oubli", {"GET": reset.show_request, "POST": reset.submit_request}),
     Route("/mot-de-passe/oubli/envoye", {"GET": reset.show_recorded}),
-    Route("/mot-de-passe/lien", {"GET": reset.open_link}),
+    Route("/mot-de-passe/lien", {"GET": reset.open_link}, acts=True),
     Route("/mot-de-passe/nouveau", {"GET": reset.show_new, "POST": reset.submit_new}),
     Route("/mot-de-passe/fait", {"GET": reset.show_done}),
     Route("/session", {"GET": my_session.show}),

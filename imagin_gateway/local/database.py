@@ -103,7 +103,7 @@ def _sqlite(address: sa.URL) -> sa.Engine:
         problem = Problem("accounts.url", "ce fichier ne peut pas être ouvert", "vérifier le dossier et les droits")
         raise SettingsError([problem]) from None
     except sqlite3.Error:
-        problem = Problem("accounts.url", "ce fichier n'est pas une base SQLite utilisable", "donner un autre chemin")
+        problem = Problem("accounts.url", "ce fichier n’est pas une base SQLite utilisable", "donner un autre chemin")
         raise SettingsError([problem]) from None
     engine = sa.create_engine(
         address, hide_parameters=True, pool_timeout=BUSY_SECONDS, connect_args={"timeout": BUSY_SECONDS}

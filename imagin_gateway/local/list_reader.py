@@ -95,10 +95,12 @@ class ConvocationList:
         columns = tuple(by_name.get(_plain(name)) for name in names)
         known = [column for column in columns if column is not None]
         problems = [
-            LineProblem(1, f"la colonne « {COLUMNS[column][0]} » manque") for column in REQUIRED if column not in known
+            LineProblem(1, f"la colonne «\u00a0{COLUMNS[column][0]}\u00a0» manque")
+            for column in REQUIRED
+            if column not in known
         ]
         problems += [
-            LineProblem(1, f"la colonne « {COLUMNS[column][0]} » figure deux fois")
+            LineProblem(1, f"la colonne «\u00a0{COLUMNS[column][0]}\u00a0» figure deux fois")
             for column in dict.fromkeys(known)
             if known.count(column) > 1
         ]
@@ -141,7 +143,7 @@ class ConvocationList:
         reasons = [reason for column, value in values.items() for reason in _wrong(column, value)]
         key = identifier_key(values["identifier"])
         if not reasons and not key:
-            reasons.append("« Identifiant » ne peut pas être un identifiant")
+            reasons.append("«\u00a0Identifiant\u00a0» ne peut pas être un identifiant")
         if key and key in first_lines:
             reasons.append(f"même identifiant qu’à la ligne {first_lines[key]}")
         first_lines.setdefault(key, line)
@@ -155,15 +157,15 @@ def _wrong(column: str, value: str) -> Iterator[str]:
     name, longest = COLUMNS[column]
     if not value:
         if column in REQUIRED:
-            yield f"« {name} » est vide"
+            yield f"«\u00a0{name}\u00a0» est vide"
     elif not value.isprintable():
-        yield f"« {name} » contient un caractère de contrôle ou invisible"
+        yield f"«\u00a0{name}\u00a0» contient un caractère de contrôle ou invisible"
     elif len(value) > longest:
-        yield f"« {name} » dépasse {longest} caractères"
+        yield f"«\u00a0{name}\u00a0» dépasse {longest} caractères"
     elif column == "identifier" and _NUMEN.fullmatch(value.replace(" ", "")):
-        yield "« Identifiant » ressemble à un NUMEN, qui est confidentiel et ne sert pas d’identifiant"
+        yield "«\u00a0Identifiant\u00a0» ressemble à un NUMEN, qui est confidentiel et ne sert pas d’identifiant"
     elif column == "email" and not is_address(value):
-        yield f"« {name} » n’est pas une adresse électronique"
+        yield f"«\u00a0{name}\u00a0» n’est pas une adresse électronique"
 
 
 def _clean(field: str) -> str:
@@ -183,7 +185,7 @@ def _encoding(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(4)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise _unreadable(1, "le fichier est en UTF-16 : l’enregistrer en « CSV UTF-8 »")
+        raise _unreadable(1, "le fichier est en UTF-16\u00a0: l’enregistrer en «\u00a0CSV UTF-8\u00a0»")
     for encoding in ("utf-8-sig", "cp1252"):
         decoder = codecs.getincrementaldecoder(encoding)("strict")
         try:

@@ -35,7 +35,7 @@ def check(database: Database) -> None:
         return
     if found is not None and found not in REVISIONS:
         raise _newer()
-    what = "le schéma de la base est plus ancien que ce programme" if found else "la base n'a pas encore de tables"
+    what = "le schéma de la base est plus ancien que ce programme" if found else "la base n’a pas encore de tables"
     raise SettingsError([Problem("accounts.url", what, "mettre la base à jour, puis redémarrer")])
 
 
@@ -90,7 +90,7 @@ def _revision(connection: sa.Connection) -> str | None:
 def _newer() -> SettingsError:
     problem = Problem(
         "accounts.url",
-        "le schéma de la base vient d'une version plus récente de ce programme",
+        "le schéma de la base vient d’une version plus récente de ce programme",
         "installer cette version, ou restaurer une sauvegarde",
     )
     return SettingsError([problem])

@@ -35,7 +35,7 @@ ACCOUNT_WINDOW: Final = timedelta(hours=24)
 LOCK_AFTER: Final = 100
 """Failures in a row after which only a reset link or a new letter opens an account (NIST SP 800-63B-4 §3.2.2)."""
 
-MEMORY: Final = timedelta(days=365)
+MEMORY: Final = timedelta(days=30)
 """How long failures in a row are remembered."""
 
 NETWORK_FAILURES: Final = 50

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from imagin_gateway.exchange import MAX_BODY_BYTES, Request, Response
 from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.mounts.doorman import Doorman
-from imagin_gateway.mounts.incoming import KEY, client_address, is_identity_header
+from imagin_gateway.mounts.incoming import KEY, TOO_LONG, client_address, declared_too_long, is_identity_header
 from imagin_gateway.mounts.visitor import Visitor
 
 Scope = MutableMapping[str, Any]
@@ -25,6 +26,9 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 T = TypeVar("T")
+
+MOST_WAITING: Final = 64
+"""Requests to our own pages that may be under way or wait for a thread, in one process; more get 503 at once."""
 
 
 class Offload(Protocol):
@@ -47,17 +51,23 @@ class GatewayASGI:
         self._gateway = gateway
         self._app = app
         self._doorman = Doorman(gateway)
-        self._offload: Offload = offload or self._in_own_threads
+        self._offload = offload
+        self._waiting = 0
 
-    async def _in_own_threads(self, call: Callable[[], T], /) -> T:
+    async def _in(self, pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+        if self._offload is not None:
+            return await self._offload(call)
         loop = asyncio.get_running_loop()
         context = contextvars.copy_context()
-        return await loop.run_in_executor(self._gateway.threads, partial(context.run, call))
+        return await loop.run_in_executor(pool, partial(context.run, call))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        if scope["type"] not in ("http", "websocket"):
+            # Nothing is known of it, so nothing protects it.
+            raise RuntimeError(f"the gateway lets no {scope['type']!r} through")
         path = _path(scope)
         headers = _headers(scope)
         address = client_address(
@@ -70,20 +80,25 @@ class GatewayASGI:
             await self._own(scope, receive, send, below, headers, address)
             return
         visitor: Visitor | Response
-        if (refused := self._doorman.unreadable(path)) is not None:
-            visitor = refused
+        if self._doorman.unreadable(path):
+            visitor = self._doorman.refusal_of_path
+        elif scope["type"] == "websocket" and not self._same_origin(headers) and self._doorman.protects(path):
+            # A page of another site may open a socket with this browser's cookies: no rule of the browser forbids it.
+            visitor = Response(403)
         elif self._doorman.knows_nobody(path, headers.get("cookie", "")):
             visitor = self._doorman.anonymous
         else:
             method = scope.get("method", "GET")
             query = scope.get("query_string", b"")
-            visitor = await self._offload(lambda: self._doorman.admit(method, path, query, headers, address))
+            visitor = await self._in(
+                self._gateway.lookups, lambda: self._doorman.admit(method, path, query, headers, address)
+            )
         if isinstance(visitor, Response):
             await _refuse(scope, receive, send, visitor)
             return
         inside = {**scope, KEY: visitor}
         inside["headers"] = [(name, value) for name, value in scope["headers"] if not _pretends(name)]
-        if visitor.person is not None and self._gateway.protected(path) is not None:
+        if visitor.person is not None:
             send = _no_store(send)
         await self._app(inside, receive, send)
 
@@ -93,7 +108,9 @@ class GatewayASGI:
         if scope["type"] == "websocket":
             await _refuse(scope, receive, send, Response(404))
             return
-        body = await _body(receive, headers)
+        body = await _body(receive, headers) if scope["method"] == "POST" else b""
+        if body is None:
+            return
         request = Request(
             method=scope["method"],
             path=below,
@@ -103,8 +120,18 @@ class GatewayASGI:
             address=address,
             correlation=new_reference(),
         )
-        response = await self._offload(lambda: self._gateway.handle(request))
+        if self._waiting >= MOST_WAITING:
+            await _write(send, self._doorman.refusal_of_rush)
+            return
+        self._waiting += 1
+        try:
+            response = await self._in(self._gateway.threads, lambda: self._gateway.handle(request))
+        finally:
+            self._waiting -= 1
         await _write(send, response, head=scope["method"] == "HEAD")
+
+    def _same_origin(self, headers: dict[str, str]) -> bool:
+        return headers.get("origin", self._gateway.settings.base_url) == self._gateway.settings.base_url
 
 
 def _path(scope: Scope) -> str:
@@ -127,17 +154,16 @@ def _pretends(raw_name: bytes) -> bool:
     return is_identity_header(raw_name.decode("latin-1"))
 
 
-async def _body(receive: Receive, headers: dict[str, str]) -> bytes:
-    """Read the body up to just over the limit; `Request.form` refuses what is longer."""
-    length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        return b"\x00" * (MAX_BODY_BYTES + 1)
+async def _body(receive: Receive, headers: dict[str, str]) -> bytes | None:
+    """Read the body up to just over the limit; `Request.form` refuses what is longer. None if the client left."""
+    if declared_too_long(headers.get("content-length", "")):
+        return TOO_LONG
     chunks: list[bytes] = []
     size = 0
     while size <= MAX_BODY_BYTES:
         message = await receive()
         if message["type"] != "http.request":
-            break
+            return None
         chunk = message.get("body", b"")
         chunks.append(chunk)
         size += len(chunk)

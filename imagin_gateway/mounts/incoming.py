@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Final
+
+from imagin_gateway.exchange import MAX_BODY_BYTES
 
 KEY: Final = "imagin_gateway"
 """Under this key of the ASGI scope or the WSGI environ, hosts find the `Visitor`."""
@@ -11,19 +14,16 @@ KEY: Final = "imagin_gateway"
 _IDENTITY_HEADERS: Final = frozenset(
     {
         # what portal agents and authenticating proxies set
-        "remote-user",
         "auth-type",
-        "x-remote-user",
-        "x-remote-groups",
-        "x-forwarded-user",
-        "x-forwarded-email",
-        "x-forwarded-groups",
-        "x-forwarded-preferred-username",
-        "x-auth-request-user",
-        "x-auth-request-email",
-        "x-auth-request-groups",
-        "x-authenticated-user",
-        "x-webauth-user",
+        "x-user",
+        "x-email",
+        "eppn",
+        "uid",
+        "mail",
+        "displayname",
+        # what moves a request to another path in some frameworks
+        "x-original-url",
+        "x-rewrite-url",
         # ARENA's own
         "ct-remote-user",
         "ctln",
@@ -49,7 +49,27 @@ _IDENTITY_HEADERS: Final = frozenset(
         "freduurlretour",
     }
 )
-_OUR_PREFIXES: Final = ("imagin-gateway", "x-imagin-")
+_PREFIXES: Final = (
+    "imagin-gateway",
+    "x-imagin-",
+    "remote-",
+    "x-remote-",
+    "x-auth-",
+    "x-authenticated-",
+    "x-authentik-",
+    "x-webauth-",
+    "x-ssl-client",
+    "ssl-client",
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "x-forwarded-login",
+    "x-forwarded-groups",
+    "x-forwarded-preferred-username",
+    "x-goog-authenticated-user",
+    "x-ms-client-principal",
+    "x-amzn-oidc-",
+    "cf-access-authenticated-user",
+)
 
 
 def is_identity_header(name: str) -> bool:
@@ -59,7 +79,16 @@ def is_identity_header(name: str) -> bool:
     tell `ct-remote-user` from `ct_remote_user`.
     """
     plain = name.lower().replace("_", "-")
-    return plain in _IDENTITY_HEADERS or plain.startswith(_OUR_PREFIXES)
+    return plain in _IDENTITY_HEADERS or plain.startswith(_PREFIXES)
+
+
+TOO_LONG: Final = b"\x00" * (MAX_BODY_BYTES + 1)
+"""Stands for a body that was announced too long, and is not read."""
+
+
+def declared_too_long(length: str) -> bool:
+    """Tell whether a Content-Length announces more than is ever read, or is no length at all; "" announces nothing."""
+    return bool(length) and (not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > MAX_BODY_BYTES)
 
 
 def client_address(peer: str, forwarded_for: str, trusted_proxies: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from imagin_gateway.exchange import MAX_BODY_BYTES, Request, Response
 from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.mounts.doorman import Doorman
-from imagin_gateway.mounts.incoming import KEY, client_address, is_identity_header
+from imagin_gateway.mounts.incoming import KEY, TOO_LONG, client_address, declared_too_long, is_identity_header
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -35,7 +35,7 @@ class GatewayWSGI:
         path = _path(environ)
         headers = _headers(environ)
         method: str = environ["REQUEST_METHOD"]
-        query = environ.get("QUERY_STRING", "").encode("latin-1")
+        query = environ.get("QUERY_STRING", "").encode("latin-1", "replace")
         address = client_address(
             environ.get("REMOTE_ADDR", ""),
             headers.get("x-forwarded-for", ""),
@@ -43,10 +43,13 @@ class GatewayWSGI:
         )
         below = self._doorman.below_mount(path)
         if below is not None:
-            request = Request(method, below, query, headers, _body(environ), address, new_reference())
+            body = _body(environ) if method == "POST" else b""
+            if body is None:
+                return _write(self._doorman.refusal_of_path, method, start_response)
+            request = Request(method, below, query, headers, body, address, new_reference())
             return _write(self._gateway.handle(request), method, start_response)
-        if (refused := self._doorman.unreadable(path)) is not None:
-            return _write(refused, method, start_response)
+        if self._doorman.unreadable(path):
+            return _write(self._doorman.refusal_of_path, method, start_response)
         if self._doorman.knows_nobody(path, headers.get("cookie", "")):
             visitor = self._doorman.anonymous
         else:
@@ -56,7 +59,7 @@ class GatewayWSGI:
             visitor = admitted
         inside = {name: value for name, value in environ.items() if not _pretends(name)}
         inside[KEY] = visitor
-        if visitor.person is not None and self._gateway.protected(path) is not None:
+        if visitor.person is not None:
             start_response = _no_store(start_response)
         return self._app(inside, start_response)
 
@@ -64,7 +67,7 @@ class GatewayWSGI:
 def _path(environ: Environ) -> str:
     # PEP 3333: bytes read as latin-1.
     raw: str = environ.get("PATH_INFO", "")
-    return raw.encode("latin-1").decode("utf-8", "replace") or "/"
+    return raw.encode("latin-1", "replace").decode("utf-8", "replace") or "/"
 
 
 def _headers(environ: Environ) -> dict[str, str]:
@@ -83,17 +86,21 @@ def _pretends(name: str) -> bool:
     return name.startswith("HTTP_") and is_identity_header(name[5:])
 
 
-def _body(environ: Environ) -> bytes:
-    """Read the body up to just over the limit; `Request.form` refuses what is longer."""
+def _body(environ: Environ) -> bytes | None:
+    """Read the body up to just over the limit; `Request.form` refuses what is longer. None if it is cut."""
     length = environ.get("CONTENT_LENGTH") or ""
-    if not length:
-        # Chunked bodies have no length: only a server that ends the input itself lets us read them.
-        if not environ.get("wsgi.input_terminated"):
-            return b""
-        return bytes(environ["wsgi.input"].read(MAX_BODY_BYTES + 1))
-    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-        return b"\x00" * (MAX_BODY_BYTES + 1)
-    return bytes(environ["wsgi.input"].read(int(length)))
+    try:
+        if not length:
+            # Chunked bodies have no length: only a server that ends the input itself lets us read them.
+            if not environ.get("wsgi.input_terminated"):
+                return b""
+            return bytes(environ["wsgi.input"].read(MAX_BODY_BYTES + 1))
+        if declared_too_long(length):
+            return TOO_LONG
+        body = bytes(environ["wsgi.input"].read(int(length)))
+    except OSError:
+        return None
+    return body if len(body) == int(length) else None
 
 
 def _write(response: Response, method: str, start_response: StartResponse) -> Iterable[bytes]:

@@ -133,6 +133,10 @@ def test_import_then_show_then_the_letters(operator: Operator) -> None:
     assert str(by_name["accounts_imported"]["actor"]).startswith("cli:")
     assert str(by_name["account_shown"]["actor"]).startswith("cli:")
     assert by_name["account_shown"]["person"]
+    taken = operator.run("accounts", "import", "list.csv", "--letters", "letters.csv")
+    assert taken.returncode == 1
+    assert "letters.csv" in taken.stderr
+    assert "Traceback" not in taken.stderr
     again = operator.run("accounts", "import", "list.csv", "--letters", "again.csv")
     assert "0 créés" in again.stdout
     assert "2 inchangés" in again.stdout

@@ -316,3 +316,43 @@ def test_two_tabs_do_not_spoil_each_other(house: TheHouse) -> None:
     second = house.portals["arena-creteil"].left[-1].correlation
     assert client.get(acs(client, house, who="jdupont", to=first, id="e1").location).location == "/missions/1"
     assert client.get(acs(client, house, who="jdupont", to=second, id="e2").location).location == "/missions/2"
+
+
+def test_one_network_cannot_fill_the_store_with_journeys(make_house: Callable[..., TheHouse]) -> None:
+    house = make_house()
+    client, other = house.client(), house.client(address="198.51.100.1")
+    for _ in range(300):
+        assert client.get("/connexion/portail/arena-creteil").status == 303
+    refused = client.get("/connexion/portail/arena-creteil")
+    assert refused.status == 429
+    assert refused.header("retry-after") == "600"
+    assert other.get("/connexion/portail/arena-creteil").status == 303
+
+
+def test_an_answer_posted_from_a_portal_does_not_spoil_the_forms_of_other_tabs(house: TheHouse) -> None:
+    client = house.client()
+    form = client.get("/connexion/direct")
+    browser = client.cookies["ig-browser"]
+    alone = house.client()
+    acs(alone, house, who="jdupont", id="p1")
+    assert "ig-browser" not in alone.cookies, "a browser that sent no Lax cookie is not renamed"
+    acs(client, house, who="jdupont", id="p2")
+    assert client.cookies["ig-browser"] == browser
+    assert client.submit(form, {"identifiant": "x", "motdepasse": "y"}).header("set-cookie") == ""
+
+
+def test_the_click_opens_the_account_of_the_page_and_no_other(house: TheHouse) -> None:
+    client = house.client()
+    sign_in(house, client, "jdupont", next_page="/missions")
+    page = client.follow(acs(client, house, who="second", id="q1"))
+    acs(client, house, who="third", id="q2")
+    assert client.submit(page, {}).status == 403
+    assert client.get("/missions").text.startswith("arena-creteil|jdupont")
+
+
+def test_a_door_that_does_not_exist_is_not_repeated_in_the_events(house: TheHouse) -> None:
+    client = house.client()
+    assert client.get("/connexion/portail/" + "x" * 3000).status == 404
+    assert client.get("/connexion/acces/marie@exemple.test").status == 404
+    assert all(len(line) < 1000 for line in house.lines)
+    assert "marie@exemple.test" not in house.lines[-1]

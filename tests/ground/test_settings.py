@@ -239,3 +239,20 @@ def test_prefixes_hold_whole_segments() -> None:
     assert under("/missions/1", "/missions")
     assert not under("/missionsx", "/missions")
     assert under("/anything", "/")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["missions", "/missions/*", "/%6dissions", "/missions?x", "/a//b", "/a/../b", "/./a", "/a\\\\b"]
+)
+def test_a_prefix_that_would_protect_nothing_is_refused(tmp_path: Path, prefix: str) -> None:
+    assert "protect.0.prefix" in problems(tmp_path, f'protect = [{{ prefix = "{prefix}" }}]\n' + GOOD)
+
+
+def test_a_final_slash_changes_nothing_to_a_prefix(tmp_path: Path) -> None:
+    settings = load(tmp_path, 'protect = [{ prefix = "/missions/" }, { prefix = "/" }]\n' + GOOD)
+    assert [part.prefix for part in settings.protect] == ["/missions", "/"]
+
+
+def test_a_database_address_does_not_print(tmp_path: Path) -> None:
+    text = GOOD.replace("sqlite:///accounts.db", "postgresql+psycopg://u:canary@h/b")
+    assert "canary" not in repr(load(tmp_path, text))

@@ -78,8 +78,10 @@ def test_any_bytes_are_fields_or_a_refusal(raw: bytes) -> None:
         Params.parse(raw)
 
 
-def test_the_first_of_two_cookies_wins() -> None:
-    assert parse_cookies("a=1; a=2; b=3; ; =x; c") == {"a": "1", "b": "3"}
+def test_a_cookie_that_stands_twice_is_none_and_a_name_is_taken_as_it_is() -> None:
+    assert parse_cookies('a=1; a=2; b=3; ; =x; c; d="4"') == {"b": "3", "d": "4"}
+    assert parse_cookies("\xa0__Host-ig-session=planted; __Host-ig-session=mine")["__Host-ig-session"] == "mine"
+    assert "x" not in parse_cookies("\x1cx=1; \x85x=2")
 
 
 def test_requests_and_fields_do_not_print_what_they_hold() -> None:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from imagin_gateway.errors import SettingsError
 from imagin_gateway.local.mail_texts import MailKind, MailText, compose
 from imagin_gateway.local.mailer import MailRefused, Relay, RelayUnavailable, build
-from imagin_gateway.local.outbox import GIVE_UP, Outbox, add, is_address
+from imagin_gateway.local.outbox import GIVE_UP, LEASE, Outbox, add, is_address
 from imagin_gateway.local.provisional import canonical
 from imagin_gateway.local.schema import accounts, outbox
 from imagin_gateway.settings import Mail
@@ -307,6 +307,23 @@ def test_a_mail_sent_again_has_the_same_message_id(office: Office, mail_server: 
 
 
 # -- several senders ---------------------------------------------------------
+
+
+def test_a_sender_taken_for_dead_changes_nothing_of_the_mail_another_has_taken(office: Office) -> None:
+    office.personalise("mdurand7")
+    queue = Outbox(office.database)
+    first = queue.claim(office.clock.now())
+    assert first is not None
+    assert queue.claim(office.clock.now()) is None
+    office.clock.move(LEASE)
+    second = queue.claim(office.clock.now())
+    assert second is not None
+    (before,) = office.rows(outbox)
+    queue.postpone(first, office.clock.now())
+    queue.remove(first)
+    assert office.rows(outbox) == [before]
+    queue.remove(second)
+    assert not office.rows(outbox)
 
 
 def test_senders_at_work_together_send_each_mail_once(

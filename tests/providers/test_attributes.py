@@ -107,7 +107,6 @@ def test_a_preferred_spelling_without_a_value_leaves_its_place() -> None:
     assert map_attributes({"ctln": ["X"], "sn": ["DUPONT"]}).family_name == "DUPONT"
 
 
-@pytest.mark.row("DPO-03")
 def test_the_numen_and_the_details_of_a_career_stop_at_the_border() -> None:
     details = ("employeeNumber", "EMPLOYEENUMBER", "typensi", "grade", "discim", "codecivilite", "datenaissance")
     raw = {**WHOLE, **{name: [NUMEN] for name in (*details, "ctdn", "ctgrps", "shoeSize")}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ import redis
 from imagin_gateway.errors import Code, SettingsError, Unavailable
 from imagin_gateway.state.redis import COLLECT_AFTER, PREFIX, RedisStateStore
 from imagin_gateway.state.store import Space
+from tests.state.lossy import LossyDoor
 from tests.state.servers import PrivateRedis
 from tests.state.test_contract import CALLS, HOSTILE
 from tests.state.tls import TlsDoor, write_certificate
@@ -179,15 +181,17 @@ def test_connections_that_a_restart_broke_are_made_anew(own_server: PrivateRedis
         store.put(Space.SESSION, "s", b"v", expires_at=END, now=NOW)
 
 
-def test_a_command_whose_answer_was_lost_is_not_run_again(own_server: PrivateRedis) -> None:
-    with closing(RedisStateStore(own_server.url, timeout=0.1)) as store:
-        assert store.increment(Space.COUNTER, "c", expires_at=END, now=NOW) == 1
-        own_server.pause()
+def test_a_command_whose_answer_was_lost_is_not_run_again(store: RedisStateStore, redis_server: PrivateRedis) -> None:
+    assert store.increment(Space.COUNTER, "c", expires_at=END, now=NOW) == 1  # the server knows the script now
+    with (
+        tempfile.TemporaryDirectory(prefix="ig-") as short,
+        closing(LossyDoor(Path(short) / "s", urlsplit(redis_server.url).path, b"EVALSHA")) as door,
+        closing(RedisStateStore(door.url)) as cut_off,
+    ):
+        cut_off.ping()
         with pytest.raises(Unavailable):
-            store.increment(Space.COUNTER, "c", expires_at=END, now=NOW)
-        own_server.go_on()
-        with closing(RedisStateStore(own_server.url)) as patient:
-            assert patient.get(Space.COUNTER, "c", now=NOW) == b"2"
+            cut_off.increment(Space.COUNTER, "c", expires_at=END, now=NOW)
+    assert store.get(Space.COUNTER, "c", now=NOW) == b"2"
 
 
 def test_a_full_server_is_unavailable_and_forgets_nothing(own_server: PrivateRedis) -> None:

@@ -11,6 +11,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from lxml import etree
 
 from imagin_gateway.errors import AnswerRefused, Problem
@@ -20,6 +23,7 @@ from imagin_gateway.providers.saml.signature import UnusableKey, VerificationKey
 from imagin_gateway.providers.saml.vocabulary import REDIRECT, SAMLP, ds, md
 
 _CERTIFICATE: Final = f"{ds('KeyInfo')}/{ds('X509Data')}/{ds('X509Certificate')}"
+_RSA_KEY: Final = f"{ds('KeyInfo')}/{ds('KeyValue')}/{ds('RSAKeyValue')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +158,8 @@ def _keys(role: etree._Element, problems: list[tuple[str, str]]) -> tuple[Verifi
         if descriptor.get("use", "signing") != "signing":
             continue
         try:
-            keys = {key.public: key for key in map(VerificationKey, _certificates(descriptor))}
-        except UnusableKey:
+            keys = {key.public: key for key in map(VerificationKey, _public_keys(descriptor))}
+        except (UnusableKey, UnsupportedAlgorithm):
             problems.append(
                 (
                     "une clé de signature est trop faible ou d’un type inconnu",
@@ -164,7 +168,7 @@ def _keys(role: etree._Element, problems: list[tuple[str, str]]) -> tuple[Verifi
             )
             continue
         except ValueError:
-            problems.append(("un certificat de signature est illisible", "un X509Certificate en base64"))
+            problems.append(("une clé de signature est illisible", "un X509Certificate en base64"))
             continue
         if len(keys) > 1:
             problems.append(
@@ -182,13 +186,23 @@ def _keys(role: etree._Element, problems: list[tuple[str, str]]) -> tuple[Verifi
     return tuple(found.values())
 
 
-def _certificates(descriptor: etree._Element) -> Iterator[x509.Certificate]:
-    for element in descriptor.iterfind(_CERTIFICATE):
-        try:
-            der = base64.b64decode("".join((element.text or "").split()), validate=True)
-        except binascii.Error:
-            raise ValueError("not base64") from None
-        yield x509.load_der_x509_certificate(der)
+def _public_keys(descriptor: etree._Element) -> Iterator[PublicKeyTypes]:
+    """Yield what a KeyDescriptor carries, in a certificate or bare (XML Signature §4.4.2.2). Raises `ValueError`."""
+    for certificate in descriptor.iterfind(_CERTIFICATE):
+        yield x509.load_der_x509_certificate(_base64(certificate)).public_key()
+    for bare in descriptor.iterfind(_RSA_KEY):
+        modulus, exponent = (bare.find(ds(part)) for part in ("Modulus", "Exponent"))
+        if modulus is None or exponent is None:
+            raise ValueError("half a key")
+        numbers = (int.from_bytes(_base64(part), "big") for part in (exponent, modulus))
+        yield RSAPublicNumbers(*numbers).public_key()
+
+
+def _base64(element: etree._Element) -> bytes:
+    try:
+        return base64.b64decode("".join((element.text or "").split()), validate=True)
+    except binascii.Error:
+        raise ValueError("not base64") from None
 
 
 def _valid_until(elements: Sequence[etree._Element], problems: list[tuple[str, str]]) -> datetime | None:

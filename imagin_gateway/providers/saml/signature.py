@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
@@ -44,10 +44,10 @@ class UnusableKey(ValueError):
 
 
 class VerificationKey:
-    """One public key of a portal. Its certificate only carried it: dates and signer say nothing here (IIP-MD11).
+    """One public key of a portal. A certificate only carries it: dates and signer say nothing here (IIP-MD11).
 
     Args:
-        certificate: as read from the metadata.
+        key: as read from the metadata.
 
     Raises:
         UnusableKey: it may not verify anything.
@@ -55,8 +55,7 @@ class VerificationKey:
 
     __slots__ = ("_key", "kind", "public")
 
-    def __init__(self, certificate: x509.Certificate) -> None:
-        key = certificate.public_key()
+    def __init__(self, key: PublicKeyTypes) -> None:
         if isinstance(key, RSAPublicKey) and key.key_size >= MINIMUM_RSA_BITS:
             self.kind = Kind.RSA
         elif isinstance(key, EllipticCurvePublicKey) and key.key_size >= MINIMUM_EC_BITS:

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
+from imagin_gateway.providers.saml.portal import SamlPortalClient
 from tests.providers.saml.journey import House, house
 
 Open = Callable[..., House]
 
 
-@pytest.fixture
-def there(tmp_path: Path) -> House:
-    """A portal that must sign its Response, as by default."""
-    return house(tmp_path)
-
-
-@pytest.fixture
-def by_assertion(tmp_path: Path) -> House:
-    """A portal that must sign its Assertion."""
-    return house(tmp_path, require_signed="assertion")
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Open:
-    """Opens a portal with settings of the test's own."""
+@pytest.fixture(scope="session")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Open:
+    """Open a portal with settings of the test's own; one that never changes, so it is opened once."""
+    kept: dict[str, SamlPortalClient] = {}
 
     def call(**more: object) -> House:
-        return house(tmp_path, **more)  # type: ignore[arg-type]  # settings by name
+        key = repr(sorted(more.items()))
+        if key not in kept:
+            kept[key] = house(tmp_path_factory.mktemp("portal"), **more).portal  # type: ignore[arg-type]  # by name
+        return House(kept[key])
 
     return call
+
+
+@pytest.fixture
+def there(opened: Open) -> House:
+    """A portal that must sign its Response, as by default."""
+    return opened()
+
+
+@pytest.fixture
+def by_assertion(opened: Open) -> House:
+    """A portal that must sign its Assertion."""
+    return opened(require_signed="assertion")

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from examples.demo.portals import saml_messages
 from examples.demo.portals.saml_messages import KeyPair, sign
-from imagin_gateway.errors import AnswerRefused, Code
+from imagin_gateway.errors import AnswerRefused, Code, SettingsError
 from imagin_gateway.providers.saml import documents, reader, shape, signature
 from imagin_gateway.providers.saml.vocabulary import DIGESTS, ECDSA_METHODS, EXC_C14N, RSA_METHODS
 from tests.providers.saml import forge
@@ -133,6 +133,26 @@ def test_every_signing_certificate_is_tried_whatever_its_dates_and_its_use(tmp_p
     for name in ("expired", "any use"):
         assert there.come_back(forged(key=keys(name))).subject == forge.PERSON.login
     assert there.code(forged(key=keys("third"))) is Code.SAML_SIGNATURE
+
+
+@pytest.mark.parametrize("beside", [None, "portal", "authority"])
+def test_a_key_may_stand_in_the_metadata_without_a_certificate(tmp_path: Path, beside: str | None) -> None:
+    root = etree.fromstring(saml_messages.metadata(PORTAL, SSO, [keys(beside or "portal")]))
+    told = one(root, "KeyInfo")
+    numbers = keys("portal").certificate.public_key().public_numbers()  # type: ignore[union-attr]  # RSA
+    value = etree.SubElement(etree.SubElement(told, ds("KeyValue")), ds("RSAKeyValue"))
+    for name, number in (("Modulus", numbers.n), ("Exponent", numbers.e)):  # type: ignore[union-attr]  # RSA
+        whole = number.to_bytes((number.bit_length() + 7) // 8, "big")
+        etree.SubElement(value, ds(name)).text = base64.b64encode(whole).decode()
+    if beside is None:
+        forge.without(one(told, "X509Data"))
+    if beside == "authority":
+        with pytest.raises(SettingsError):
+            house(tmp_path, metadata=etree.tostring(root))
+        return
+    there = house(tmp_path, metadata=etree.tostring(root))
+    assert there.come_back(forged()).subject == forge.PERSON.login
+    assert there.code(forged(key=keys("attacker"))) is Code.SAML_SIGNATURE
 
 
 def test_key_info_may_lack_or_say_anything(there: House) -> None:
@@ -343,7 +363,7 @@ def test_changed_content_is_refused(opened: Callable[..., House]) -> None:
 def test_a_digest_over_other_bytes_than_those_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were the verifier to look elsewhere, the second canonicalisation would still tell."""
     monkeypatch.setattr(signature.VerificationKey, "verifies", lambda *_: True)
-    trusted = [signature.VerificationKey(keys("portal").certificate)]
+    trusted = [signature.VerificationKey(keys("portal").certificate.public_key())]
     root = forged(signed="response")
     seal = one(root, "Signature")
     assert signature.signed_bytes(seal, trusted)
@@ -363,7 +383,7 @@ def test_the_verifier_is_shown_no_key_of_the_message(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(signature.VerificationKey, "verifies", looks)
     root = forged()
     for seal in forge.every(root, "Signature"):
-        assert signature.signed_bytes(seal, [signature.VerificationKey(keys("portal").certificate)])
+        assert signature.signed_bytes(seal, [signature.VerificationKey(keys("portal").certificate.public_key())])
     assert seen == [[ds("SignedInfo"), ds("SignatureValue")]] * 2
 
 
@@ -377,7 +397,7 @@ def test_verifying_changes_nothing_in_the_message() -> None:
     root = forged()
     before = etree.tostring(root)
     for seal in forge.every(root, "Signature"):
-        signature.signed_bytes(seal, [signature.VerificationKey(keys("portal").certificate)])
+        signature.signed_bytes(seal, [signature.VerificationKey(keys("portal").certificate.public_key())])
     assert etree.tostring(root) == before
 
 
@@ -403,7 +423,10 @@ def test_text_around_a_signature_is_part_of_what_is_signed(there: House) -> None
 def test_ecdsa_signatures_are_verified_too() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     pair = _certified(key)
-    trusted = [signature.VerificationKey(keys("portal").certificate), signature.VerificationKey(pair.certificate)]
+    trusted = [
+        signature.VerificationKey(keys("portal").certificate.public_key()),
+        signature.VerificationKey(pair.certificate.public_key()),
+    ]
     message = forged(signed="response", key=pair, method=xmlsec.constants.TransformEcdsaSha256)
     encoded = base64.b64encode(forge.raw(message)).decode()
     read = reader.read(encoded, issuer=PORTAL, keys=trusted, require_signed="response")
@@ -413,7 +436,7 @@ def test_ecdsa_signatures_are_verified_too() -> None:
 
 
 def test_a_key_serves_the_methods_of_its_kind_alone() -> None:
-    rsa = signature.VerificationKey(keys("portal").certificate)
+    rsa = signature.VerificationKey(keys("portal").certificate.public_key())
     seal = one(forged(signed="response"), "Signature")
     assert rsa.verifies(seal, next(iter(RSA_METHODS)))
     assert not any(rsa.verifies(seal, method) for method in ECDSA_METHODS)
@@ -430,7 +453,7 @@ def test_weak_or_unknown_keys_are_not_keys(weak: str) -> None:
     else:
         certificate = _certified(ec.generate_private_key(ec.SECP192R1())).certificate
     with pytest.raises(signature.UnusableKey):
-        signature.VerificationKey(certificate)
+        signature.VerificationKey(certificate.public_key())
 
 
 def _certified(key: Any) -> KeyPair:
@@ -449,7 +472,7 @@ def test_what_is_read_comes_from_the_signed_bytes_and_not_from_the_tree_received
     """Under a signature of the assertion alone, only the claims of the Response come from elsewhere."""
     root = forged(signed="assertion")
     canonical = signature.signed_bytes(
-        one(one(root, "Assertion"), "Signature"), [signature.VerificationKey(keys("portal").certificate)]
+        one(one(root, "Assertion"), "Signature"), [signature.VerificationKey(keys("portal").certificate.public_key())]
     )
     parsed = documents.parse(canonical)
     assert parsed.tag == forge.saml("Assertion")

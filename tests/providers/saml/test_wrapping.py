@@ -201,7 +201,7 @@ def test_the_person_is_read_from_what_the_signature_covers_wherever_one_looks(
     verified = reader.read(
         base64.b64encode(forge.raw(root)).decode(),
         issuer=forge.PORTAL,
-        keys=[signature.VerificationKey(forge.keys("portal").certificate)],
+        keys=[signature.VerificationKey(forge.keys("portal").certificate.public_key())],
         require_signed="response" if signed == "response" else "assertion",
     )
     assert verified.assertion.attributes["ct-remote-user"] == (forge.PERSON.login,)
