@@ -27,7 +27,6 @@ def personalised(house: TheHouse, identifier: str = "mdurand7") -> Client:
 
 
 @pytest.mark.row("PRV-02")
-@pytest.mark.row("INP-02")
 @pytest.mark.parametrize(
     "path",
     [

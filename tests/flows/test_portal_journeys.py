@@ -279,7 +279,6 @@ def test_a_portal_that_hangs_holds_its_own_share_only(make_house: Callable[..., 
     assert client.get("/connexion/direct").status == 200
 
 
-@pytest.mark.row("SAM-19")
 def test_a_missing_attribute_is_told_by_its_name_with_the_contact(house: TheHouse) -> None:
     house.portals["arena-creteil"].fail = AnswerRefused(Code.ATTRIBUTE_MISSING, missing=["ctemail"])
     reply = acs(house.client(), house, who="jdupont", id="c1")

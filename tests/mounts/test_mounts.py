@@ -284,6 +284,7 @@ def test_a_rush_is_told_to_come_back_and_the_signed_in_still_pass(make_house: Ca
     assert client.get("/missions").status == 200
 
 
+@pytest.mark.row("LOG-06")
 def test_an_activity_the_door_does_not_open_is_refused_with_a_page(house: TheHouse) -> None:  # noqa: F811
     client = house.client()
     sign_in(house, client, "jdupont", next_page="/missions")
