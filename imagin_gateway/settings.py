@@ -6,7 +6,6 @@ There is no default secret. A secret may be written `env:NAME` or `file:/path`.
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -16,12 +15,12 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo, field_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.identity import Activity
 from imagin_gateway.keys import MINIMUM_KEY_BYTES, Secret
+from imagin_gateway.problems import problem_of, wrong
 from imagin_gateway.state.address import refusal
 
 ENVIRONMENT_PREFIX: Final = "IMAGIN_GATEWAY_"
@@ -31,26 +30,21 @@ MAKE_A_KEY: Final = "python -c 'import secrets; print(secrets.token_urlsafe(48))
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 
 
-def _wrong(message: str, remedy: str = "") -> PydanticCustomError:
-    """Return the error a validator raises; `_problem` splits it again."""
-    return PydanticCustomError("gateway", "{message}", {"message": message, "remedy": remedy})
-
-
 def _secret(value: object) -> Secret:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str):
-        raise _wrong("un secret est un texte", "mettre la valeur entre guillemets, ou « env:NOM », ou « file:/chemin »")
+        raise wrong("un secret est un texte", "mettre la valeur entre guillemets, ou « env:NOM », ou « file:/chemin »")
     if value.startswith("env:"):
         found = os.environ.get(value[4:])
         if found is None:
-            raise _wrong(f"la variable d'environnement {value[4:]} n'existe pas", "la définir avant le démarrage")
+            raise wrong(f"la variable d'environnement {value[4:]} n'existe pas", "la définir avant le démarrage")
         return Secret(found)
     if value.startswith("file:"):
         try:
             return Secret(Path(value[5:]).read_text(encoding="utf-8").strip())
         except (OSError, UnicodeDecodeError):
-            raise _wrong("le fichier du secret ne peut pas être lu", "vérifier le chemin et les droits") from None
+            raise wrong("le fichier du secret ne peut pas être lu", "vérifier le chemin et les droits") from None
     return Secret(value)
 
 
@@ -74,21 +68,21 @@ def _key_problem(key: Secret) -> str:
 def _prefix(prefix: str) -> str:
     """Return a prefix of paths as paths arrive: decoded, without a final slash, with nothing that never matches."""
     if not prefix.startswith("/") or not prefix.isprintable() or set(prefix) & set("?#*%\\{}<> "):
-        raise _wrong("un préfixe est un chemin tel quel, sans « * », « % », « ? » ni espace", 'par exemple "/missions"')
+        raise wrong("un préfixe est un chemin tel quel, sans « * », « % », « ? » ni espace", 'par exemple "/missions"')
     kept = prefix.rstrip("/") or "/"
     if any(part in ("", ".", "..") for part in kept.split("/")[1:]) and kept != "/":
-        raise _wrong("un préfixe n'a ni « // », ni « . », ni « .. »", 'par exemple "/missions"')
+        raise wrong("un préfixe n'a ni « // », ni « . », ni « .. »", 'par exemple "/missions"')
     return kept
 
 
 def _keys(keys: tuple[Secret, ...]) -> tuple[Secret, ...]:
     if not keys:
-        raise _wrong("aucune clé", f"en fabriquer une : {MAKE_A_KEY}")
+        raise wrong("aucune clé", f"en fabriquer une : {MAKE_A_KEY}")
     for key in keys:
         if problem := _key_problem(key):
-            raise _wrong(problem, f"en fabriquer une : {MAKE_A_KEY}")
+            raise wrong(problem, f"en fabriquer une : {MAKE_A_KEY}")
     if len({key.reveal() for key in keys}) < len(keys):
-        raise _wrong(
+        raise wrong(
             "la même clé figure deux fois", "garder chaque clé une seule fois, de la plus ancienne à la plus récente"
         )
     return keys
@@ -112,7 +106,7 @@ class Keys(_Section):
         _keys(keys)
         others = {key.reveal() for key in info.data.get("signing", ())} if info.field_name == "provisional" else set()
         if any(key.reveal() in others for key in keys):
-            raise _wrong("cette clé sert déjà à keys.signing", "une clé par usage")
+            raise wrong("cette clé sert déjà à keys.signing", "une clé par usage")
         return keys
 
 
@@ -125,8 +119,8 @@ class State(_Section):
     @field_validator("url")
     @classmethod
     def _known(cls, url: str) -> str:
-        if wrong := refusal(url):
-            raise _wrong(*wrong)
+        if found := refusal(url):
+            raise wrong(*found)
         return url
 
 
@@ -140,7 +134,7 @@ class Accounts(_Section):
     @classmethod
     def _known(cls, url: str) -> str:
         if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise _wrong("adresse de base inconnue", "sqlite:///chemin/comptes.db ou postgresql+psycopg://hôte/base")
+            raise wrong("adresse de base inconnue", "sqlite:///chemin/comptes.db ou postgresql+psycopg://hôte/base")
         return url
 
 
@@ -185,7 +179,7 @@ class Mail(_Section):
     @classmethod
     def _one_address(cls, sender: str) -> str:
         if sender.count("@") != 1 or any(mark in sender for mark in "\r\n,; "):
-            raise _wrong("l'expéditeur n'est pas une adresse", 'par exemple "imagin@siec.education.fr"')
+            raise wrong("l'expéditeur n'est pas une adresse", 'par exemple "imagin@siec.education.fr"')
         return sender
 
 
@@ -339,7 +333,9 @@ class Settings(BaseSettings):
         try:
             settings = cls(**_anchored(values, folder))
         except ValidationError as error:
-            problems = [_problem(detail) for detail in error.errors(include_url=False, include_input=False)]
+            problems = [
+                problem_of(detail, cls, _EXPECTED) for detail in error.errors(include_url=False, include_input=False)
+            ]
             # Not chained: the original carries what was typed, secrets included.
             raise SettingsError(problems, source) from None
         if problems := _across(settings):
@@ -363,16 +359,16 @@ class Settings(BaseSettings):
     def _address(cls, url: str, info: ValidationInfo) -> str:
         parts = urlsplit(url)
         if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username or not parts.hostname:
-            raise _wrong("l'adresse contient autre chose qu'un schéma et un hôte", '"https://imagin.siec.education.fr"')
+            raise wrong("l'adresse contient autre chose qu'un schéma et un hôte", '"https://imagin.siec.education.fr"')
         if info.data.get("development"):
             if parts.hostname not in _LOOPBACK:
-                raise _wrong(
+                raise wrong(
                     "le mode développement refuse un nom d'hôte public", "development = false, ou http://localhost"
                 )
         elif parts.scheme != "https":
-            raise _wrong("l'adresse doit être en https", '"https://..." (http seulement avec development = true)')
+            raise wrong("l'adresse doit être en https", '"https://..." (http seulement avec development = true)')
         if parts.scheme not in ("https", "http"):
-            raise _wrong("schéma inconnu", '"https://..."')
+            raise wrong("schéma inconnu", '"https://..."')
         return f"{parts.scheme}://{parts.netloc.lower()}"
 
     @field_validator("mount_path")
@@ -385,14 +381,14 @@ class Settings(BaseSettings):
             or not path.isascii()
             or set(path) & set("?#%\\ ")
         ):
-            raise _wrong("le chemin de montage commence par « / » et ne finit pas par « / »", '"/connexion"')
+            raise wrong("le chemin de montage commence par « / » et ne finit pas par « / »", '"/connexion"')
         return path
 
     @field_validator("landing")
     @classmethod
     def _landing(cls, path: str) -> str:
         if not path.startswith("/") or path.startswith(("//", "/\\")) or not (path.isascii() and path.isprintable()):
-            raise _wrong("la page d'arrivée est un chemin de ce site", '"/"')
+            raise wrong("la page d'arrivée est un chemin de ce site", '"/"')
         return path
 
     @field_validator("landings")
@@ -404,7 +400,7 @@ class Settings(BaseSettings):
     @classmethod
     def _link(cls, url: str) -> str:
         if not (url.startswith("https://") or (url.startswith("/") and not url.startswith("//"))):
-            raise _wrong(
+            raise wrong(
                 "ce lien n'est ni un chemin de ce site ni une adresse https", '"/donnees-personnelles" ou "https://..."'
             )
         return url
@@ -495,53 +491,6 @@ def under(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(prefix.rstrip("/") + "/")
 
 
-_FRENCH: Final = {
-    "missing": "clé absente",
-    "extra_forbidden": "clé inconnue",
-    "string_type": "un texte est attendu",
-    "int_type": "un nombre entier est attendu",
-    "int_parsing": "un nombre entier est attendu",
-    "float_parsing": "un nombre est attendu",
-    "float_type": "un nombre est attendu",
-    "bool_type": "true ou false est attendu",
-    "bool_parsing": "true ou false est attendu",
-    "tuple_type": "une liste est attendue",
-    "dict_type": "une section est attendue",
-    "model_type": "une section est attendue",
-    "model_attributes_type": "une section est attendue",
-    "path_type": "un chemin de fichier est attendu",
-    "union_tag_not_found": "le protocole du portail n'est pas dit",
-    "union_tag_invalid": "protocole inconnu",
-}
-
-
-def _problem(detail: ErrorDetails) -> Problem:
-    """Turn one of pydantic's findings into a key, what is wrong and what to write, all in French."""
-    kind, context = detail["type"], detail.get("ctx", {})
-    # Discriminated unions put the tag in the location; the person who reads wrote no such key.
-    location = [str(part) for part in detail["loc"]]
-    if len(location) > 2 and location[0] == "portals" and location[2] in ("link", "saml", "oidc"):
-        del location[2]
-    key = ".".join(location) or "(fichier)"
-    if kind == "gateway":
-        return Problem(key, str(context["message"]), str(context["remedy"]))
-    if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
-        bound = next(iter(context.values()))
-        word = {"greater_than": "plus de", "greater_than_equal": "au moins", "less_than": "moins de"}.get(
-            kind, "au plus"
-        )
-        return Problem(key, "valeur hors limites", f"{word} {bound}")
-    if kind in ("literal_error", "enum"):
-        return Problem(key, "valeur inconnue", f"une de : {context.get('expected', '')}".replace(" or ", " ou "))
-    if kind in ("union_tag_not_found", "union_tag_invalid"):
-        return Problem(f"{key}.protocol", _FRENCH[kind], '"link", "saml" ou "oidc"')
-    if kind == "extra_forbidden":
-        return Problem(key, _FRENCH[kind], _nearest(location))
-    if kind == "missing":
-        return Problem(key, _FRENCH[kind], _EXPECTED.get(".".join(location), "l'écrire"))
-    return Problem(key, _FRENCH.get(kind, f"valeur refusée ({kind})"))
-
-
 _EXPECTED: Final = {
     "base_url": '"https://imagin.siec.education.fr"',
     "privacy_url": "l'adresse de la notice « données personnelles »",
@@ -558,15 +507,3 @@ _EXPECTED: Final = {
     "mail.host": "le nom du relais SMTP",
     "mail.sender": '"imagin@siec.education.fr"',
 }
-
-
-def _nearest(location: list[str]) -> str:
-    """Suggest the key that was meant."""
-    model: Any = Settings
-    for part in location[:-1]:
-        if part in model.model_fields:
-            model = model.model_fields[part].annotation
-        if not hasattr(model, "model_fields"):
-            return "l'enlever, ou vérifier son nom"
-    near = difflib.get_close_matches(location[-1], list(model.model_fields), n=1)
-    return f"vouliez-vous écrire « {near[0]} » ?" if near else "l'enlever, ou vérifier son nom"
