@@ -200,6 +200,15 @@ def test_real_routers_serve_nothing_to_a_path_written_oddly(make_house: Callable
         assert reply.status in (303, 308, 400, 404)
 
 
+@pytest.mark.parametrize("path", ["//autre", "//", "/./autre", "/autre/..", "/..", "autre", "/au\\tre"])
+def test_a_path_that_routers_read_in_two_ways_is_refused_even_where_nothing_is_protected(
+    house: TheHouse,  # noqa: F811
+    path: str,
+) -> None:
+    reply = house.client().get(path)
+    assert (reply.status, reply.text) == (400, "Adresse illisible.")
+
+
 @pytest.mark.parametrize("path", ["/coordonnees/../missions", "/missions/../coordonnees", "//coordonnees/../missions"])
 def test_no_detour_around_an_activity(house: TheHouse, path: str) -> None:  # noqa: F811
     client = house.client()
