@@ -144,7 +144,7 @@ def test_the_style_sheet_and_the_script_are_ours_named_after_their_content_and_f
         assert not re.search(rb"https?:|@import|url\(|fetch\(|XMLHttp|eval\(|innerHTML", asset.body)
         assert dict(asset.headers)["Cache-Control"] == "public, max-age=31536000, immutable"
     assert pages.asset("/gateway-00000000.css") is None
-    assert pages.asset("/../settings.py") is None
+    assert pages.asset("/../render.py") is None
 
 
 def test_templates_hold_no_word_of_their_own() -> None:

@@ -1,269 +1,31 @@
-"""One validated configuration: a TOML file, then the environment over it.
-
-Everything that can be wrong is told at once, with the key and what to write.
-There is no default secret. A secret may be written `env:NAME` or `file:/path`.
-"""
+"""The whole configuration: a TOML file, then the environment over it, then what two sections say together."""
 
 from __future__ import annotations
 
 import os
 import tomllib
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from imagin_gateway.errors import Problem, SettingsError
-from imagin_gateway.identity import Activity
-from imagin_gateway.keys import MINIMUM_KEY_BYTES, Secret
 from imagin_gateway.problems import problem_of, wrong
-from imagin_gateway.state.address import refusal
+from imagin_gateway.settings.direct import Accounts, Mail, Passwords
+from imagin_gateway.settings.house import Events, Keys, Protected
+from imagin_gateway.settings.oidc import OidcPortal
+from imagin_gateway.settings.paths import checked_prefix, under
+from imagin_gateway.settings.portal import LinkPortal
+from imagin_gateway.settings.saml import SamlPortal
+from imagin_gateway.settings.secrets import MAKE_A_KEY
+from imagin_gateway.settings.sessions import Sessions, State
 
 ENVIRONMENT_PREFIX: Final = "IMAGIN_GATEWAY_"
 
-MAKE_A_KEY: Final = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
-
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
-
-
-def _secret(value: object) -> Secret:
-    if isinstance(value, Secret):
-        return value
-    if not isinstance(value, str):
-        raise wrong("un secret est un texte", "mettre la valeur entre guillemets, ou « env:NOM », ou « file:/chemin »")
-    if value.startswith("env:"):
-        found = os.environ.get(value[4:])
-        if found is None:
-            raise wrong(f"la variable d'environnement {value[4:]} n'existe pas", "la définir avant le démarrage")
-        return Secret(found)
-    if value.startswith("file:"):
-        try:
-            return Secret(Path(value[5:]).read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeDecodeError):
-            raise wrong("le fichier du secret ne peut pas être lu", "vérifier le chemin et les droits") from None
-    return Secret(value)
-
-
-SecretText = Annotated[Secret, PlainValidator(_secret)]
-
-# None is short: one key in ten thousand made by chance holds a given word of four letters.
-_EXAMPLES: Final = ("change", "example", "exemple", "secret-key", "password", "xxxxxxxx", "replace", "remplacer")
-
-
-def _key_problem(key: Secret) -> str:
-    value = key.reveal()
-    if len(value.encode()) < MINIMUM_KEY_BYTES:
-        return f"une clé compte moins de {MINIMUM_KEY_BYTES} octets"
-    if len(set(value)) < 10:
-        return "une clé est faite de signes répétés"
-    if any(word in value.lower() for word in _EXAMPLES):
-        return "une clé ressemble à une valeur d'exemple"
-    return ""
-
-
-def _prefix(prefix: str) -> str:
-    """Return a prefix of paths as paths arrive: decoded, without a final slash, with nothing that never matches."""
-    if not prefix.startswith("/") or not prefix.isprintable() or set(prefix) & set("?#*%\\{}<> "):
-        raise wrong("un préfixe est un chemin tel quel, sans « * », « % », « ? » ni espace", 'par exemple "/missions"')
-    kept = prefix.rstrip("/") or "/"
-    if any(part in ("", ".", "..") for part in kept.split("/")[1:]) and kept != "/":
-        raise wrong("un préfixe n'a ni « // », ni « . », ni « .. »", 'par exemple "/missions"')
-    return kept
-
-
-def _keys(keys: tuple[Secret, ...]) -> tuple[Secret, ...]:
-    if not keys:
-        raise wrong("aucune clé", f"en fabriquer une : {MAKE_A_KEY}")
-    for key in keys:
-        if problem := _key_problem(key):
-            raise wrong(problem, f"en fabriquer une : {MAKE_A_KEY}")
-    if len({key.reveal() for key in keys}) < len(keys):
-        raise wrong(
-            "la même clé figure deux fois", "garder chaque clé une seule fois, de la plus ancienne à la plus récente"
-        )
-    return keys
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
-
-
-class Keys(_Section):
-    """Secrets of the house, each a list from the oldest to the newest."""
-
-    signing: tuple[SecretText, ...]
-    """Signs cookies, forms, journeys and reset links, each under a purpose of its own."""
-    provisional: tuple[SecretText, ...]
-    """Keeps provisional passwords; a copy of the database without it verifies nothing."""
-
-    @field_validator("signing", "provisional")
-    @classmethod
-    def _strong(cls, keys: tuple[Secret, ...], info: ValidationInfo) -> tuple[Secret, ...]:
-        _keys(keys)
-        others = {key.reveal() for key in info.data.get("signing", ())} if info.field_name == "provisional" else set()
-        if any(key.reveal() in others for key in keys):
-            raise wrong("cette clé sert déjà à keys.signing", "une clé par usage")
-        return keys
-
-
-class State(_Section):
-    """Ephemeral state: sessions, journeys, replay ids, counters."""
-
-    url: str = Field(repr=False)
-    """`sqlite:///path` (embedded, one machine); `redis://host`, `rediss://host` (TLS) or `unix:///socket` (Redis)."""
-
-    @field_validator("url")
-    @classmethod
-    def _known(cls, url: str) -> str:
-        if found := refusal(url):
-            raise wrong(*found)
-        return url
-
-
-class Accounts(_Section):
-    """Lasting accounts of the direct door."""
-
-    url: str = Field(repr=False)
-    """SQLAlchemy URL: `sqlite:///path` or `postgresql+psycopg://...`."""
-
-    @field_validator("url")
-    @classmethod
-    def _known(cls, url: str) -> str:
-        if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise wrong("adresse de base inconnue", "sqlite:///chemin/comptes.db ou postgresql+psycopg://hôte/base")
-        return url
-
-
-class Sessions(_Section):
-    """Limits of a session (rows SES-07 and SES-08 of the checklist)."""
-
-    idle_minutes: int = Field(default=30, ge=1, le=60)
-    absolute_hours: int = Field(default=10, ge=1, le=24)
-
-    @property
-    def idle(self) -> timedelta:
-        return timedelta(minutes=self.idle_minutes)
-
-    @property
-    def absolute(self) -> timedelta:
-        return timedelta(hours=self.absolute_hours)
-
-
-class Passwords(_Section):
-    """Passwords of the direct door."""
-
-    minimum_length: int = Field(default=15, ge=12, le=64)
-    profile: Literal["rfc9106", "owasp", "unsafe-tests"] = "rfc9106"
-    """Argon2id parameters: `rfc9106` 64 MiB t=3, `owasp` 19 MiB t=2; `unsafe-tests` in development only."""
-    provisional_days: int = Field(default=21, ge=1, le=30)
-    reset_minutes: int = Field(default=60, ge=5, le=24 * 60)
-
-
-class Mail(_Section):
-    """SMTP relay for reset links and notices."""
-
-    host: str
-    port: int = Field(default=587, ge=1, le=65535)
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    """`none` only towards this machine, or in development."""
-    username: str = ""
-    password: SecretText = Secret("")
-    sender: str
-    timeout_seconds: float = Field(default=10, gt=0, le=60)
-
-    @field_validator("sender")
-    @classmethod
-    def _one_address(cls, sender: str) -> str:
-        if sender.count("@") != 1 or any(mark in sender for mark in "\r\n,; "):
-            raise wrong("l'expéditeur n'est pas une adresse", 'par exemple "imagin@siec.education.fr"')
-        return sender
-
-
-class Events(_Section):
-    """Where events go."""
-
-    path: str = "-"
-    """A file to append to, or `-` for standard error."""
-
-
-class Protected(_Section):
-    """A part of the host application that asks for a session."""
-
-    prefix: str
-    activity: Activity | None = None
-    """Asked for on top of being signed in."""
-
-    @field_validator("prefix")
-    @classmethod
-    def _path(cls, prefix: str) -> str:
-        return _prefix(prefix)
-
-
-class _Portal(_Section):
-    enabled: bool = True
-
-
-class LinkPortal(_Portal):
-    """No federation: the door is a link, and the page says where to click."""
-
-    protocol: Literal["link"]
-
-
-class _FederatedPortal(_Portal):
-    academie: int | None = Field(default=None, ge=1, le=99)
-    """Code of the académie entitled to this portal (24, 1, 25): a `codaca` of another one is refused."""
-    subject_attribute: str = "ct-remote-user"
-    required_attributes: tuple[str, ...] = ()
-    unsolicited: bool = False
-    """Accept an answer nobody asked for here: a link inside the portal."""
-
-
-class SamlPortal(_FederatedPortal):
-    """SAML 2.0, through the metadata of the portal."""
-
-    protocol: Literal["saml"]
-    metadata: Path
-    """Metadata file of the portal (XML)."""
-    portal_entity_id: str
-    """entityID expected: the metadata file may hold many."""
-    entity_id: str = ""
-    """Ours; by default the address of our metadata."""
-    private_key: Path
-    """PEM, RSA of 2048 bits or more: signs our requests."""
-    certificate: Path
-    clock_skew_seconds: int = Field(default=180, ge=0, le=300)
-    require_signed: Literal["response", "assertion", "both"] = "response"
-    """What must be signed at least; the portal that signs both is the one to prefer."""
-    sign_requests: bool = True
-
-
-class OidcPortal(_FederatedPortal):
-    """OpenID Connect, authorization code with PKCE."""
-
-    protocol: Literal["oidc"]
-    subject_attribute: str = "sub"
-    issuer: str
-    """Exactly as the provider writes it, final slash included or not."""
-    client_id: str
-    client_secret: SecretText
-    client_authentication: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
-    scopes: tuple[str, ...] = ("openid", "profile", "email")
-    algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"], ...] = (
-        "RS256",
-    )
-    ca_file: Path | None = None
-    """Authorities to believe (PEM), for a portal whose certificate is of a private one; by default the system's."""
-    leeway_seconds: int = Field(default=30, ge=0, le=60)
-    token_age_seconds: int = Field(default=600, ge=60, le=3600)
-    """How long ago an ID token may have been issued."""
-    other_hosts: tuple[str, ...] = ()
-    """Hosts the provider's discovery document may name besides the issuer's own."""
-    timeout_seconds: float = Field(default=5, gt=0, le=30)
-
 
 PortalSettings = Annotated[LinkPortal | SamlPortal | OidcPortal, Field(discriminator="protocol")]
 
@@ -394,7 +156,7 @@ class Settings(BaseSettings):
     @field_validator("landings")
     @classmethod
     def _landings(cls, prefixes: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_prefix(prefix) for prefix in prefixes)
+        return tuple(checked_prefix(prefix) for prefix in prefixes)
 
     @field_validator("privacy_url", "legal_url", "accessibility_url")
     @classmethod
@@ -484,11 +246,6 @@ def _across(settings: Settings) -> list[Problem]:
     if not any(under(settings.landing, prefix) for prefix in settings.landings):
         problems.append(Problem("landing", "cette page n'est dans aucun préfixe de landings", "l'ajouter à landings"))
     return problems
-
-
-def under(path: str, prefix: str) -> bool:
-    """Tell whether `path` is `prefix` or below it, by whole segments."""
-    return path == prefix or path.startswith(prefix.rstrip("/") + "/")
 
 
 _EXPECTED: Final = {

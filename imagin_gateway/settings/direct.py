@@ -1,0 +1,56 @@
+"""Sections of the direct door: accounts, passwords, mail."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from imagin_gateway.keys import Secret
+from imagin_gateway.problems import wrong
+from imagin_gateway.settings.secrets import SecretText
+from imagin_gateway.settings.section import Section
+
+
+class Accounts(Section):
+    """Lasting accounts of the direct door."""
+
+    url: str = Field(repr=False)
+    """SQLAlchemy URL: `sqlite:///path` or `postgresql+psycopg://...`."""
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, url: str) -> str:
+        if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise wrong("adresse de base inconnue", "sqlite:///chemin/comptes.db ou postgresql+psycopg://hôte/base")
+        return url
+
+
+class Passwords(Section):
+    """Passwords of the direct door."""
+
+    minimum_length: int = Field(default=15, ge=12, le=64)
+    profile: Literal["rfc9106", "owasp", "unsafe-tests"] = "rfc9106"
+    """Argon2id parameters: `rfc9106` 64 MiB t=3, `owasp` 19 MiB t=2; `unsafe-tests` in development only."""
+    provisional_days: int = Field(default=21, ge=1, le=30)
+    reset_minutes: int = Field(default=60, ge=5, le=24 * 60)
+
+
+class Mail(Section):
+    """SMTP relay for reset links and notices."""
+
+    host: str
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """`none` only towards this machine, or in development."""
+    username: str = ""
+    password: SecretText = Secret("")
+    sender: str
+    timeout_seconds: float = Field(default=10, gt=0, le=60)
+
+    @field_validator("sender")
+    @classmethod
+    def _one_address(cls, sender: str) -> str:
+        if sender.count("@") != 1 or any(mark in sender for mark in "\r\n,; "):
+            raise wrong("l'expéditeur n'est pas une adresse", 'par exemple "imagin@siec.education.fr"')
+        return sender

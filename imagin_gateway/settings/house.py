@@ -1,0 +1,50 @@
+"""Sections of the house itself: keys, events, what is protected."""
+
+from __future__ import annotations
+
+from pydantic import ValidationInfo, field_validator
+
+from imagin_gateway.identity import Activity
+from imagin_gateway.keys import Secret
+from imagin_gateway.problems import wrong
+from imagin_gateway.settings.paths import checked_prefix
+from imagin_gateway.settings.secrets import SecretText, strong_keys
+from imagin_gateway.settings.section import Section
+
+
+class Keys(Section):
+    """Secrets of the house, each a list from the oldest to the newest."""
+
+    signing: tuple[SecretText, ...]
+    """Signs cookies, forms, journeys and reset links, each under a purpose of its own."""
+    provisional: tuple[SecretText, ...]
+    """Keeps provisional passwords; a copy of the database without it verifies nothing."""
+
+    @field_validator("signing", "provisional")
+    @classmethod
+    def _strong(cls, keys: tuple[Secret, ...], info: ValidationInfo) -> tuple[Secret, ...]:
+        strong_keys(keys)
+        others = {key.reveal() for key in info.data.get("signing", ())} if info.field_name == "provisional" else set()
+        if any(key.reveal() in others for key in keys):
+            raise wrong("cette clé sert déjà à keys.signing", "une clé par usage")
+        return keys
+
+
+class Events(Section):
+    """Where events go."""
+
+    path: str = "-"
+    """A file to append to, or `-` for standard error."""
+
+
+class Protected(Section):
+    """A part of the host application that asks for a session."""
+
+    prefix: str
+    activity: Activity | None = None
+    """Asked for on top of being signed in."""
+
+    @field_validator("prefix")
+    @classmethod
+    def _path(cls, prefix: str) -> str:
+        return checked_prefix(prefix)
