@@ -84,9 +84,12 @@ def set_up(name: str, root: Path = ROOT) -> Path:
     lock = root / "requirements" / kind.lock
     packages = sum(1 for line in lock.read_text(encoding="utf-8").splitlines() if "==" in line)
     print(f"Installing {packages} packages of requirements/{kind.lock}", flush=True)
-    _install(pip, "--require-hashes", "--only-binary", ":all:", "--requirement", str(lock))
+    # The lock is the whole list. Left to look for more, pip would stop on the day a package asked for with an extra
+    # (`coverage[toml]`) has a newer release than the lock's.
+    _install(pip, "--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", str(lock))
     if kind.project:
         _install(pip, "--no-deps", "--no-build-isolation", "--editable", str(root))
+    _run([*pip, "check"], f"requirements/{kind.lock} lacks something: `make lock`")
     stamp.write_text(json.dumps({**kept, **sums, "folder": str(folder)}, indent=1), encoding="utf-8")
     print(f"{kind.folder} is ready ({time.monotonic() - begin:.0f} s)", flush=True)
     return python
