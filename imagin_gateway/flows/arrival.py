@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
@@ -25,6 +25,7 @@ class Waiting:
     ends_at: datetime | None
     portal_session: str
     name_id: str
+    logout_hint: str = field(repr=False)
     solicited: bool
     next: str
 
@@ -50,6 +51,7 @@ class Waiting:
             "ends_at": self.ends_at.isoformat() if self.ends_at else None,
             "portal_session": self.portal_session,
             "name_id": self.name_id,
+            "logout_hint": self.logout_hint,
             "solicited": self.solicited,
             "next": self.next,
         }
@@ -68,6 +70,7 @@ class Waiting:
                 ends_at=datetime.fromisoformat(str(ends_at)) if ends_at else None,
                 portal_session=str(kept["portal_session"]),
                 name_id=str(kept["name_id"]),
+                logout_hint=str(kept.get("logout_hint", "")),
                 solicited=kept["solicited"] is True,
                 next=str(kept["next"]),
             )
@@ -124,6 +127,7 @@ def _open(house: House, visit: Visit, key: str) -> Response:
         identity,
         portal_session=waiting.portal_session,
         name_id=waiting.name_id,
+        logout_hint=waiting.logout_hint,
         ends_at=waiting.ends_at,
         replaces=session_cookie(house, visit),
     )

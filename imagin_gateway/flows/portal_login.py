@@ -150,6 +150,7 @@ def answer(house: House, visit: Visit) -> Response:
         ends_at=arrival.ends_at,
         portal_session=arrival.portal_session,
         name_id=arrival.name_id,
+        logout_hint=arrival.logout_hint,
         solicited=arrival.solicited,
         next=landing(house.settings, asked),
     )

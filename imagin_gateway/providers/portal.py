@@ -48,6 +48,7 @@ class Arrival:
         ends_at: when the portal wants the session over, if it says so.
         portal_session: sid or SessionIndex, for logout.
         name_id: NameID as received, for logout.
+        logout_hint: what the portal wants back when the person logs out (the ID token); kept on our side only.
         message_id: id that must not be seen twice; "" when the protocol itself is one-use.
         message_ends_at: until when `message_id` must be remembered.
         solicited: the person left from our side; False for a link inside the portal.
@@ -66,6 +67,7 @@ class Arrival:
     ends_at: datetime | None = None
     portal_session: str = ""
     name_id: str = ""
+    logout_hint: str = ""
     message_id: str = ""
     message_ends_at: datetime | None = None
     solicited: bool = True
@@ -74,6 +76,45 @@ class Arrival:
 
     def __repr__(self) -> str:
         return f"Arrival(issuer={self.issuer!r}, method={self.method!r}, solicited={self.solicited})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PortalSession:
+    """What a session of ours remembers of the portal that opened it: enough to log out there too.
+
+    Attributes:
+        issuer, subject: of the person.
+        portal_session, name_id, logout_hint: as the `Arrival` told them.
+    """
+
+    issuer: str
+    subject: str
+    portal_session: str = ""
+    name_id: str = ""
+    logout_hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LogoutOrder:
+    """A logout that a portal asked for, verified. Names at least one of subject, name_id and portal_sessions.
+
+    Attributes:
+        issuer: the portal's, equal to the configured one.
+        subject: every session of this person at that issuer, unless `portal_sessions` names some.
+        name_id: the same, by NameID exactly as received at login.
+        portal_sessions: sid, or SessionIndex values; with `name_id`, both must fit.
+        message_id: id that must not be seen twice; "" when the protocol has none.
+        message_ends_at: until when `message_id` must be remembered.
+        done: what to answer once the sessions have ended; the argument tells whether all of it could be done.
+    """
+
+    issuer: str
+    subject: str = ""
+    name_id: str = ""
+    portal_sessions: tuple[str, ...] = ()
+    message_id: str = ""
+    message_ends_at: datetime | None = None
+    done: Callable[[bool], Response]
 
 
 class Portal(Protocol):

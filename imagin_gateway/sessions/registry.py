@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -76,6 +77,7 @@ class SessionRegistry:
         *,
         portal_session: str = "",
         name_id: str = "",
+        logout_hint: str = "",
         ends_at: datetime | None = None,
         restricted: str = "",
         replaces: str | None = None,
@@ -86,6 +88,7 @@ class SessionRegistry:
             identity: who, as verified.
             portal_session: sid or SessionIndex.
             name_id: NameID as received.
+            logout_hint: what the portal wants back at logout.
             ends_at: when the portal wants the session over.
             restricted: the single thing it may do, e.g. `FIRST_PASSWORD`.
             replaces: cookie this browser held until now, whatever it is worth; its session ends here (row SES-03).
@@ -113,6 +116,7 @@ class SessionRegistry:
             ends_at=ends_at,
             portal_session=portal_session,
             name_id=name_id,
+            logout_hint=logout_hint,
             restricted=restricted,
         )
         self.store.put(
@@ -177,6 +181,27 @@ class SessionRegistry:
     def end_portal_session(self, issuer: str, portal_session: str) -> int:
         """End every session that a portal's session opened; return how many records went."""
         return self.store.delete_indexed(Space.SESSION, _portal_index(issuer, portal_session))
+
+    def end_name_id(self, issuer: str, name_id: str, portal_sessions: Collection[str] = ()) -> int:
+        """End the sessions that a portal opened under a NameID; return how many records went.
+
+        Args:
+            issuer: entityID of the portal.
+            name_id: exactly as it was given to `open`.
+            portal_sessions: SessionIndex values; those sessions only, or all of the NameID when there is none
+                (SAML Core §3.7.1).
+        """
+        index = _name_index(issuer, name_id)
+        if not portal_sessions:
+            return self.store.delete_indexed(Space.SESSION, index)
+        now = self._clock.now()
+        ended = 0
+        for record in self.store.find(Space.SESSION, index, now=timestamp(now)):
+            session = decode(record.value)
+            if session is not None and session.portal_session in portal_sessions:
+                ended += self.store.delete(Space.SESSION, record.key)
+                self._seen.forget(record.key)
+        return ended
 
     def end_door(self, door: str) -> int:
         """End every session opened by a door; return how many records went."""
@@ -253,6 +278,10 @@ def _portal_index(issuer: str, portal_session: str) -> str:
     return "portal:" + digest(json.dumps([issuer, portal_session]))
 
 
+def _name_index(issuer: str, name_id: str) -> str:
+    return "name:" + digest(json.dumps([issuer, name_id]))
+
+
 def _door_index(door: str) -> str:
     return "door:" + digest(door)
 
@@ -270,4 +299,6 @@ def _indexes(session: Session) -> list[str]:
     ]
     if session.portal_session:
         indexes.append(_portal_index(session.issuer, session.portal_session))
+    if session.name_id:
+        indexes.append(_name_index(session.issuer, session.name_id))
     return indexes

@@ -33,6 +33,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         ends_at: when the portal wants it over, if it says so (SessionNotOnOrAfter).
         portal_session: sid or SessionIndex, for a logout that comes from the portal.
         name_id: NameID as received, for the same.
+        logout_hint: what the portal wants back at logout (an ID token); it never leaves for a page or a cookie.
         restricted: name of the single thing this session may do; "" for a full session.
 
     The other attributes are those of `Identity`.
@@ -58,6 +59,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     ends_at: Moment | None = None
     portal_session: str = ""
     name_id: str = ""
+    logout_hint: str = ""
     restricted: str = ""
 
     @classmethod
@@ -71,6 +73,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         ends_at: datetime | None = None,
         portal_session: str = "",
         name_id: str = "",
+        logout_hint: str = "",
         restricted: str = "",
     ) -> Session:
         """Return the record of a login that happens now."""
@@ -94,6 +97,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             ends_at=ends_at,
             portal_session=portal_session,
             name_id=name_id,
+            logout_hint=logout_hint,
             restricted=restricted,
         )
 

@@ -533,6 +533,7 @@ def test_the_names_of_keys_and_indexes_hold_nothing_that_came_from_outside(
             "index:session:all",
             "index:session:door:#",
             "index:session:handle:#",
+            "index:session:name:#",
             "index:session:person:#",
             "index:session:portal:#",
             "number",
@@ -552,3 +553,17 @@ def test_the_store_drops_a_record_nobody_can_use_any_more(
     end = timestamp(clock.now() + life)
     assert len(store.find(Space.SESSION, "all", now=end - 1)) == 1
     assert store.find(Space.SESSION, "all", now=end) == []
+
+
+def test_a_name_id_ends_its_sessions_and_session_indexes_narrow_it_down(registry: SessionRegistry) -> None:
+    name = "<NameID>n1</NameID>"
+    cookies = [registry.open(person(), portal_session=f"_{number}", name_id=name) for number in range(3)]
+    other = registry.open(person(), portal_session="_0", name_id="<NameID>n2</NameID>")
+    elsewhere = registry.open(person(issuer="https://creteil.example/idp"), portal_session="_0", name_id=name)
+    assert registry.end_name_id(PARIS, name, ["_0", "_9"]) == 1
+    assert [registry.resolve(cookie) is None for cookie in cookies] == [True, False, False]
+    assert registry.end_name_id(PARIS, "<NameID>unknown</NameID>") == 0
+    assert registry.end_name_id(PARIS, name) == 2
+    assert all(registry.resolve(cookie) is None for cookie in cookies)
+    assert registry.resolve(other) is not None
+    assert registry.resolve(elsewhere) is not None

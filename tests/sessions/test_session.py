@@ -66,9 +66,9 @@ def test_an_identity_comes_back_from_its_record_as_it_was(identity: Identity) ->
     assert read.person == identity.key
 
 
-def test_the_record_of_the_first_release_is_written_and_read() -> None:
+def test_the_record_of_the_first_release_is_read_and_what_is_written_still_holds_it() -> None:
     session = record(portal_session="_s1", name_id="_n1")
-    assert json.loads(encode(session)) == json.loads(VERSION_1)
+    assert json.loads(encode(session)).items() >= json.loads(VERSION_1).items()
     assert decode(VERSION_1.encode()) == session
 
 
