@@ -51,7 +51,7 @@ class Kind:
 KINDS: Final = {
     "demo": Kind(".venv", "demo.lock", project=True),
     "dev": Kind(".venv", "dev.lock", project=True, covers=("demo",)),
-    "bench": Kind(".cache/bench-venv", "bench.lock", project=False),
+    "bench": Kind(".cache/bench-venv", "bench.lock", project=True),
 }
 
 

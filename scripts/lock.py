@@ -31,17 +31,17 @@ class Lock:
 
     Attributes:
         name: `requirements/NAME.in` becomes `requirements/NAME.lock`.
-        extras: of the package itself; None when the package is not in it at all.
+        extras: of the package itself.
         within: another lock, whose versions are taken.
     """
 
     name: str
-    extras: tuple[str, ...] | None
+    extras: tuple[str, ...]
     within: str | None = None
 
     @property
     def sources(self) -> list[str]:
-        return [*([] if self.extras is None else ["pyproject.toml"]), f"requirements/{self.name}.in"]
+        return ["pyproject.toml", f"requirements/{self.name}.in"]
 
     @property
     def file(self) -> Path:
@@ -51,7 +51,7 @@ class Lock:
 LOCKS: Final = (
     Lock("dev", extras=("cli", "demo", "postgresql")),
     Lock("demo", extras=("cli", "demo"), within="dev"),
-    Lock("bench", extras=None),
+    Lock("bench", extras=("demo", "postgresql"), within="dev"),
 )
 
 
@@ -62,7 +62,7 @@ def write(lock: Lock, *, upgrade: bool) -> None:
     command = [sys.executable, "-m", "piptools", "compile", *quiet, *unsaid]
     command += ["--generate-hashes", "--strip-extras", "--allow-unsafe", "--resolver=backtracking"]
     command += ["--pip-args=--only-binary :all:"]  # as the set-up installs
-    command += [f"--extra={extra}" for extra in lock.extras or ()]
+    command += [f"--extra={extra}" for extra in lock.extras]
     command += [f"--constraint=requirements/{lock.within}.lock"] if lock.within else []
     command += ["--upgrade"] if upgrade else []
     command += [f"--output-file={lock.file.relative_to(ROOT)}", *lock.sources]

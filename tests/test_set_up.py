@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose benches have no peers, on a Python without ensurepip, as Debian's."""
+    """A project whose benches need nothing, itself included, on a Python without ensurepip, as Debian's."""
+    monkeypatch.setitem(bootstrap.KINDS, "bench", replace(bootstrap.KINDS["bench"], project=False))
     monkeypatch.setattr(bootstrap, "find_spec", lambda name: None)
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements" / "bench.lock").write_text("# nothing yet\n")
