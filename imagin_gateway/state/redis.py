@@ -25,7 +25,9 @@ from redis.retry import Retry
 from imagin_gateway.errors import Code, Problem, SettingsError, Unavailable
 from imagin_gateway.state import scripts
 from imagin_gateway.state.address import refusal
-from imagin_gateway.state.store import Record, Space
+from imagin_gateway.state.redis_watch import RedisWatch
+from imagin_gateway.state.store import Record, Space, Swap, check_followed
+from imagin_gateway.state.watch import OnChange
 
 PREFIX: Final = "{imagin-gateway}"
 """Before every key. The braces keep our keys on one node of a cluster, where scripts may touch them together."""
@@ -55,21 +57,23 @@ class RedisStateStore:
         if wrong := refusal(url):
             raise SettingsError([Problem("state.url", *wrong)])
         tls: dict[str, Any] = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
-        self._client: redis.Redis = redis.Redis.from_url(
-            url,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
+        self._url = url
+        self._options: dict[str, Any] = {
+            "socket_timeout": timeout,
+            "socket_connect_timeout": timeout,
             # Never by itself a second time: a command whose answer was lost may have run. (A connection that broke
             # while it was idle is noticed and made anew before it is used.)
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=False,
+            "retry": Retry(NoBackoff(), 0),
+            "decode_responses": False,
             **(tls if url.startswith("rediss://") else {}),
-        )
+        }
+        self._client: redis.Redis = redis.Redis.from_url(url, **self._options)
         self._prefix = prefix
         self._closed = False
+        self._watches: list[RedisWatch] = []
         self._put = self._client.register_script(scripts.PUT)
         self._put_if_absent = self._client.register_script(scripts.PUT_IF_ABSENT)
-        self._replace = self._client.register_script(scripts.REPLACE)
+        self._swap = self._client.register_script(scripts.SWAP)
         self._remove = self._client.register_script(scripts.REMOVE)
         self._increment = self._client.register_script(scripts.INCREMENT)
         self._find = self._client.register_script(scripts.FIND)
@@ -86,15 +90,33 @@ class RedisStateStore:
         """Write a record unless a live one is there; tell whether it was written."""
         return bool(self._run(self._put_if_absent, space, key, *_end(expires_at, now), now, value))
 
-    def replace(self, space: Space, key: str, value: bytes, *, expires_at: float, now: float) -> bool:
-        """Change the value and end of a live record, keeping its indexes; False (and nothing written) if it is gone."""
-        return bool(self._run(self._replace, space, key, *_end(expires_at, now), now, value))
+    def swap(self, space: Space, changes: Sequence[Swap], *, now: float) -> list[bool]:
+        """Change values and ends of live records, keeping their indexes, where they still hold the old value."""
+        if not changes:
+            return []
+        arguments: list[Any] = []
+        for change in changes:
+            arguments += [_quoted(change.key), *_end(change.expires_at, now), change.old, change.new]
+        with self._answering():
+            done = self._swap(
+                keys=[self._key(space, change.key) for change in changes],
+                args=[self._index_prefix(space), now, *arguments],
+            )
+        return [bool(each) for each in done]
 
     def get(self, space: Space, key: str, *, now: float) -> bytes | None:
         """Return a live value, or None."""
         with self._answering():
             raw: Any = self._client.get(self._key(space, key))
         return _live(raw, now)
+
+    def get_many(self, space: Space, keys: Sequence[str], *, now: float) -> list[bytes | None]:
+        """Return what `get` would for each key, in one round trip."""
+        if not keys:
+            return []
+        with self._answering():
+            found: Any = self._client.mget([self._key(space, key) for key in keys])
+        return [_live(raw, now) for raw in found]
 
     def take(self, space: Space, key: str, *, now: float) -> bytes | None:
         """Return a live value and remove it: of many takers, one has it."""
@@ -135,6 +157,13 @@ class RedisStateStore:
             if looked_at < BATCH:
                 return total
 
+    def watch(self, space: Space, on_change: OnChange, *, lag: float) -> RedisWatch:
+        """Follow the changes of the sessions, as the server announces them."""
+        check_followed(space)
+        watch = RedisWatch(self.dedicated, self._key(space, ""), f"{self._prefix}:beat:", on_change, lag)
+        self._watches.append(watch)
+        return watch
+
     def purge(self, *, now: float) -> int:
         """Return 0: Redis collects each record by itself, `COLLECT_AFTER` seconds past its end."""
         self.ping()
@@ -148,7 +177,13 @@ class RedisStateStore:
     def close(self) -> None:
         """Close every connection. The store answers `Unavailable` from then on."""
         self._closed = True
+        for watch in self._watches:
+            watch.close()
         self._client.close()
+
+    def dedicated(self) -> redis.Redis:
+        """Return a new client of the server that holds our keys now, RESP2, with connections of its own."""
+        return redis.Redis.from_url(self._url, protocol=2, **self._options)
 
     @contextlib.contextmanager
     def _answering(self) -> Generator[None, None, None]:

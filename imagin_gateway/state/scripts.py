@@ -81,16 +81,25 @@ return 1
 """
 )
 
-REPLACE: Final = (
+SWAP: Final = (
     _HELPERS
     + r"""
-local prefix, key, ends, ttl, now, value = unpack(ARGV)
-local old = redis.call('GET', KEYS[1])
-if not alive(old, now) then return 0 end
-local _, number, indexes = split(old)
-redis.call('SET', KEYS[1], ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
-list(indexes, prefix, ends, ttl, number, key)
-return 1
+local prefix, now = ARGV[1], ARGV[2]
+local done = {}
+for i, record_key in ipairs(KEYS) do
+  local key, ends, ttl, expected, value = unpack(ARGV, 5 * i - 2, 5 * i + 2)
+  local old = redis.call('GET', record_key)
+  done[i] = 0
+  if alive(old, now) then
+    local _, number, indexes, held = split(old)
+    if held == expected then
+      redis.call('SET', record_key, ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
+      list(indexes, prefix, ends, ttl, number, key)
+      done[i] = 1
+    end
+  end
+end
+return done
 """
 )
 
