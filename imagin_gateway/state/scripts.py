@@ -6,7 +6,23 @@ outside the script are passed on as the text they came as: Lua would round them.
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass, field
 from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script, and the sum by which a server that has seen it knows it."""
+
+    text: str
+    sha: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # SHA-1 is Redis' name for a script, not a protection.
+        sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        object.__setattr__(self, "sha", sha)
+
 
 _HELPERS: Final = r"""
 local function split(raw)
@@ -44,7 +60,7 @@ local function list(indexes, prefix, ends, ttl, number, key)
 end
 """
 
-PUT: Final = (
+PUT: Final = Script(
     _HELPERS
     + r"""
 local prefix, key, ends, ttl, now, value = unpack(ARGV, 1, 6)
@@ -69,7 +85,7 @@ return 1
 """
 )
 
-PUT_IF_ABSENT: Final = (
+PUT_IF_ABSENT: Final = Script(
     _HELPERS
     + r"""
 local prefix, key, ends, ttl, now, value = unpack(ARGV)
@@ -81,7 +97,7 @@ return 1
 """
 )
 
-REPLACE: Final = (
+REPLACE: Final = Script(
     _HELPERS
     + r"""
 local prefix, key, ends, ttl, now, value = unpack(ARGV)
@@ -94,7 +110,7 @@ return 1
 """
 )
 
-REMOVE: Final = (
+REMOVE: Final = Script(
     _HELPERS
     + r"""
 local prefix, key = unpack(ARGV)
@@ -106,7 +122,7 @@ return old
 """
 )
 
-INCREMENT: Final = (
+INCREMENT: Final = Script(
     _HELPERS
     + r"""
 local prefix, key, ends, ttl, now = unpack(ARGV)
@@ -124,7 +140,7 @@ return 1
 """
 )
 
-FIND: Final = (
+FIND: Final = Script(
     _HELPERS
     + r"""
 local record_prefix, now = unpack(ARGV)
@@ -144,7 +160,7 @@ return found
 """
 )
 
-DELETE_INDEXED: Final = (
+DELETE_INDEXED: Final = Script(
     _HELPERS
     + r"""
 local record_prefix, prefix, batch = unpack(ARGV)
