@@ -272,13 +272,16 @@ class _InCluster(_PerProcess):
         self._check_process()
         client = self._client
         if client is None:  # made where it is first wanted, for making it connects
-            client = self._client = RedisCluster(
+            client = RedisCluster(
                 startup_nodes=[ClusterNode(host, port) for host, port in self._address.hosts],
-                # Only redirections (MOVED, ASK) are followed: those commands have not run.
-                retry=never_again(),
+                # It begins by asking one node for its commands: if that one is dead, another.
+                retry=Retry(NoBackoff(), 3),
                 require_full_coverage=False,  # other slots are nothing to us
                 **self._options,
             )
+            # From now on, only redirections (MOVED, ASK) are followed: those commands have not run.
+            client.set_retry(never_again())
+            self._client = client
         return client
 
     def in_charge(self) -> str:

@@ -2,6 +2,11 @@
 
 A record reads `<end> <number> <index> <index>...\\n<value>`. Numbers that come from
 outside the script are passed on as the text they came as: Lua would round them.
+
+While a cluster moves our slot from one node to another, a script can be stopped at
+a key that has already left. Hence the order: a live record is listed before it is
+written, and what it was before is taken off the lists afterwards. A member too many
+is nothing; a record that no list names would escape those who end it.
 """
 
 from __future__ import annotations
@@ -65,22 +70,24 @@ PUT: Final = Script(
     + r"""
 local prefix, key, ends, ttl, now, value = unpack(ARGV, 1, 6)
 local old = redis.call('GET', KEYS[1])
-if old then unlist(old, prefix, key) end
 local number = '0'
 local indexes = ''
 if #ARGV > 6 then
-  number = string.format('%.0f', redis.call('INCR', KEYS[2]))
-  local record_prefix = string.sub(KEYS[1], 1, #KEYS[1] - #key)
-  for i = 7, #ARGV do
-    local index = prefix .. ARGV[i]
-    indexes = indexes .. ' ' .. ARGV[i]
-    for _, dead in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', now, 'LIMIT', 0, 20)) do
-      remove(dead, index, prefix, record_prefix)
-    end
-  end
+  local former = old and select(2, split(old))
+  repeat -- once, unless somebody deleted the counter: what is listed under the former number leaves the lists below
+    number = string.format('%.0f', redis.call('INCR', KEYS[2]))
+  until number ~= former
+  indexes = ' ' .. table.concat(ARGV, ' ', 7)
 end
-redis.call('SET', KEYS[1], ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
 list(indexes, prefix, ends, ttl, number, key)
+redis.call('SET', KEYS[1], ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
+if old then unlist(old, prefix, key) end
+local record_prefix = string.sub(KEYS[1], 1, #KEYS[1] - #key)
+each_index(indexes, prefix, function(index)
+  for _, dead in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', now, 'LIMIT', 0, 20)) do
+    remove(dead, index, prefix, record_prefix)
+  end
+end)
 return 1
 """
 )
@@ -104,8 +111,8 @@ local prefix, key, ends, ttl, now, value = unpack(ARGV)
 local old = redis.call('GET', KEYS[1])
 if not alive(old, now) then return 0 end
 local _, number, indexes = split(old)
-redis.call('SET', KEYS[1], ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
 list(indexes, prefix, ends, ttl, number, key)
+redis.call('SET', KEYS[1], ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
 return 1
 """
 )

@@ -159,7 +159,8 @@ class _Several:
         """Make every server forget what it holds."""
         for server in self.servers:
             with server.client() as client, suppress(redis.ReadOnlyError):
-                client.flushall()
+                if server.lives:
+                    client.flushall()
 
     def close(self) -> None:
         for server in self.servers:
