@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -22,8 +22,8 @@ PROTECT = [
 
 
 @pytest.fixture(params=["wsgi", "asgi"])
-def strict(request: pytest.FixtureRequest, make_house: Callable[..., TheHouse]) -> Iterator[TheHouse]:
-    yield make_house(request.param, protect=PROTECT)
+def strict(request: pytest.FixtureRequest, make_house: Callable[..., TheHouse]) -> TheHouse:
+    return make_house(request.param, protect=PROTECT)
 
 
 @pytest.mark.row("SES-19")
