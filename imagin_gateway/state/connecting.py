@@ -123,7 +123,7 @@ class _Direct:
         return self._name
 
     def dedicated(self) -> redis.Redis:
-        return redis.Redis(**self._options | {"protocol": 3})
+        return redis.Redis(**self._options)
 
     def failed(self, error: Exception) -> None:
         if "READONLY" in str(error):
@@ -238,7 +238,7 @@ class _ThroughSentinel(_PerProcess):
         pool = ConnectionPool(
             connection_class=_MasterOnlyTls if self._address.tls else _MasterOnly,
             retry=never_again(),
-            **self._options | {"host": host, "port": port, "protocol": 3},
+            **self._options | {"host": host, "port": port},
         )
         return redis.Redis.from_pool(pool)
 
@@ -300,9 +300,7 @@ class _InCluster(_PerProcess):
     def dedicated(self) -> redis.Redis:
         self._ask()
         node = self._node()
-        return redis.Redis(
-            **self._options | {"host": node.host, "port": node.port, "retry": never_again(), "protocol": 3}
-        )
+        return redis.Redis(**self._options | {"host": node.host, "port": node.port, "retry": never_again()})
 
     def failed(self, error: Exception) -> None:
         if isinstance(error, RedisClusterException):

@@ -25,8 +25,10 @@ from imagin_gateway.state import scripts
 from imagin_gateway.state.address import AddressRefused, Reach, parse
 from imagin_gateway.state.connecting import connecting
 from imagin_gateway.state.endangering import endangering
+from imagin_gateway.state.redis_watch import RedisWatch
 from imagin_gateway.state.scripts import Script
-from imagin_gateway.state.store import Record, Space
+from imagin_gateway.state.store import Record, Space, Swap, check_followed
+from imagin_gateway.state.watch import OnChange
 
 PREFIX: Final = "{imagin-gateway}"
 """Before every key. The braces keep our keys on one node of a cluster, where scripts may touch them together."""
@@ -64,6 +66,7 @@ class RedisStateStore:
         self._number = f"{prefix}:number"
         self._way = connecting(self._address, timeout=timeout, probe=self._number)
         self._closed = False
+        self._watches: list[RedisWatch] = []
 
     def put(
         self, space: Space, key: str, value: bytes, *, expires_at: float, now: float, indexes: Sequence[str] = ()
@@ -76,15 +79,29 @@ class RedisStateStore:
         """Write a record unless a live one is there; tell whether it was written."""
         return bool(self._run(scripts.PUT_IF_ABSENT, space, key, *_end(expires_at, now), now, value))
 
-    def replace(self, space: Space, key: str, value: bytes, *, expires_at: float, now: float) -> bool:
-        """Change the value and end of a live record, keeping its indexes; False (and nothing written) if it is gone."""
-        return bool(self._run(scripts.REPLACE, space, key, *_end(expires_at, now), now, value))
+    def swap(self, space: Space, changes: Sequence[Swap], *, now: float) -> list[bool]:
+        """Change values and ends of live records, keeping their indexes, where they still hold the old value."""
+        if not changes:
+            return []
+        arguments: list[Any] = []
+        for change in changes:
+            arguments += [_quoted(change.key), *_end(change.expires_at, now), change.old, change.new]
+        keys = [self._key(space, change.key) for change in changes]
+        return [bool(each) for each in self._run_on(keys, scripts.SWAP, self._index_prefix(space), now, *arguments)]
 
     def get(self, space: Space, key: str, *, now: float) -> bytes | None:
         """Return a live value, or None."""
         name = self._key(space, key)
         raw: bytes | None = self._ask(lambda client: client.get(name))
         return _live(raw, now)
+
+    def get_many(self, space: Space, keys: Sequence[str], *, now: float) -> list[bytes | None]:
+        """Return what `get` would for each key, in one round trip."""
+        if not keys:
+            return []
+        names = [self._key(space, key) for key in keys]
+        found: list[bytes | None] = self._ask(lambda client: client.mget(names))
+        return [_live(raw, now) for raw in found]
 
     def take(self, space: Space, key: str, *, now: float) -> bytes | None:
         """Return a live value and remove it: of many takers, one has it."""
@@ -123,6 +140,15 @@ class RedisStateStore:
             if looked_at < BATCH:
                 return total
 
+    def watch(self, space: Space, on_change: OnChange, *, lag: float) -> RedisWatch:
+        """Follow the changes of the sessions, as the server announces them."""
+        check_followed(space)
+        watch = RedisWatch(
+            self.dedicated, self.in_charge, self._key(space, ""), f"{self._prefix}:beat:", on_change, lag
+        )
+        self._watches.append(watch)
+        return watch
+
     def purge(self, *, now: float) -> int:
         """Return 0: Redis collects each record by itself, `COLLECT_AFTER` seconds past its end."""
         self.ping()
@@ -136,6 +162,8 @@ class RedisStateStore:
     def close(self) -> None:
         """Close every connection. The store answers `Unavailable` from then on."""
         self._closed = True
+        for watch in self._watches:
+            watch.close()
         self._way.close()
 
     def in_charge(self) -> str:
@@ -151,7 +179,7 @@ class RedisStateStore:
     def dedicated(self) -> redis.Redis:
         """Return a new client of the one server that is in charge of our keys now, for what follows one server.
 
-        It has connections of its own (RESP 3), made when they are wanted, with the login, TLS and timeout of the
+        It has connections of its own (RESP 2), made when they are wanted, with the login, TLS and timeout of the
         store. It does not move: when `in_charge` changes or a connection breaks, ask for another. The caller closes it.
 
         Raises:

@@ -104,16 +104,25 @@ return 1
 """
 )
 
-REPLACE: Final = Script(
+SWAP: Final = Script(
     _HELPERS
     + r"""
-local prefix, key, ends, ttl, now, value = unpack(ARGV)
-local old = redis.call('GET', KEYS[1])
-if not alive(old, now) then return 0 end
-local _, number, indexes = split(old)
-list(indexes, prefix, ends, ttl, number, key)
-redis.call('SET', KEYS[1], ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
-return 1
+local prefix, now = ARGV[1], ARGV[2]
+local done = {}
+for i, record_key in ipairs(KEYS) do
+  local key, ends, ttl, expected, value = unpack(ARGV, 5 * i - 2, 5 * i + 2)
+  local old = redis.call('GET', record_key)
+  done[i] = 0
+  if alive(old, now) then
+    local _, number, indexes, held = split(old)
+    if held == expected then
+      list(indexes, prefix, ends, ttl, number, key)
+      redis.call('SET', record_key, ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
+      done[i] = 1
+    end
+  end
+end
+return done
 """
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 
@@ -13,7 +13,7 @@ from redis.crc import key_slot
 
 from imagin_gateway.errors import Unavailable
 from imagin_gateway.state.redis import PREFIX, RedisStateStore
-from imagin_gateway.state.store import Space
+from imagin_gateway.state.store import Space, Swap
 from tests.state.history import keeps_its_promises, observed, survives_pauses
 from tests.state.servers import OUR_SLOT, SLOTS, PrivateRedis, RedisCluster, free_port, until
 from tests.state.test_contract import CALLS
@@ -224,11 +224,12 @@ def test_while_our_slot_moves_a_change_is_whole_or_none(cluster: RedisCluster, g
         move = Move(ours, other)
         move.begin()
         move.carry(f"{PREFIX}:{gone}")
-        writes = (
+        writes: list[Callable[[], object]] = [
             lambda: store.put(Space.SESSION, "s", b"new", expires_at=NOW + 20, now=NOW, indexes=["j", "i"]),
-            lambda: store.replace(Space.SESSION, "s", b"new", expires_at=NOW + 20, now=NOW),
             lambda: store.put(Space.SESSION, "t", b"new", expires_at=NOW + 20, now=NOW, indexes=["i", "j"]),
-        )
+        ]
+        if gone != "number":  # which a swap does not need
+            writes.append(lambda: store.swap(Space.SESSION, [Swap("s", b"old", b"new", NOW + 20)], now=NOW))
         for write in writes:
             with pytest.raises(Unavailable):
                 write()

@@ -11,7 +11,7 @@ import redis
 
 from imagin_gateway.errors import Code, Unavailable
 from imagin_gateway.state.redis import RedisStateStore
-from imagin_gateway.state.store import Space, StateStore
+from imagin_gateway.state.store import Space, StateStore, Swap
 from tests.state.history import keeps_its_promises, observed, survives_pauses
 from tests.state.servers import PrivateRedis, free_port, until
 from tests.state.test_contract import CALLS
@@ -106,7 +106,7 @@ def test_what_a_full_server_refuses_is_not_half_done() -> None:
         with server.client() as client:
             client.config_set("maxmemory", 1)
         refused(lambda store: store.put(Space.SESSION, "s", b"new", expires_at=END, now=NOW, indexes=["i"]), store)
-        refused(lambda store: store.replace(Space.SESSION, "s", b"new", expires_at=END, now=NOW), store)
+        refused(lambda store: store.swap(Space.SESSION, [Swap("s", b"old", b"new", END)], now=NOW), store)
         for index in ("i", "j"):
             assert [record.value for record in store.find(Space.SESSION, index, now=NOW)] == [b"old"]
 
