@@ -12,8 +12,9 @@ import pytest
 from imagin_gateway.errors import Unavailable
 from imagin_gateway.state.address import parse
 from imagin_gateway.state.redis import RedisStateStore
+from imagin_gateway.state.store import Space
 from tests.state.history import keeps_its_promises
-from tests.state.servers import PrivateRedis, RedisCluster, SentinelledRedis
+from tests.state.servers import PrivateRedis, RedisCluster, SentinelledRedis, until
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
 
@@ -49,10 +50,8 @@ def test_its_rights_are_enough_and_no_more(request: pytest.FixtureRequest, kind:
             assert keeps_its_promises(store, servers.empty) > 15
             assert store.in_charge()
             store.warnings()
-            with closing(store.dedicated()) as client:
-                assert (
-                    client.execute_command("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", "{imagin-gateway}") == b"OK"
-                )
+            watch = store.watch(Space.SESSION, lambda keys: None, lag=1.0)
+            until(watch.current, "changes are announced")
         with closing(RedisStateStore(url, prefix="{other}")) as store, pytest.raises(Unavailable):
             store.ping()
     finally:
@@ -63,7 +62,21 @@ def test_its_rights_are_enough_and_no_more(request: pytest.FixtureRequest, kind:
 
 @pytest.mark.parametrize(
     "right",
-    ["get", "set", "del", "incr", "pttl", "pexpire", "zadd", "zrem", "zrange", "zrangebyscore", "eval", "evalsha"],
+    [
+        "get",
+        "mget",
+        "set",
+        "del",
+        "incr",
+        "pttl",
+        "pexpire",
+        "zadd",
+        "zrem",
+        "zrange",
+        "zrangebyscore",
+        "eval",
+        "evalsha",
+    ],
 )
 def test_each_of_its_rights_is_needed(redis_server: PrivateRedis, right: str) -> None:
     rights = re.search(r"^ACL SETUSER gateway (.*)$", PAGE, re.MULTILINE)
