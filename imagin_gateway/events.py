@@ -36,6 +36,8 @@ class EventName(StrEnum):
     LOGIN_CONFIRMATION_ASKED = "login_confirmation_asked"
     LOGOUT = "logout"
     SESSION_ENDED = "session_ended"
+    SESSION_EXTENDED = "session_extended"
+    CONFIRMATION_REFUSED = "confirmation_refused"
     SESSIONS_ENDED = "sessions_ended"
     ACCESS_DENIED = "access_denied"
     REQUEST_REFUSED = "request_refused"
