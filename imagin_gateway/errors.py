@@ -82,6 +82,17 @@ class Code(StrEnum):
     OIDC_AT_HASH = "oidc.at_hash"
     OIDC_CLAIMS = "oidc.claims"
     OIDC_USERINFO = "oidc.userinfo"
+    OIDC_STRENGTH = "oidc.strength"
+    OIDC_RECENCY = "oidc.recency"
+    OIDC_INITIATION = "oidc.initiation"
+    OIDC_LOGOUT_TOKEN = "oidc.logout_token"
+    # trusted headers
+    HEADER_PEER = "header.peer"
+    HEADER_SECRET = "header.secret"
+    HEADER_AMBIGUOUS = "header.ambiguous"
+    HEADER_EMPTY = "header.empty"
+    HEADER_TOO_LONG = "header.too_long"
+    HEADER_CHARSET = "header.charset"
     # direct accounts
     CREDENTIALS = "direct.credentials"
     THROTTLED = "direct.throttled"

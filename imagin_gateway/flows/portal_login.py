@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Final
 
 from imagin_gateway.clock import timestamp
@@ -25,7 +25,7 @@ from imagin_gateway.flows.landing import landing
 from imagin_gateway.identity import Identity
 from imagin_gateway.keys import digest, new_token
 from imagin_gateway.local.throttle import NetworkThrottled, network_of
-from imagin_gateway.providers.portal import Arrival, Memory, Portal
+from imagin_gateway.providers.portal import Arrival, Departure, Memory, Portal
 from imagin_gateway.state.store import Space
 
 PATIENCE: Final = 1.0
@@ -62,10 +62,25 @@ def _turnstile(house: House, door: str) -> Iterator[None]:
 def leave(house: House, visit: Visit) -> Response:
     """Send the person to the portal, keeping on our side what the answer must fit."""
     portal = portal_of(house, visit)
-    _count_departure(house, visit)
     back_to = landing(house.settings, visit.request.query.get("next"))
+    return depart(house, visit, portal, back_to, portal.depart)
+
+
+def depart(
+    house: House, visit: Visit, portal: Portal, back_to: str, prepare: Callable[[datetime], Departure]
+) -> Response:
+    """Leave for a portal.
+
+    Args:
+        house: keeps the journey.
+        visit: whose.
+        portal: where to.
+        back_to: page of this site to land on, already checked.
+        prepare: the portal's own `depart`.
+    """
+    _count_departure(house, visit)
     with _turnstile(house, portal.door):
-        departure = portal.depart(house.clock.now())
+        departure = prepare(house.clock.now())
     browser = new_token()
     house.keep(
         digest(departure.correlation),

@@ -32,6 +32,7 @@ _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
     Code.FLOW_OTHER_BROWSER: ("R9", 400),
     Code.REPLAYED: ("R9", 400),
     Code.OIDC_STATE: ("R9", 400),
+    Code.OIDC_INITIATION: ("R13", 400),
     Code.SESSION_ENDED: ("R9", 400),
     Code.PORTAL_UNKNOWN: ("R13", 404),
     Code.PORTAL_DISABLED: ("R13", 404),

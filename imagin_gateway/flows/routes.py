@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from imagin_gateway.exchange import Response
-from imagin_gateway.flows import arrival, choose, choose_password, direct_login, logout, my_session, portal_login, reset
+from imagin_gateway.flows import (
+    arrival,
+    choose,
+    choose_password,
+    direct_login,
+    logout,
+    my_session,
+    portal_initiated,
+    portal_login,
+    reset,
+)
 from imagin_gateway.flows.house import House, Visit
 
 Handler = Callable[[House, Visit], Response]
@@ -49,7 +59,10 @@ ROUTES: Final = (
     Route("/acces/{door}", {"GET": choose.door}),
     Route(PORTAL, {"GET": portal_login.leave}, acts=True),
     Route(PORTAL + "/acs", {"POST": portal_login.answer}, cross_site=True),
-    Route(PORTAL + "/retour", {"GET": portal_login.answer}, acts=True),
+    Route(PORTAL + "/retour", {"GET": portal_login.answer, "POST": portal_login.answer}, cross_site=True, acts=True),
+    Route(
+        PORTAL + "/initier", {"GET": portal_initiated.begin, "POST": portal_initiated.begin}, cross_site=True, acts=True
+    ),
     Route(PORTAL + "/metadata", {"GET": portal_login.metadata}),
     Route("/arrivee", {"GET": arrival.arrive, "POST": arrival.replace}, acts=True),
     Route("/direct", {"GET": direct_login.show, "POST": direct_login.submit}),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from imagin_gateway.exchange import Request, Response
+from imagin_gateway.exchange import Params, Request, Response
 
 Memory = Mapping[str, str]
 """What a portal asked us to keep on our side while the person is away."""
@@ -117,6 +117,19 @@ class LogoutOrder:
     done: Callable[[bool], Response]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initiation:
+    """A login that the portal itself begins (OpenID Connect Core 1.0 §4). It proves nothing: it is a wish.
+
+    Attributes:
+        target: page wished for, an absolute address, to be checked against the allow-list; "" for none.
+        login_hint: to be given back to the portal, and to nobody else.
+    """
+
+    target: str = field(default="", repr=False)
+    login_hint: str = field(default="", repr=False)
+
+
 class Portal(Protocol):
     """One configured portal, behind one door. Safe to share between threads."""
 
@@ -141,4 +154,21 @@ class Portal(Protocol):
 
     def metadata(self, now: datetime) -> Response | None:
         """Return our own metadata for this portal, or None if the protocol has none."""
+        ...
+
+
+@runtime_checkable
+class InitiatedPortal(Protocol):
+    """A portal whose own pages may begin a login here."""
+
+    def initiated(self, asked: Params) -> Initiation:
+        """Read a login that the portal begins.
+
+        Raises:
+            AnswerRefused: it is of another issuer, cannot be read, or this portal may not begin one.
+        """
+        ...
+
+    def depart(self, now: datetime, *, login_hint: str = "") -> Departure:
+        """Prepare a login; see `Portal.depart`."""
         ...

@@ -30,3 +30,5 @@ class FederatedPortal(AnyPortal):
     required_attributes: tuple[str, ...] = ()
     unsolicited: bool = False
     """Accept an answer nobody asked for here: a link inside the portal."""
+    return_hosts: tuple[str, ...] = ()
+    """Hosts to which `FrEduUrlRetour` may lead back; with none, that address is dropped."""

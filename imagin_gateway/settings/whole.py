@@ -241,8 +241,6 @@ def _across(settings: Settings) -> list[Problem]:
             local = settings.development and parts.scheme == "http" and parts.hostname in _LOOPBACK
             if parts.scheme != "https" and not local:
                 problems.append(Problem(f"portals.{door}.issuer", "l'émetteur doit être en https", '"https://..."'))
-            if not portal.client_secret:
-                problems.append(Problem(f"portals.{door}.client_secret", "secret vide", "celui donné par le portail"))
     if not any(under(settings.landing, prefix) for prefix in settings.landings):
         problems.append(Problem("landing", "cette page n'est dans aucun préfixe de landings", "l'ajouter à landings"))
     return problems

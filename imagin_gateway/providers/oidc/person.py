@@ -26,7 +26,7 @@ def arrival(config: OidcPortal, id_token: IdToken, told: Mapping[str, Any]) -> A
             when the person is of an académie that is not this portal's.
     """
     raw = {name: texts(value) for name, value in told.items()}
-    mapped = map_attributes(raw)
+    mapped = map_attributes(raw, return_hosts=config.return_hosts)
     subject = id_token.subject if config.subject_attribute == "sub" else subject_of(raw, config.subject_attribute)
     if not subject:
         raise AnswerRefused(

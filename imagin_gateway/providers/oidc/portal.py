@@ -6,6 +6,7 @@ signature before the claims, every claim before anything is asked with the token
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -17,14 +18,16 @@ import httpx2
 from imagin_gateway import settings
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost, GatewayError, RequestRefused
 from imagin_gateway.exchange import Params, Request, Response
-from imagin_gateway.providers.oidc import configuration, discovery, keyset, request, userinfo
+from imagin_gateway.keys import Secret
+from imagin_gateway.providers.oidc import configuration, discovery, initiation, keyset, request, userinfo
+from imagin_gateway.providers.oidc.assertion import AssertionSigner
 from imagin_gateway.providers.oidc.bounded import BoundedTransport
 from imagin_gateway.providers.oidc.claims import Expected, IdToken, check_id_token
-from imagin_gateway.providers.oidc.kept import Kept
+from imagin_gateway.providers.oidc.kept import Background, Kept, in_a_thread
 from imagin_gateway.providers.oidc.person import arrival
 from imagin_gateway.providers.oidc.signed import Verifier
 from imagin_gateway.providers.oidc.wire import Wire
-from imagin_gateway.providers.portal import Arrival, Departure, Memory, Recall
+from imagin_gateway.providers.portal import Arrival, Departure, Initiation, Memory, Recall
 
 MAX_STATE_CHARS: Final = 256
 
@@ -37,8 +40,6 @@ class OidcPortal:
     Build it with `OidcPortal.open`.
     """
 
-    answer_method: str = "GET"
-
     def __init__(
         self,
         door: str,
@@ -46,16 +47,25 @@ class OidcPortal:
         registration: request.Registration,
         wire: Wire,
         monotonic: Callable[[], float],
+        background: Background,
     ) -> None:
         self.door = door
+        self.answer_method = "POST" if config.response_mode == "form_post" else "GET"
         self.issuer = config.issuer
         self._config = config
         self._registration = registration
         self._wire = wire
         self._monotonic = monotonic
         patience = config.timeout_seconds
-        self._discovery = Kept(lambda _: discovery.fetch(wire, config.issuer), life=discovery.LIFE, patience=patience)
-        keys = Kept(lambda address: keyset.fetch(wire, address), life=keyset.LIFE, patience=patience)
+        self._discovery = Kept(
+            lambda _: discovery.fetch(wire, config.issuer),
+            life=discovery.LIFE,
+            patience=patience,
+            background=background,
+        )
+        keys = Kept(
+            lambda address: keyset.fetch(wire, address), life=keyset.LIFE, patience=patience, background=background
+        )
         self._verifier = Verifier(config.algorithms, keys)
 
     @classmethod
@@ -68,6 +78,7 @@ class OidcPortal:
         development: bool,
         transport: httpx2.BaseTransport | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        background: Background = in_a_thread,
     ) -> OidcPortal:
         """Make a portal of its settings. Nothing is asked of the provider yet: it may be down.
 
@@ -79,12 +90,16 @@ class OidcPortal:
             transport: what sends requests; by default one that bounds every exchange
                 by `timeout_seconds` and believes the system's authorities, or those of `ca_file`.
             monotonic: measures what an answer takes, in seconds.
+            background: runs what nobody waits for.
 
         Raises:
             SettingsError: listing every problem of this section.
         """
         configuration.check(door, config, redirect_uri=redirect_uri, development=development)
         context = configuration.trust(door, config)
+        signer = None
+        if config.client_authentication == "private_key_jwt" and config.private_key is not None:
+            signer = AssertionSigner.read(door, config.private_key, config.private_key_algorithm)
         wire = Wire(
             configuration.hosts(config),
             plain_loopback=development,
@@ -93,15 +108,21 @@ class OidcPortal:
         )
         registration = request.Registration(
             client_id=config.client_id,
-            client_secret=config.client_secret,
+            client_secret=config.client_secret or Secret(""),
             authentication=config.client_authentication,
             redirect_uri=redirect_uri,
             scopes=config.scopes,
+            signer=signer,
+            more=request.asked_for(config),
         )
-        return cls(door, config, registration, wire, monotonic)
+        return cls(door, config, registration, wire, monotonic, background)
 
-    def depart(self, now: datetime) -> Departure:
+    def depart(self, now: datetime, *, login_hint: str = "") -> Departure:
         """Prepare a login; see `Portal.depart`.
+
+        Args:
+            now: the present moment.
+            login_hint: as the provider gave it, when it began the login.
 
         Raises:
             Unavailable: the provider's discovery document cannot be had.
@@ -110,10 +131,10 @@ class OidcPortal:
         provider = self._provider(now)
         ticket = request.Ticket.new()
         return Departure(
-            url=request.authorization_url(provider.authorization_endpoint, self._registration, ticket),
+            url=request.authorization_url(provider.authorization_endpoint, self._registration, ticket, login_hint),
             correlation=ticket.state,
             memory={"door": self.door, "issuer": self.issuer, "nonce": ticket.nonce, "verifier": ticket.verifier},
-            cross_site_post=False,
+            cross_site_post=self.answer_method == "POST",
         )
 
     def arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
@@ -129,9 +150,18 @@ class OidcPortal:
         _log.error("an answer of %s broke a check: %s", self.door, unexpected)
         raise AnswerRefused(Code.MALFORMED, "the answer could not be checked")
 
+    def initiated(self, asked: Params) -> Initiation:
+        """Read a login that the provider begins; see `InitiatedPortal.initiated` (Core §4)."""
+        if not self._config.unsolicited:
+            raise AnswerRefused(Code.UNSOLICITED, "this portal may not begin a login")
+        return initiation.read(asked, self.issuer)
+
     def metadata(self, now: datetime) -> Response | None:
-        """Return None: a client of OpenID Connect publishes nothing here."""
-        return None
+        """Return our key set when we sign our assertions, for the portal's administrator; else None."""
+        signer = self._registration.signer
+        if signer is None:
+            return None
+        return Response(200, json.dumps(signer.published()).encode(), "application/jwk-set+json")
 
     def close(self) -> None:
         """Close the connections to the provider."""
@@ -139,14 +169,14 @@ class OidcPortal:
 
     def _arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
         began = self._monotonic()
-        if answer.method != "GET":
-            raise RequestRefused("an answer comes by GET", code=Code.METHOD_NOT_ALLOWED)
-        query = answer.query
+        if answer.method != self.answer_method:
+            raise RequestRefused("an answer of this portal comes otherwise", code=Code.METHOD_NOT_ALLOWED)
+        query = answer.form if self.answer_method == "POST" else answer.query
         memory = self._recalled(query, recall)
         provider = self._answering(query, now)
         _check_no_error(query)
         code = request.check_code(query.get("code"))
-        tokens = request.redeem(self._wire, provider.token_endpoint, self._registration, code, memory["verifier"])
+        tokens = request.redeem(self._wire, provider.token_endpoint, self._registration, code, memory["verifier"], now)
         # The tokens are younger than `now`, by what it took to have them.
         moment = now + timedelta(seconds=self._monotonic() - began)
         signed = self._verifier.verify(tokens.id_token.reveal(), provider.jwks_uri, moment, Code.OIDC_TOKEN_RESPONSE)
@@ -157,6 +187,9 @@ class OidcPortal:
             now=moment,
             leeway=timedelta(seconds=self._config.leeway_seconds),
             max_age=timedelta(seconds=self._config.token_age_seconds),
+            contexts=self._config.required_acr,
+            methods=self._config.required_amr,
+            recency=_seconds(self._config.max_age_seconds),
         )
         id_token: IdToken = check_id_token(signed.claims, signed.alg, tokens.access_token.reveal(), expected)
         told = userinfo.ask(self._wire, self._verifier, provider, tokens.access_token, id_token.subject, expected)
@@ -186,6 +219,10 @@ class OidcPortal:
 
     def _provider(self, now: datetime) -> discovery.Provider:
         return self._discovery.get(discovery.address(self.issuer), now)
+
+
+def _seconds(number: int | None) -> timedelta | None:
+    return None if number is None else timedelta(seconds=number)
 
 
 def _check_no_error(query: Params) -> None:

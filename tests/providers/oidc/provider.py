@@ -21,7 +21,8 @@ from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
 
 import httpx2
 from joserfc import jws
-from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 
 CLIENT_ID = "imagin"
 CLIENT_SECRET = "canary-client-secret:&+é"
@@ -131,6 +132,9 @@ class Provider:
         self.id_token_tells_the_person = False
         self.signed_userinfo = False
         self.replies: dict[str, Callable[[], Answer]] = {}
+        self.client_keys: Document | None = None
+        """The client's key set, as registered: it must then prove itself with it, and with nothing else."""
+        self.assertions: list[Document] = []
 
     # --- what a test looks at
 
@@ -226,7 +230,10 @@ class Provider:
 
     def _token(self, headers: dict[str, str], body: str) -> Answer:
         form = dict(parse_qsl(body, strict_parsing=True))
-        if _client(headers, form) != (CLIENT_ID, CLIENT_SECRET):
+        if self.client_keys is not None:
+            if not self._proved(headers, form):
+                return Answer.json({"error": "invalid_client"}, 401)
+        elif _client(headers, form) != (CLIENT_ID, CLIENT_SECRET):
             return Answer.json({"error": "invalid_client"}, 401)
         asked = self.codes.pop(form.get("code", ""), None)
         challenge = base64url(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
@@ -251,6 +258,29 @@ class Provider:
         }
         self.edit_tokens(tokens)
         return Answer.json(tokens)
+
+    def _proved(self, headers: dict[str, str], form: dict[str, str]) -> bool:
+        """RFC 7523 §3, as a strict provider reads it: of the client, for this endpoint, for a short while, once."""
+        if "authorization" in headers or "client_secret" in form:
+            return False
+        if form.get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer":
+            return False
+        keys = KeySet.import_key_set(self.client_keys or {})  # type: ignore[arg-type]  # a JWK Set
+        try:
+            told = jws.deserialize_compact(form["client_assertion"], keys, algorithms=["RS256", "PS256", "ES256"])
+        except (JoseError, ValueError):
+            return False
+        claims: Document = json.loads(told.payload)
+        now = self.now.timestamp()
+        fits = (
+            claims["iss"] == claims["sub"] == form.get("client_id") == CLIENT_ID
+            and claims["aud"] == f"{self.issuer.rstrip('/')}/token"
+            and now - 60 <= claims["iat"] <= now + 60
+            and now < claims["exp"] <= now + 120
+            and claims["jti"] not in [each["jti"] for each in self.assertions]
+        )
+        self.assertions.append(claims)
+        return fits
 
     def _userinfo(self, headers: dict[str, str]) -> Answer:
         person = self.access.get(headers.get("authorization", "").removeprefix("Bearer "))
