@@ -163,7 +163,7 @@ class Gateway:
         try:
             if handler is None:
                 raise RequestRefused("this method does nothing here", code=Code.METHOD_NOT_ALLOWED)
-            if visit.session and visit.session.restricted and request.path not in OPEN_WHILE_RESTRICTED:
+            if visit.session and visit.session.restricted and route.pattern not in OPEN_WHILE_RESTRICTED:
                 return self.to_first_password()
             return handler(house, visit)
         except GatewayError as error:

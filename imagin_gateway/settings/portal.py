@@ -30,3 +30,5 @@ class FederatedPortal(AnyPortal):
     required_attributes: tuple[str, ...] = ()
     unsolicited: bool = False
     """Accept an answer nobody asked for here: a link inside the portal."""
+    single_logout: bool = True
+    """Ending the session here ends the portal's too, where it offers that, and the portal may end ours."""

@@ -24,14 +24,14 @@ from imagin_gateway.providers.oidc.kept import Kept
 from imagin_gateway.providers.oidc.person import arrival
 from imagin_gateway.providers.oidc.signed import Verifier
 from imagin_gateway.providers.oidc.wire import Wire
-from imagin_gateway.providers.portal import Arrival, Departure, Memory, Recall
+from imagin_gateway.providers.portal import Arrival, Departure, Memory, Recall, WithoutLogout
 
 MAX_STATE_CHARS: Final = 256
 
 _log = logging.getLogger(__name__)
 
 
-class OidcPortal:
+class OidcPortal(WithoutLogout):
     """A portal that speaks OpenID Connect. Safe to share between threads.
 
     Build it with `OidcPortal.open`.
