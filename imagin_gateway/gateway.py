@@ -163,7 +163,7 @@ class Gateway:
         try:
             if handler is None:
                 raise RequestRefused("this method does nothing here", code=Code.METHOD_NOT_ALLOWED)
-            if visit.session and visit.session.restricted and request.path not in OPEN_WHILE_RESTRICTED:
+            if visit.session and visit.session.restricted and route.pattern not in OPEN_WHILE_RESTRICTED:
                 return self.to_first_password()
             return handler(house, visit)
         except GatewayError as error:
@@ -304,7 +304,9 @@ def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal)
         )
     from imagin_gateway.providers.oidc.portal import OidcPortal as OidcPortalClient
 
-    return OidcPortalClient.open(door, config, redirect_uri=f"{base}/retour", development=settings.development)
+    return OidcPortalClient.open(
+        door, config, redirect_uri=f"{base}/retour", logout_uri=f"{base}/fin", development=settings.development
+    )
 
 
 def open_house(settings: Settings, clock: Clock, sink: Sink | None, templates: Path | None) -> House:

@@ -12,7 +12,8 @@ from imagin_gateway.errors import AnswerRefused, Code, RequestRefused
 from imagin_gateway.exchange import Response
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
-from imagin_gateway.flows.portal_login import depart, portal_of
+from imagin_gateway.flows.portal_login import depart
+from imagin_gateway.flows.round_trip import portal_of
 from imagin_gateway.providers.portal import InitiatedPortal
 
 

@@ -96,6 +96,25 @@ def refusal(house: House, visit: Visit, error: GatewayError) -> Response:
     return response
 
 
+def logout_refusal(house: House, visit: Visit, error: Refused) -> Response:
+    """Write the event and return the page of a logout that a portal asked for and that is refused: nothing ended."""
+    page, status = page_of(error)
+    if page not in ("R12", "R8", "R9"):
+        return refusal(house, visit, error)
+    detail = {"reason": str(error)[:200]} if str(error) != error.code.value else {}
+    visit.event(house, EventName.LOGOUT_REFUSED, error.code, detail=detail)
+    return house.pages.render(
+        "refusal",
+        status=status,
+        id="R15",
+        params=_params(house, visit, error),
+        reference=visit.request.correlation,
+        moment=house.clock.now(),
+        primary=Link(house.pages.text("logout.submit"), house.path("/fin")),
+        links=[],
+    )
+
+
 def visit_again(house: House, visit: Visit) -> str:
     """Return where a form that stayed open too long can be opened afresh."""
     return house.path(visit.request.path) if visit.request.method == "POST" else house.path("/")

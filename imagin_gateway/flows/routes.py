@@ -16,6 +16,7 @@ from imagin_gateway.flows import (
     my_session,
     portal_initiated,
     portal_login,
+    portal_logout,
     reset,
 )
 from imagin_gateway.flows.house import House, Visit
@@ -64,6 +65,14 @@ ROUTES: Final = (
         PORTAL + "/initier", {"GET": portal_initiated.begin, "POST": portal_initiated.begin}, cross_site=True, acts=True
     ),
     Route(PORTAL + "/metadata", {"GET": portal_login.metadata}),
+    Route(
+        PORTAL + "/fin",
+        {"GET": portal_logout.in_browser, "POST": portal_logout.in_browser},
+        cross_site=True,
+        acts=True,
+    ),
+    Route(PORTAL + "/fin/canal", {"POST": portal_logout.by_channel}, cross_site=True),
+    Route(PORTAL + "/fin/cadre", {"GET": portal_logout.in_frame}, acts=True),
     Route("/arrivee", {"GET": arrival.arrive, "POST": arrival.replace}, acts=True),
     Route("/direct", {"GET": direct_login.show, "POST": direct_login.submit}),
     Route("/mot-de-passe", {"GET": choose_password.show, "POST": choose_password.submit}),
@@ -77,8 +86,13 @@ ROUTES: Final = (
     Route("/fin/faite", {"GET": logout.show_done}),
 )
 
-OPEN_WHILE_RESTRICTED: Final = frozenset({"/mot-de-passe", "/fin", "/fin/faite"})
-"""All that a session restricted to choosing its first password may reach (row PRV-02)."""
+OPEN_WHILE_RESTRICTED: Final = frozenset(
+    {"/mot-de-passe", "/fin", "/fin/faite", PORTAL + "/fin", PORTAL + "/fin/canal", PORTAL + "/fin/cadre"}
+)
+"""Patterns of all that a session restricted to choosing its first password may reach (row PRV-02).
+
+A portal that ends its own sessions is heard whatever this browser's session may do.
+"""
 
 
 def find(path: str) -> tuple[Route, str] | None:

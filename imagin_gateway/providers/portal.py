@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from imagin_gateway.errors import Code, RequestRefused
 from imagin_gateway.exchange import Params, Request, Response
 
 Memory = Mapping[str, str]
@@ -93,6 +95,20 @@ class PortalSession:
     name_id: str = ""
     logout_hint: str = ""
 
+    def __repr__(self) -> str:
+        return f"PortalSession(issuer={self.issuer!r})"
+
+
+class LogoutWay(StrEnum):
+    """By which of our addresses a portal speaks of a logout."""
+
+    BROWSER = "browser"
+    """``/portail/{door}/fin``: the browser comes along, with cookies or, inside a frame, without."""
+    CHANNEL = "channel"
+    """``/portail/{door}/fin/canal``: from server to server, no browser."""
+    FRAME = "frame"
+    """``/portail/{door}/fin/cadre``: a frame in the portal's own page; no cookie can be counted on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LogoutOrder:
@@ -115,6 +131,25 @@ class LogoutOrder:
     message_id: str = ""
     message_ends_at: datetime | None = None
     done: Callable[[bool], Response]
+
+    def __repr__(self) -> str:
+        return f"LogoutOrder(issuer={self.issuer!r})"
+
+
+class WithoutLogout:
+    """What a portal answers that speaks of no logout: to be inherited by those."""
+
+    def depart_logout(self, session: PortalSession, now: datetime) -> Departure | None:
+        """Return None: nothing to leave for."""
+        return None
+
+    def logout_asked(self, message: Request, way: LogoutWay, now: datetime) -> LogoutOrder | None:
+        """Refuse: there is nothing at this address."""
+        raise RequestRefused("this portal asks for no logout here", code=Code.NOT_FOUND)
+
+    def logout_returned(self, answer: Request, recall: Recall, now: datetime) -> None:
+        """Refuse: we never leave for a logout there."""
+        raise RequestRefused("no logout began towards this portal", code=Code.NOT_FOUND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +189,38 @@ class Portal(Protocol):
 
     def metadata(self, now: datetime) -> Response | None:
         """Return our own metadata for this portal, or None if the protocol has none."""
+        ...
+
+    def depart_logout(self, session: PortalSession, now: datetime) -> Departure | None:
+        """Prepare a logout at the portal, for a session of ours that has ended already. Changes nothing anywhere.
+
+        Returns:
+            None when the portal offers none, the settings do not want it, or `session` does not tell enough.
+
+        Raises:
+            Unavailable: the portal cannot be reached in bounded time.
+        """
+        ...
+
+    def logout_asked(self, message: Request, way: LogoutWay, now: datetime) -> LogoutOrder | None:
+        """Verify a logout the portal asks for; nothing is read before it is verified.
+
+        Returns:
+            None when the message asks for nothing: it is the answer to a logout that began here (`BROWSER` only).
+
+        Raises:
+            AnswerRefused: a check failed; `code` says which.
+            RequestRefused: the request itself is wrong, or this portal asks for no logout this way.
+            Unavailable: the portal's keys cannot be had.
+        """
+        ...
+
+    def logout_returned(self, answer: Request, recall: Recall, now: datetime) -> None:
+        """Verify that the portal has ended its session, as it was asked to.
+
+        Raises:
+            AnswerRefused, FlowLost, RequestRefused, Unavailable: that is not proved.
+        """
         ...
 
 

@@ -50,10 +50,8 @@ class OidcPortal(FederatedPortal):
     """All of these methods must be told."""
     max_age_seconds: int | None = Field(default=None, ge=0, le=86400)
     """How long ago the provider may have checked the credentials; asked for, then checked."""
-    end_session: bool = True
-    """Log out at the provider too, when it says where."""
-    logout_type_required: bool = True
-    """A logout token must say `typ: logout+jwt`; False for a provider of before that was written."""
+    logout_tokens: Literal["strict", "early"] = "strict"
+    """`early`: a provider whose logout tokens say neither `typ: logout+jwt` nor when they end, as drafts allowed."""
     other_hosts: tuple[str, ...] = ()
     """Hosts the provider's discovery document may name besides the issuer's own."""
     timeout_seconds: float = Field(default=5, gt=0, le=30)

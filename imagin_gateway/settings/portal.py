@@ -32,3 +32,5 @@ class FederatedPortal(AnyPortal):
     """Accept an answer nobody asked for here: a link inside the portal."""
     return_hosts: tuple[str, ...] = ()
     """Hosts to which `FrEduUrlRetour` may lead back; with none, that address is dropped."""
+    single_logout: bool = True
+    """Ending the session here ends the portal's too, where it offers that, and the portal may end ours."""

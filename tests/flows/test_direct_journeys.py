@@ -144,6 +144,8 @@ def test_no_form_but_a_portals_answer_may_come_from_another_site(house: TheHouse
         "/acs",
         "/retour",
         "/initier",
+        "/fin",
+        "/fin/canal",
     }
     for route in ROUTES:
         if "POST" in route.handlers and not route.cross_site:

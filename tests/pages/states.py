@@ -233,7 +233,7 @@ STATES: dict[str, State] = {
             "password_href": "/connexion/mot-de-passe",
         },
     ),
-    **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(1, 15)},
+    **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(1, 16)},
     "refusal-R1-full": State(
         "refusal",
         {**REFUSAL, "id": "R1", "params": {"portal": "Portail de Paris", "right": "portail de Créteil"}},

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from imagin_gateway import settings
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost, GatewayError, RequestRefused, Unavailable
 from imagin_gateway.exchange import Request, Response
-from imagin_gateway.providers.portal import Arrival, Departure, Recall
+from imagin_gateway.providers.portal import Arrival, Departure, Recall, WithoutLogout
 from imagin_gateway.providers.saml import configuration, person, profile, reader, request, schema
 from imagin_gateway.providers.saml.configuration import Configuration
 
@@ -21,7 +21,7 @@ METADATA_TYPE: Final = "application/samlmetadata+xml"
 _log = logging.getLogger(__name__)
 
 
-class SamlPortalClient:
+class SamlPortalClient(WithoutLogout):
     """A portal that speaks SAML 2.0. Safe to share between threads: nothing in it changes.
 
     Build it with `SamlPortalClient.open`.

@@ -132,6 +132,8 @@ class Provider:
         self.id_token_tells_the_person = False
         self.signed_userinfo = False
         self.replies: dict[str, Callable[[], Answer]] = {}
+        self.id_tokens: list[str] = []
+        self.ended: list[dict[str, str]] = []
         self.client_keys: Document | None = None
         """The client's key set, as registered: it must then prove itself with it, and with nothing else."""
         self.assertions: list[Document] = []
@@ -163,6 +165,34 @@ class Provider:
             answer["iss"] = self.issuer
         return answer
 
+    def end_session(self, url: str, back: str) -> str:
+        """End the person's session at `url` as their browser would; return where they are sent back."""
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        assert url.startswith(self.issuer.rstrip("/") + "/end?")
+        assert set(asked) == {"id_token_hint", "client_id", "post_logout_redirect_uri", "state"}
+        assert asked["client_id"] == CLIENT_ID
+        assert asked["post_logout_redirect_uri"] == back, "not the registered address"
+        assert asked["id_token_hint"] in self.id_tokens, "an ID token that was not issued here"
+        assert len(asked["state"]) >= 43
+        self.ended.append(asked)
+        return f"{back}?{urlencode({'state': asked['state']})}"
+
+    def logout_token(self, header: Document | None = None, **claims: object) -> str:
+        """Return a logout token; a claim that is None is not told."""
+        now = int(self.now.timestamp())
+        told: Document = {
+            "iss": self.issuer,
+            "aud": CLIENT_ID,
+            "iat": now,
+            "exp": now + 120,
+            "jti": secrets.token_urlsafe(16),
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+            **claims,
+        }
+        head = {"alg": self.alg, "typ": "logout+jwt", "kid": self.key.kid, **(header or {})}
+        plain = {name: value for name, value in told.items() if value is not None}
+        return self.sign({name: value for name, value in head.items() if value is not None}, plain)
+
     # --- the documents
 
     def discovery(self) -> Document:
@@ -173,6 +203,7 @@ class Provider:
             "token_endpoint": f"{base}/token",
             "jwks_uri": f"{base}/keys",
             "userinfo_endpoint": f"{base}/userinfo",
+            "end_session_endpoint": f"{base}/end",
             "response_types_supported": ["code"],
             "id_token_signing_alg_values_supported": ["RS256", "none", "HS256"],
             "authorization_response_iss_parameter_supported": True,
@@ -256,6 +287,7 @@ class Provider:
             "expires_in": 60,
             "id_token": self.sign(header, self.claims(asked["nonce"], access_token)),
         }
+        self.id_tokens.append(tokens["id_token"])
         self.edit_tokens(tokens)
         return Answer.json(tokens)
 
