@@ -30,6 +30,7 @@ from imagin_gateway.pages.render import Pages
 from imagin_gateway.policy import Policy, siec
 from imagin_gateway.policy import load as load_policy
 from imagin_gateway.policy.admission import Admission, load_admission
+from imagin_gateway.providers import arena
 from imagin_gateway.providers.portal import Portal
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import Session
@@ -296,6 +297,7 @@ def open_portals(settings: Settings, policy: Policy) -> dict[str, Portal]:
 def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal) -> Portal:
     # Imported here: a host with one protocol does not pay for the other.
     base = settings.url(f"/portail/{door}")
+    config = arena.settle(door, config)
     if isinstance(config, SamlPortal):
         from imagin_gateway.providers.saml.portal import SamlPortalClient
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagin_gateway.errors import AnswerRefused, Code
+from imagin_gateway.providers import scopes
 from imagin_gateway.providers.attributes import map_attributes
 from imagin_gateway.providers.attributes import subject as subject_of
 from imagin_gateway.providers.oidc.claims import IdToken
@@ -27,7 +28,7 @@ def arrival(config: OidcPortal, id_token: IdToken, told: Mapping[str, Any], hint
             when the person is of an académie that is not this portal's.
     """
     raw = {name: texts(value) for name, value in told.items()}
-    mapped = map_attributes(raw, return_hosts=config.return_hosts)
+    mapped = map_attributes(raw, names=config.attributes, return_hosts=config.return_hosts)
     subject = id_token.subject if config.subject_attribute == "sub" else subject_of(raw, config.subject_attribute)
     if not subject:
         raise AnswerRefused(
@@ -35,8 +36,7 @@ def arrival(config: OidcPortal, id_token: IdToken, told: Mapping[str, Any], hint
         )
     if missing := mapped.missing(config.required_attributes):
         raise AnswerRefused(Code.ATTRIBUTE_MISSING, "a required attribute is missing", missing=missing)
-    if config.academie is not None and not mapped.belongs_to(config.academie):
-        raise AnswerRefused(Code.SCOPE_VIOLATION, "the person is of another académie than the portal")
+    scopes.check(config, mapped, subject)
     return Arrival(
         issuer=config.issuer,
         subject=subject,

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from imagin_gateway import settings
 from imagin_gateway.errors import Problem, SettingsError
+from imagin_gateway.providers import scopes
 from imagin_gateway.providers.attributes import NEVER_KEPT
 from imagin_gateway.providers.saml import partner
 from imagin_gateway.providers.saml.partner import Partner
@@ -55,6 +56,7 @@ def read(
         problems.append(
             Problem(f"{key}.subject_attribute", "cet attribut ne sert jamais d’identifiant", '"ct-remote-user"')
         )
+    problems += scopes.problems(key, section)
     found = _partner(f"{key}.metadata", section, problems, development=development)
     private_key = _private_key(f"{key}.private_key", section.private_key, problems)
     certificate = _certificate(f"{key}.certificate", section.certificate, problems)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from imagin_gateway import settings
 from imagin_gateway.errors import AnswerRefused, Code
+from imagin_gateway.providers import scopes
 from imagin_gateway.providers.attributes import map_attributes, subject
 from imagin_gateway.providers.portal import Arrival
 from imagin_gateway.providers.saml.profile import Accepted
@@ -24,14 +25,13 @@ def arrival(
         AnswerRefused: `ATTRIBUTE_MISSING` with the names that lack, `SCOPE_VIOLATION`.
     """
     who = subject(assertion.attributes, section.subject_attribute)
-    told = map_attributes(assertion.attributes, return_hosts=return_hosts)
+    told = map_attributes(assertion.attributes, names=section.attributes, return_hosts=return_hosts)
     missing = (() if who else (section.subject_attribute,)) + told.missing(section.required_attributes)
     if missing:
         raise AnswerRefused(
             Code.ATTRIBUTE_MISSING, "the portal does not tell what is needed", missing=tuple(dict.fromkeys(missing))
         )
-    if section.academie is not None and not told.belongs_to(section.academie):
-        raise AnswerRefused(Code.SCOPE_VIOLATION, "the portal speaks for another académie")
+    scopes.check(section, told, who)
     authentication = accepted.authentication
     return Arrival(
         issuer=assertion.issuer.name,

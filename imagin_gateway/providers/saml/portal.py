@@ -115,7 +115,7 @@ class SamlPortalClient(WithoutLogout):
             verified.assertion,
             accepted,
             relay=relay if len(relay) <= MAX_RELAY_CHARS else "",
-            return_hosts=(urlsplit(config.partner.sso_url).hostname or "",),
+            return_hosts=(urlsplit(config.partner.sso_url).hostname or "", *config.section.return_hosts),
         )
 
     def _check_journey(self, in_response_to: str | None, recall: Recall) -> None:
