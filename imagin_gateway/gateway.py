@@ -34,7 +34,7 @@ from imagin_gateway.providers import arena
 from imagin_gateway.providers.portal import Portal
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import Session
-from imagin_gateway.settings import LinkPortal, OidcPortal, Protected, SamlPortal, Settings, under
+from imagin_gateway.settings import HeaderPortal, LinkPortal, OidcPortal, Protected, SamlPortal, Settings, under
 from imagin_gateway.state import open_store
 
 if TYPE_CHECKING:
@@ -294,10 +294,15 @@ def open_portals(settings: Settings, policy: Policy) -> dict[str, Portal]:
     return portals
 
 
-def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal) -> Portal:
+def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal | HeaderPortal) -> Portal:
     # Imported here: a host with one protocol does not pay for the other.
     base = settings.url(f"/portail/{door}")
     config = arena.settle(door, config)
+    if isinstance(config, HeaderPortal):
+        from imagin_gateway.providers.header import HeaderPortalClient
+
+        below = f"/portail/{door}/entree"
+        return HeaderPortalClient.open(door, config, entry_url=settings.url(below), entry_path=below)
     if isinstance(config, SamlPortal):
         from imagin_gateway.providers.saml.portal import SamlPortalClient
 

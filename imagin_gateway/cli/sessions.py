@@ -9,7 +9,7 @@ import typer
 from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, actor, err, out, stores
 from imagin_gateway.events import Event, EventName
 from imagin_gateway.identity import DIRECT_ISSUER, Door
-from imagin_gateway.settings import OidcPortal, SamlPortal, Settings
+from imagin_gateway.settings import HeaderPortal, OidcPortal, SamlPortal, Settings
 
 app = typer.Typer(help="Sessions ouvertes.", no_args_is_help=True)
 
@@ -56,7 +56,7 @@ def _issuer(settings: Settings, door: str) -> str:
     portal = settings.portals.get(door)
     if isinstance(portal, SamlPortal):
         return portal.portal_entity_id
-    if isinstance(portal, OidcPortal):
+    if isinstance(portal, OidcPortal | HeaderPortal):
         return portal.issuer
     known = ", ".join([Door.DIRECT, *sorted(settings.portals)])
     err.print(f"Aucune porte de ce nom n'ouvre de session ici ; portes : {known}", markup=False)

@@ -24,7 +24,7 @@ from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out,
 from imagin_gateway.identity import Identity
 from imagin_gateway.keys import digest, new_token
 from imagin_gateway.local.throttle import NetworkThrottled, network_of
-from imagin_gateway.providers.portal import Arrival, Departure, Portal
+from imagin_gateway.providers.portal import ENTRY, Arrival, Departure, Portal
 from imagin_gateway.state.store import Space
 
 DEPARTURES: Final = 300
@@ -73,6 +73,20 @@ def _count_departure(house: House, visit: Visit) -> None:
 def answer(house: House, visit: Visit) -> Response:
     """Verify the portal's answer, keep what it proves, and go to the arrival page."""
     portal = portal_of(house, visit)
+    if portal.answer_method == ENTRY:
+        raise RequestRefused("this portal gives no answer", code=Code.NOT_FOUND)
+    return _accept(house, visit, portal)
+
+
+def enter(house: House, visit: Visit) -> Response:
+    """Let in whom the portal's agent vouches for, on the one page behind it, and go to the arrival page."""
+    portal = portal_of(house, visit)
+    if portal.answer_method != ENTRY:
+        raise RequestRefused("this portal has no agent in front of us", code=Code.NOT_FOUND)
+    return _accept(house, visit, portal)
+
+
+def _accept(house: House, visit: Visit, portal: Portal) -> Response:
     recall = Recall(house, visit, portal, Purpose.LOGIN)
     with turnstile(house, portal.door):
         arrival = portal.arrive(visit.request, recall, house.clock.now())

@@ -31,7 +31,7 @@ class Route:
     """One address below the mount path, and what each method does there.
 
     Attributes:
-        pattern: literal, but for one segment that may be ``{door}``.
+        pattern: literal, but for the segments ``{door}`` and ``{step}``, which stand for any.
         handlers: by method; HEAD follows GET.
         cross_site: a POST here comes from another site by nature, so no form token can be asked for.
         acts: its GET begins or ends something, so a HEAD is not taken for it.
@@ -64,6 +64,8 @@ ROUTES: Final = (
     Route(
         PORTAL + "/initier", {"GET": portal_initiated.begin, "POST": portal_initiated.begin}, cross_site=True, acts=True
     ),
+    Route(PORTAL + "/entree", {"GET": portal_login.enter}, acts=True),
+    Route(PORTAL + "/entree/{step}", {"GET": portal_login.enter}, acts=True),
     Route(PORTAL + "/metadata", {"GET": portal_login.metadata}),
     Route(
         PORTAL + "/fin",
@@ -102,7 +104,7 @@ def find(path: str) -> tuple[Route, str] | None:
     segments = path.split("/")
     for route, pattern in _WITH_DOOR:
         if len(pattern) == len(segments) and all(
-            part in ("{door}", segment) for part, segment in zip(pattern, segments, strict=True)
+            part in ("{door}", "{step}", segment) for part, segment in zip(pattern, segments, strict=True)
         ):
             return route, segments[pattern.index("{door}")]
     return None

@@ -10,6 +10,7 @@ from imagin_gateway.exchange import MAX_BODY_BYTES, Request, Response
 from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.mounts.doorman import Doorman
 from imagin_gateway.mounts.incoming import KEY, TOO_LONG, client_address, declared_too_long, is_identity_header
+from imagin_gateway.mounts.peer import certificate_of_environ, peer_address
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -46,7 +47,17 @@ class GatewayWSGI:
             body = _body(environ) if method == "POST" else b""
             if body is None:
                 return _write(self._doorman.refusal_of_path, method, start_response)
-            request = Request(method, below, query, headers, body, address, new_reference())
+            request = Request(
+                method,
+                below,
+                query,
+                headers,
+                body,
+                address,
+                new_reference(),
+                peer=peer_address(environ.get("REMOTE_ADDR", "")),
+                certificate=certificate_of_environ(environ),
+            )
             return _write(self._gateway.handle(request), method, start_response)
         if self._doorman.unreadable(path):
             return _write(self._doorman.refusal_of_path, method, start_response)

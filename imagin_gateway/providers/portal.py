@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from imagin_gateway.errors import Code, RequestRefused
 from imagin_gateway.exchange import Params, Request, Response
@@ -19,6 +19,10 @@ Recall = Callable[[str], Memory]
 
 Raises `FlowLost` when it is unknown, too old, already used, or of another browser.
 """
+
+
+ENTRY: Final = "ENTRY"
+"""Stands for the method of an answer when a portal gives none: its agent tells who is there on the entry page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,7 @@ class Portal(Protocol):
     door: str
     issuer: str
     answer_method: str
-    """Method with which the answer comes: ``POST`` (SAML) or ``GET`` (OpenID Connect)."""
+    """Method with which the answer comes, ``POST`` or ``GET``; `ENTRY` when there is none but a page to enter by."""
 
     def depart(self, now: datetime) -> Departure:
         """Prepare a login. Raises `Unavailable` when the portal cannot be reached in bounded time."""

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.problems import problem_of, wrong
 from imagin_gateway.settings.direct import Accounts, Mail, Passwords
+from imagin_gateway.settings.header import HeaderPortal
 from imagin_gateway.settings.house import Events, Keys, Protected
 from imagin_gateway.settings.oidc import OidcPortal
 from imagin_gateway.settings.paths import checked_prefix, under
@@ -27,7 +28,7 @@ ENVIRONMENT_PREFIX: Final = "IMAGIN_GATEWAY_"
 
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 
-PortalSettings = Annotated[LinkPortal | SamlPortal | OidcPortal, Field(discriminator="protocol")]
+PortalSettings = Annotated[LinkPortal | SamlPortal | OidcPortal | HeaderPortal, Field(discriminator="protocol")]
 
 
 class Settings(BaseSettings):
