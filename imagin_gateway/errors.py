@@ -65,6 +65,7 @@ class Code(StrEnum):
     SAML_CONFIRMATION = "saml.confirmation"
     SAML_IN_RESPONSE_TO = "saml.in_response_to"
     SAML_AUTHN_CONTEXT = "saml.authn_context"
+    SAML_METADATA = "saml.metadata"
     # OpenID Connect
     OIDC_STATE = "oidc.state"
     OIDC_ISSUER = "oidc.issuer"
@@ -196,6 +197,7 @@ class AnswerRefused(Refused):
         message: for the log; never a value from the answer.
         missing: names of the attributes that lack, for `Code.ATTRIBUTE_MISSING`.
         statuses: status codes told by the portal, for `Code.PORTAL_REFUSED`.
+        help_url: page of the portal for somebody it sends without what is needed; https.
     """
 
     def __init__(
@@ -205,9 +207,11 @@ class AnswerRefused(Refused):
         *,
         missing: Sequence[str] = (),
         statuses: Sequence[str] = (),
+        help_url: str = "",
     ) -> None:
         super().__init__(message, code=code)
         self.missing = tuple(missing)
+        self.help_url = help_url
         self.statuses = tuple(statuses)
 
 

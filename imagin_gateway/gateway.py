@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import re
@@ -26,7 +27,7 @@ from imagin_gateway.flows.routes import OPEN_WHILE_RESTRICTED, find
 from imagin_gateway.identity import Door
 from imagin_gateway.keys import Keyring
 from imagin_gateway.local.door import DirectDoor
-from imagin_gateway.pages.render import Pages
+from imagin_gateway.pages.render import LOGO_PATH, Pages
 from imagin_gateway.policy import Policy, siec
 from imagin_gateway.policy import load as load_policy
 from imagin_gateway.policy.admission import Admission, load_admission
@@ -83,7 +84,7 @@ class Gateway:
     ) -> None:
         self.settings = settings
         self._sends_mail = sends_mail
-        self._sender_pid = 0
+        self._started_pid = 0
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._pool_lock = threading.Lock()
         self.house = open_house(settings, clock or SystemClock(), sink, templates)
@@ -124,7 +125,7 @@ class Gateway:
         house = self.house
         visit = Visit(request, None, "", False)
         try:
-            self._start_sender()
+            self._start_threads()
             asset = house.pages.asset(request.path) if request.method in ("GET", "HEAD") else None
             if asset is not None:
                 return asset
@@ -145,11 +146,22 @@ class Gateway:
             response = response.adding(headers=house.pages.bare_headers())
         return response
 
-    def _start_sender(self) -> None:
+    def _start_threads(self) -> None:
         # In the process that serves, not in the one that forked it: threads do not cross a fork.
-        if self._sends_mail and self._sender_pid != os.getpid():
-            self._sender_pid = os.getpid()
+        if self._started_pid == os.getpid():
+            return
+        self._started_pid = os.getpid()
+        if self._sends_mail:
             self.house.direct.start_sender()
+        for door, portal in self.house.portals.items():
+            start: Callable[..., None] | None = getattr(portal, "start", None)
+            if start is not None:
+                start(self.house.clock.now, functools.partial(self._metadata_renewed, door))
+
+    def _metadata_renewed(self, door: str, renewed: bool, problem: str) -> None:
+        name = EventName.METADATA_RENEWED if renewed else EventName.METADATA_REFUSED
+        detail = {"reason": problem[:200]} if problem else {}
+        self.house.events.emit(Event(name=name, code=None if renewed else Code.SAML_METADATA, door=door, detail=detail))
 
     def _route(self, visit: Visit) -> Response:
         request, house = visit.request, self.house
@@ -299,10 +311,21 @@ def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal)
     base = settings.url(f"/portail/{door}")
     config = arena.settle(door, config)
     if isinstance(config, SamlPortal):
+        from imagin_gateway.providers.saml.configuration import About, Addresses
         from imagin_gateway.providers.saml.portal import SamlPortalClient
 
+        own = settings.privacy_url.startswith("/")
         return SamlPortalClient.open(
-            door, config, acs_url=f"{base}/acs", metadata_url=f"{base}/metadata", development=settings.development
+            door,
+            config,
+            addresses=Addresses(acs=f"{base}/acs", logout=f"{base}/fin", metadata=f"{base}/metadata"),
+            about=About(
+                privacy_url=settings.base_url + settings.privacy_url if own else settings.privacy_url,
+                logo_url=config.logo_url or settings.url(LOGO_PATH),
+                contact=settings.contact,
+                controller=settings.controller,
+            ),
+            development=settings.development,
         )
     from imagin_gateway.providers.oidc.portal import OidcPortal as OidcPortalClient
 

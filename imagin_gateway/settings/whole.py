@@ -201,7 +201,10 @@ def _read_toml(file: Path) -> dict[str, Any]:
     raise SettingsError([problem], str(file)) from None
 
 
-_PATH_KEYS: Final = ("metadata", "private_key", "certificate", "ca_file")
+_PATH_KEYS: Final = (
+    *("metadata", "metadata_certificate", "metadata_copy", "private_key", "certificate", "ca_file"),
+    *("other_private_keys", "other_certificates"),
+)
 
 
 def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -220,12 +223,18 @@ def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     portals = anchored.get("portals")
     if isinstance(portals, dict):
         anchored["portals"] = {
-            door: {k: folder / v if k in _PATH_KEYS and isinstance(v, str) else v for k, v in portal.items()}
+            door: {k: _from(folder, v) if k in _PATH_KEYS else v for k, v in portal.items()}
             if isinstance(portal, dict)
             else portal
             for door, portal in portals.items()
         }
     return anchored
+
+
+def _from(folder: Path, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from(folder, each) for each in value]
+    return folder / value if isinstance(value, str) else value
 
 
 def _across(settings: Settings) -> list[Problem]:
