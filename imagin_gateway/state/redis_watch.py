@@ -46,7 +46,8 @@ class RedisWatch:
     A thread follows, from the first time somebody asks; a forked process starts its own.
 
     Args:
-        connect: makes a new client of the server that holds the keys now, RESP2, with connections of its own.
+        connect: makes a new client of the server in charge of the keys now, RESP 2, with connections of its own.
+        in_charge: names that server.
         prefix: of the keys to follow.
         beat_prefix: of the key this process writes; `prefix` must not begin it.
         on_change: told the rest of each key, decoded.
@@ -54,9 +55,16 @@ class RedisWatch:
     """
 
     def __init__(
-        self, connect: Callable[[], redis.Redis], prefix: str, beat_prefix: str, on_change: OnChange, lag: float
+        self,
+        connect: Callable[[], redis.Redis],
+        in_charge: Callable[[], str],
+        prefix: str,
+        beat_prefix: str,
+        on_change: OnChange,
+        lag: float,
     ) -> None:
         self._connect = connect
+        self._in_charge = in_charge
         self._prefix = prefix.encode()
         self._beat_prefix = beat_prefix
         self._on_change = on_change
@@ -121,23 +129,26 @@ class RedisWatch:
 
     def _followed(self, stop: threading.Event) -> Iterator[None]:
         """Follow until something fails, yielding at each beat that came back."""
+        server = self._in_charge()
         client = self._connect()
-        heard: PubSub = client.pubsub()  # type: ignore[no-untyped-call]  # redis does not type it
+        heard: PubSub = client.pubsub()
         with contextlib.closing(client), contextlib.closing(heard):
-            heard.execute_command("CLIENT", "ID")  # type: ignore[no-untyped-call]  # redis does not type it
-            number = heard.parse_response()  # type: ignore[no-untyped-call]  # redis does not type it
+            heard.execute_command("CLIENT", "ID")
+            number = heard.parse_response()
             heard.subscribe(CHANNEL)
             own = f"{self._beat_prefix}{secrets.token_hex(8)}"
-            teller: redis.Redis = client.client()  # type: ignore[no-untyped-call]  # redis does not type it
+            teller: redis.Redis = client.client()
             with contextlib.closing(teller):
                 # Tracking belongs to this one connection; made anew behind our back it would have none, and no beat
                 # would come back any more.
                 teller.client_tracking_on(clientid=number, prefix=[self._prefix, own], bcast=True)
                 # What was read before now may have changed unannounced.
                 self._on_change(None)
-                yield from self._beats(stop, teller, heard, own)
+                yield from self._beats(stop, server, teller, heard, own)
 
-    def _beats(self, stop: threading.Event, teller: redis.Redis, heard: PubSub, own: str) -> Iterator[None]:
+    def _beats(
+        self, stop: threading.Event, server: str, teller: redis.Redis, heard: PubSub, own: str
+    ) -> Iterator[None]:
         before = sent = time.monotonic()
         expected = False
         while not stop.is_set():
@@ -145,6 +156,8 @@ class RedisWatch:
             if expected and now >= sent + self._lag:
                 raise redis.ConnectionError("a beat was not announced")
             if not expected and now >= sent + self._beat:
+                if self._in_charge() != server:
+                    raise redis.ConnectionError("another server is in charge")
                 before, sent, expected = sent, now, True
                 teller.set(own, 1, px=math.ceil(10_000 * self._lag))
             due = sent + (self._lag if expected else self._beat)

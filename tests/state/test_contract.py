@@ -1,4 +1,4 @@
-"""What every engine of the ephemeral state promises; the same tests on SQLite and on Redis."""
+"""What every engine of the ephemeral state promises; the same tests on SQLite and on Redis, however it is reached."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from imagin_gateway.errors import Code, Unavailable
 from imagin_gateway.state.store import Record, Space, StateStore, Swap
+from tests.state.engines import EVERY_ENGINE, on
 from tests.state.workers import END, KEY, NOW, act, in_processes
+
+pytestmark = on(*EVERY_ENGINE)
 
 HOSTILE = [
     "",

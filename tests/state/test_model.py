@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from imagin_gateway.state import open_store
 from imagin_gateway.state.store import Record, Space, Swap
+from tests.state.engines import on
 
 SPACES = st.sampled_from([Space.SESSION, Space.FLOW])
 KEYS = st.sampled_from(["a", "b", "a:b", "", "é\x00\n"])
@@ -131,6 +132,7 @@ def machine(fresh_url: Callable[[], str]) -> type[RuleBasedStateMachine]:
     return StoreMachine
 
 
+@on("sqlite", "redis", "cluster")
 def test_every_sequence_of_operations_does_what_a_dictionary_does(fresh_url: Callable[[], str]) -> None:
     run_state_machine_as_test(
         machine(fresh_url), settings=settings(deadline=None, max_examples=60, stateful_step_count=40)
