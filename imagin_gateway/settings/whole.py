@@ -244,6 +244,8 @@ def _across(settings: Settings) -> list[Problem]:
         problems.append(Problem("passwords.profile", "ce profil est réservé aux tests", '"rfc9106" ou "owasp"'))
     if settings.mail.security == "none" and not settings.development and settings.mail.host not in _LOOPBACK:
         problems.append(Problem("mail.security", "le courrier partirait en clair", '"starttls" ou "tls"'))
+    if excess := settings.sessions.unreasoned:
+        problems.append(Problem("sessions.reason", f"{excess}, sans raison écrite", "écrire la raison, ou réduire"))
     for door, portal in settings.portals.items():
         if isinstance(portal, OidcPortal):
             parts = urlsplit(portal.issuer)
