@@ -65,6 +65,7 @@ class Code(StrEnum):
     SAML_CONFIRMATION = "saml.confirmation"
     SAML_IN_RESPONSE_TO = "saml.in_response_to"
     SAML_AUTHN_CONTEXT = "saml.authn_context"
+    SAML_METADATA = "saml.metadata"
     # OpenID Connect
     OIDC_STATE = "oidc.state"
     OIDC_ISSUER = "oidc.issuer"
@@ -109,6 +110,7 @@ class Code(StrEnum):
     ACCOUNT_STATE = "direct.account_state"
     # sessions and admission
     SESSION_ENDED = "session.ended"
+    TOO_MANY_SESSIONS = "session.too_many"
     ACTIVITY_CLOSED = "admission.activity_closed"
     ADMISSION_REFUSED = "admission.refused"
     FIRST_PASSWORD_DUE = "admission.first_password_due"
@@ -207,6 +209,7 @@ class AnswerRefused(Refused):
         message: for the log; never a value from the answer.
         missing: names of the attributes that lack, for `Code.ATTRIBUTE_MISSING`.
         statuses: status codes told by the portal, for `Code.PORTAL_REFUSED`.
+        help_url: page of the portal for somebody it sends without what is needed; https.
     """
 
     def __init__(
@@ -216,9 +219,11 @@ class AnswerRefused(Refused):
         *,
         missing: Sequence[str] = (),
         statuses: Sequence[str] = (),
+        help_url: str = "",
     ) -> None:
         super().__init__(message, code=code)
         self.missing = tuple(missing)
+        self.help_url = help_url
         self.statuses = tuple(statuses)
 
 

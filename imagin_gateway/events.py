@@ -52,6 +52,8 @@ class EventName(StrEnum):
     MAIL_SENT = "mail_sent"
     MAIL_FAILED = "mail_failed"
     PORTAL_FAILED = "portal_failed"
+    METADATA_RENEWED = "metadata_renewed"
+    METADATA_REFUSED = "metadata_refused"
     FAULT = "fault"
 
 

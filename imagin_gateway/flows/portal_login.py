@@ -15,7 +15,7 @@ from typing import Final
 from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import AnswerRefused, Code, RequestRefused
 from imagin_gateway.events import EventName
-from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.exchange import Response, SetCookie, see_other
 from imagin_gateway.flows.admission import admit
 from imagin_gateway.flows.arrival import Waiting
 from imagin_gateway.flows.house import JOURNEY, House, Visit
@@ -30,6 +30,11 @@ from imagin_gateway.state.store import Space
 DEPARTURES: Final = 300
 """Departures of one network within a journey's life: each leaves a record. A large school is one address."""
 
+RESTARTED: Final = "restarted"
+"""Use of the cookie that tells a login begun again because nobody had asked for the first answer."""
+
+RESTART: Final = timedelta(minutes=1)
+
 ARRIVAL: Final = timedelta(minutes=5)
 """How long a verified answer waits for its browser, a question about another session included."""
 
@@ -37,12 +42,11 @@ ARRIVAL: Final = timedelta(minutes=5)
 def leave(house: House, visit: Visit) -> Response:
     """Send the person to the portal, keeping on our side what the answer must fit."""
     portal = portal_of(house, visit)
-    back_to = landing(house.settings, visit.request.query.get("next"))
-    return depart(house, visit, portal, back_to, portal.depart)
+    return depart(house, visit, portal, visit.request.query.get("next"), portal.depart)
 
 
 def depart(
-    house: House, visit: Visit, portal: Portal, back_to: str, prepare: Callable[[datetime], Departure]
+    house: House, visit: Visit, portal: Portal, asked: str | None, prepare: Callable[[datetime], Departure]
 ) -> Response:
     """Leave for a portal.
 
@@ -50,10 +54,11 @@ def depart(
         house: keeps the journey.
         visit: whose.
         portal: where to.
-        back_to: page of this site to land on, already checked.
+        asked: page to land on; one that is not allowed is replaced by the usual one.
         prepare: the portal's own `depart`.
     """
     _count_departure(house, visit)
+    back_to = landing(house.settings, asked)
     with turnstile(house, portal.door):
         departure = prepare(house.clock.now())
     response = set_out(house, Purpose.LOGIN, portal, departure, back_to)
@@ -95,6 +100,8 @@ def _accept(house: House, visit: Visit, portal: Portal) -> Response:
     if arrival.solicited != (recall.next is not None):
         raise AnswerRefused(Code.UNSOLICITED, "the answer fits no journey")
     _once(house, arrival)
+    if arrival.restart:
+        return _restart(house, visit, portal, arrival)
     asked = recall.next if arrival.solicited else arrival.relay
     admitted = admit(house, _identity(house, portal, arrival))
     waiting = Waiting(
@@ -113,6 +120,25 @@ def _accept(house: House, visit: Visit, portal: Portal) -> Response:
     if recall.cookie_use:
         cookies.append(house.no_cookie(recall.cookie_use))
     return see_other(house.path("/arrivee"), *cookies)
+
+
+def _restart(house: House, visit: Visit, portal: Portal, arrival: Arrival) -> Response:
+    """Take an answer that nobody asked for as the wish to log in, and no more: the login begins here, and now.
+
+    Whoever slips their own answer to another person's browser gains nothing by it: the portal is asked who sits
+    there. A portal that answers our request with one more unsolicited answer is not asked in circles.
+    """
+    if house.settings.cookie_name(RESTARTED) in visit.request.cookies:
+        raise AnswerRefused(Code.UNSOLICITED, "the portal answers our request as if nobody had asked")
+    secure = house.settings.secure_cookies
+    mark = SetCookie(
+        name=house.settings.cookie_name(RESTARTED),
+        value="1",
+        secure=secure,
+        same_site="None" if secure else "Lax",
+        max_age=int(RESTART.total_seconds()),
+    )
+    return depart(house, visit, portal, arrival.relay, portal.depart).adding(cookies=[mark])
 
 
 def _once(house: House, arrival: Arrival) -> None:

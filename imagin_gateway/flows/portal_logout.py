@@ -21,7 +21,7 @@ from imagin_gateway.flows.refusals import logout_refusal
 from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out, turnstile
 from imagin_gateway.keys import digest
 from imagin_gateway.local.throttle import NetworkThrottled, network_of
-from imagin_gateway.providers.portal import Departure, LogoutOrder, LogoutWay, Portal, PortalSession
+from imagin_gateway.providers.portal import Departure, LogoutOrder, LogoutWay, Portal, PortalSession, PostedForm
 from imagin_gateway.sessions.session import Session
 from imagin_gateway.state.store import Space
 
@@ -147,13 +147,22 @@ def _carry_out(house: House, visit: Visit, portal: Portal, order: LogoutOrder) -
     except Unavailable as error:
         # The portal must not believe that it is done.
         visit.event(house, EventName.LOGOUT_REFUSED, error.code, door=portal.door)
-        return order.done(False)
+        return _given(house, order.done(False))
     person = (order.issuer, order.subject) if order.subject else None
     visit.event(house, EventName.LOGOUT_BY_PORTAL, door=portal.door, person=person, detail={"ended": ended})
-    response = order.done(True)
+    response = _given(house, order.done(True))
     if visit.session is not None and house.sessions.resolve(_cookie(house, visit)) is None:
         response = response.adding(cookies=[house.no_cookie("session")])
     return response
+
+
+def _given(house: House, answer: Response | PostedForm) -> Response:
+    """Return what takes the portal's answer to it: as it is, or a page with a button for one that goes by POST."""
+    if isinstance(answer, Response):
+        return answer
+    return house.pages.render(
+        "logout_answer", form_targets=[answer.action], action=answer.action, fields=dict(answer.fields)
+    )
 
 
 def _cookie(house: House, visit: Visit) -> str:

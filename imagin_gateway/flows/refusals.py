@@ -77,6 +77,8 @@ def refusal(house: House, visit: Visit, error: GatewayError) -> Response:
         primary = Link(house.pages.text("refusal.new_link"), house.path("/mot-de-passe/oubli"))
     elif page == "R10":
         primary = Link(house.pages.text("refusal.again"), visit_again(house, visit))
+    if isinstance(error, AnswerRefused) and error.help_url:
+        links.append(Link(house.pages.text("refusal.portal_help"), error.help_url))
     if page in ("R2", "R5", "R14"):
         # The sentence on the page names that door; the link goes into it.
         links.append(Link(house.pages.text("refusal.direct"), house.path(f"/acces/{Door.DIRECT}")))

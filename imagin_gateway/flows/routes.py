@@ -35,12 +35,14 @@ class Route:
         handlers: by method; HEAD follows GET.
         cross_site: a POST here comes from another site by nature, so no form token can be asked for.
         acts: its GET begins or ends something, so a HEAD is not taken for it.
+        watches: its GET only looks at the session: it is no activity of the person, and moves no limit.
     """
 
     pattern: str
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     cross_site: bool = False
     acts: bool = False
+    watches: bool = False
 
     def handler(self, method: str) -> Handler | None:
         """Return what a method does here, or None."""

@@ -79,6 +79,8 @@ class Arrival:
     solicited: bool = True
     relay: str = ""
     """RelayState of an unsolicited answer: a landing page asked for, to be checked against the allow-list."""
+    restart: bool = False
+    """Opens nothing: the portal is asked again, from this browser, towards `relay`."""
 
     def __repr__(self) -> str:
         return f"Arrival(issuer={self.issuer!r}, method={self.method!r}, solicited={self.solicited})"
@@ -114,6 +116,14 @@ class LogoutWay(StrEnum):
     """``/portail/{door}/fin/cadre``: a frame in the portal's own page; no cookie can be counted on."""
 
 
+@dataclass(frozen=True, slots=True)
+class PostedForm:
+    """An answer that the browser carries to the portal by POST: a page with a button."""
+
+    action: str
+    fields: Mapping[str, str] = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LogoutOrder:
     """A logout that a portal asked for, verified. Names at least one of subject, name_id and portal_sessions.
@@ -134,7 +144,7 @@ class LogoutOrder:
     portal_sessions: tuple[str, ...] = ()
     message_id: str = ""
     message_ends_at: datetime | None = None
-    done: Callable[[bool], Response]
+    done: Callable[[bool], Response | PostedForm]
 
     def __repr__(self) -> str:
         return f"LogoutOrder(issuer={self.issuer!r})"

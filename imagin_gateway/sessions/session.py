@@ -1,4 +1,10 @@
-"""The session record: what a store keeps of one login. JSON, typed, versioned (never pickle: ASVS 1.5.2)."""
+"""The session record: what a store keeps of one login. JSON, typed, versioned (never pickle: ASVS 1.5.2).
+
+During a rolling upgrade two releases read and write the same records. So a release
+only *adds* fields, each with a default; leaves aside those it does not know, and
+keeps them when it writes; and `v` changes only with a record that the former
+release must not take for a session.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +41,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         name_id: NameID as received, for the same.
         logout_hint: what the portal wants back at logout (an ID token); it never leaves for a page or a cookie.
         restricted: name of the single thing this session may do; "" for a full session.
+        device, address: with what and from where it was opened, for the person to recognise it.
 
     The other attributes are those of `Identity`.
     """
@@ -61,6 +68,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     name_id: str = ""
     logout_hint: str = ""
     restricted: str = ""
+    device: str = ""
+    address: str = ""
 
     @classmethod
     def of(
@@ -75,6 +84,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         name_id: str = "",
         logout_hint: str = "",
         restricted: str = "",
+        device: str = "",
+        address: str = "",
     ) -> Session:
         """Return the record of a login that happens now."""
         return cls(
@@ -99,6 +110,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             name_id=name_id,
             logout_hint=logout_hint,
             restricted=restricted,
+            device=device,
+            address=address,
         )
 
     @cached_property

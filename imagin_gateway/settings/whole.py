@@ -202,7 +202,10 @@ def _read_toml(file: Path) -> dict[str, Any]:
     raise SettingsError([problem], str(file)) from None
 
 
-_PATH_KEYS: Final = ("metadata", "private_key", "certificate", "ca_file")
+_PATH_KEYS: Final = (
+    *("metadata", "metadata_certificate", "metadata_copy", "private_key", "certificate", "ca_file"),
+    *("other_private_keys", "other_certificates"),
+)
 
 
 def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -221,12 +224,18 @@ def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     portals = anchored.get("portals")
     if isinstance(portals, dict):
         anchored["portals"] = {
-            door: {k: folder / v if k in _PATH_KEYS and isinstance(v, str) else v for k, v in portal.items()}
+            door: {k: _from(folder, v) if k in _PATH_KEYS else v for k, v in portal.items()}
             if isinstance(portal, dict)
             else portal
             for door, portal in portals.items()
         }
     return anchored
+
+
+def _from(folder: Path, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from(folder, each) for each in value]
+    return folder / value if isinstance(value, str) else value
 
 
 def _across(settings: Settings) -> list[Problem]:
@@ -236,6 +245,8 @@ def _across(settings: Settings) -> list[Problem]:
         problems.append(Problem("passwords.profile", "ce profil est réservé aux tests", '"rfc9106" ou "owasp"'))
     if settings.mail.security == "none" and not settings.development and settings.mail.host not in _LOOPBACK:
         problems.append(Problem("mail.security", "le courrier partirait en clair", '"starttls" ou "tls"'))
+    if excess := settings.sessions.unreasoned:
+        problems.append(Problem("sessions.reason", f"{excess}, sans raison écrite", "écrire la raison, ou réduire"))
     for door, portal in settings.portals.items():
         if isinstance(portal, OidcPortal):
             parts = urlsplit(portal.issuer)

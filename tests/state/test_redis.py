@@ -15,7 +15,7 @@ import redis
 
 from imagin_gateway.errors import Code, SettingsError, Unavailable
 from imagin_gateway.state.redis import COLLECT_AFTER, PREFIX, RedisStateStore
-from imagin_gateway.state.store import Space
+from imagin_gateway.state.store import Space, Swap
 from tests.state.lossy import LossyDoor
 from tests.state.servers import PrivateRedis
 from tests.state.test_contract import CALLS, HOSTILE
@@ -73,9 +73,9 @@ def test_every_key_but_the_number_is_collected_by_redis_soon_after_its_end(
         assert life < ends[f"{PREFIX}:{name}"] <= life + COLLECT_AFTER
 
 
-def test_replace_moves_the_collection_too(store: RedisStateStore, behind: redis.Redis) -> None:
+def test_a_swap_moves_the_collection_too(store: RedisStateStore, behind: redis.Redis) -> None:
     store.put(Space.SESSION, "s", b"v", expires_at=NOW + 100, now=NOW, indexes=["i"])
-    store.replace(Space.SESSION, "s", b"v", expires_at=NOW + 900, now=NOW)
+    store.swap(Space.SESSION, [Swap("s", b"v", b"v", NOW + 900)], now=NOW)
     for name in ("session:s", "index:session:i"):
         assert behind.ttl(f"{PREFIX}:{name}") > 800
 
@@ -112,6 +112,43 @@ def test_an_index_names_no_later_record_of_a_key_that_redis_dropped(
     assert store.get(Space.SESSION, "s", now=NOW) == b"w"
 
 
+def test_a_record_put_again_is_listed_though_somebody_deleted_the_counter(
+    store: RedisStateStore, behind: redis.Redis
+) -> None:
+    store.put(Space.SESSION, "s", b"v", expires_at=END, now=NOW, indexes=["i", "j"])
+    behind.delete(f"{PREFIX}:number")
+    store.put(Space.SESSION, "s", b"w", expires_at=END, now=NOW, indexes=["i"])
+    assert [record.value for record in store.find(Space.SESSION, "i", now=NOW)] == [b"w"]
+    assert store.find(Space.SESSION, "j", now=NOW) == []
+
+
+def outer(client: redis.Redis) -> dict[str, int]:
+    """Return how often each command came from outside since the last reset; not those inside scripts."""
+    told = client.info("commandstats")
+    asked = ("get", "evalsha", "eval", "script|load", "script", "ping", "multi", "exec", "exists", "mget")
+    return {name: told[f"cmdstat_{name}"]["calls"] for name in asked if f"cmdstat_{name}" in told}
+
+
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - {"get", "get_many", "ping", "purge"}))
+def test_an_operation_is_one_round_trip(store: RedisStateStore, behind: redis.Redis, name: str) -> None:
+    CALLS[name](store)  # the server knows the script now
+    behind.config_resetstat()
+    CALLS[name](store)
+    made = outer(behind)
+    made.pop("get", None)  # inside the script
+    assert made == {"evalsha": 1}
+
+
+def test_reading_is_one_get(store: RedisStateStore, behind: redis.Redis) -> None:
+    store.put(Space.SESSION, "s", b"v", expires_at=END, now=NOW, indexes=["i"])
+    behind.config_resetstat()
+    assert store.get(Space.SESSION, "s", now=NOW) == b"v"
+    assert outer(behind) == {"get": 1}
+    behind.config_resetstat()
+    assert store.get_many(Space.SESSION, ["s", "t"], now=NOW) == [b"v", None]
+    assert outer(behind) == {"mget": 1}
+
+
 def test_keys_are_made_of_plain_characters_whatever_comes(store: RedisStateStore, behind: redis.Redis) -> None:
     for text in HOSTILE:
         store.put(Space.SESSION, text, b"v", expires_at=END, now=NOW, indexes=[text])
@@ -126,7 +163,7 @@ def test_what_is_no_record_of_ours_ended_long_ago(store: RedisStateStore, behind
     name = f"{PREFIX}:session:k"
     behind.set(name, garbage)
     assert store.get(Space.SESSION, "k", now=NOW) is None
-    assert store.replace(Space.SESSION, "k", b"v", expires_at=END, now=NOW) is False
+    assert store.swap(Space.SESSION, [Swap("k", b"", b"v", END)], now=NOW) == [False]
     assert store.take(Space.SESSION, "k", now=NOW) is None
     behind.set(name, garbage)
     assert store.put_if_absent(Space.SESSION, "k", b"v", expires_at=END, now=NOW) is True

@@ -14,7 +14,13 @@ from imagin_gateway.providers.saml.reading import Assertion
 
 
 def arrival(
-    section: settings.SamlPortal, assertion: Assertion, accepted: Accepted, *, relay: str, return_hosts: Collection[str]
+    section: settings.SamlPortal,
+    assertion: Assertion,
+    accepted: Accepted,
+    *,
+    relay: str,
+    return_hosts: Collection[str],
+    help_url: str,
 ) -> Arrival:
     """Tell who came.
 
@@ -29,7 +35,10 @@ def arrival(
     missing = (() if who else (section.subject_attribute,)) + told.missing(section.required_attributes)
     if missing:
         raise AnswerRefused(
-            Code.ATTRIBUTE_MISSING, "the portal does not tell what is needed", missing=tuple(dict.fromkeys(missing))
+            Code.ATTRIBUTE_MISSING,
+            "the portal does not tell what is needed",
+            missing=tuple(dict.fromkeys(missing)),
+            help_url=help_url,
         )
     scopes.check(section, told, who)
     authentication = accepted.authentication
@@ -45,9 +54,10 @@ def arrival(
         acr=authentication.context or None,
         ends_at=authentication.ends_at,
         portal_session=authentication.session,
-        name_id=assertion.name_id,
+        name_id=assertion.name_id.kept() if assertion.name_id else "",
         message_id=assertion.id,
         message_ends_at=accepted.ends_at,
         solicited=accepted.in_response_to is not None,
         relay=relay if accepted.in_response_to is None else "",
+        restart=accepted.in_response_to is None and section.unsolicited_restarts,
     )
