@@ -19,7 +19,16 @@ from imagin_gateway import settings
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost, GatewayError, RequestRefused
 from imagin_gateway.exchange import Params, Request, Response
 from imagin_gateway.keys import Secret, new_token
-from imagin_gateway.providers.oidc import configuration, discovery, initiation, keyset, logout, request, userinfo
+from imagin_gateway.providers.oidc import (
+    checkup,
+    configuration,
+    discovery,
+    initiation,
+    keyset,
+    logout,
+    request,
+    userinfo,
+)
 from imagin_gateway.providers.oidc.assertion import AssertionSigner
 from imagin_gateway.providers.oidc.bounded import BoundedTransport
 from imagin_gateway.providers.oidc.claims import Expected, IdToken, check_id_token
@@ -227,6 +236,10 @@ class OidcPortal:
             issuer=self.issuer, client_id=self._config.client_id, now=now, leeway=leeway, must_end=not early
         )
         return logout.back_channel_order(self.issuer, logout.check_logout_token(signed.claims, expected), leeway)
+
+    def check_up(self, now: datetime) -> list[checkup.Finding]:
+        """Ask the provider whether it can be used with these settings; for the operator, not for logins."""
+        return checkup.examine(self._config, self._wire, now)
 
     def close(self) -> None:
         """Close the connections to the provider."""
