@@ -39,6 +39,8 @@ class EventName(StrEnum):
     LOGOUT_AT_PORTAL = "logout_at_portal"
     LOGOUT_REFUSED = "logout_refused"
     SESSION_ENDED = "session_ended"
+    SESSION_EXTENDED = "session_extended"
+    CONFIRMATION_REFUSED = "confirmation_refused"
     SESSIONS_ENDED = "sessions_ended"
     ACCESS_DENIED = "access_denied"
     REQUEST_REFUSED = "request_refused"
