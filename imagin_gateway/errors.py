@@ -108,6 +108,8 @@ class Code(StrEnum):
     PASSWORD_MISSING = "password.missing"
     LINK_DEAD = "reset.link_dead"
     ACCOUNT_STATE = "direct.account_state"
+    NOT_LINKED = "direct.not_linked"
+    LINK_TAKEN = "direct.link_taken"
     # sessions and admission
     SESSION_ENDED = "session.ended"
     TOO_MANY_SESSIONS = "session.too_many"

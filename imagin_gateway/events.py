@@ -51,6 +51,8 @@ class EventName(StrEnum):
     ACCOUNTS_IMPORTED = "accounts_imported"
     PROVISIONAL_ISSUED = "provisional_issued"
     ACCOUNT_SHOWN = "account_shown"
+    ACCOUNT_LINKED = "account_linked"
+    ACCOUNT_UNLINKED = "account_unlinked"
     MAIL_SENT = "mail_sent"
     MAIL_FAILED = "mail_failed"
     PORTAL_FAILED = "portal_failed"

@@ -36,6 +36,7 @@ from imagin_gateway.sessions.cache import Live
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import Session
 from imagin_gateway.settings import HeaderPortal, LinkPortal, OidcPortal, SamlPortal, Settings
+from imagin_gateway.settings.proconnect import PROCONNECT
 from imagin_gateway.state import open_store
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class Gateway:
         if found is None:
             raise RequestRefused("no such page", code=Code.NOT_FOUND)
         route, door = found
-        visit = replace(visit, door=door if door in house.policy.doors else "")
+        visit = replace(visit, door=door if door in house.policy.doors or door in house.portals else "")
         handler = route.handler(request.method)
         try:
             if handler is None:
@@ -316,6 +317,11 @@ def open_portals(settings: Settings, policy: Policy) -> dict[str, Portal]:
             portals[door] = _open_portal(settings, door, config)
         except SettingsError as error:
             problems += error.problems
+    if settings.proconnect is not None and settings.proconnect.enabled:
+        try:
+            portals[PROCONNECT] = _open_portal(settings, PROCONNECT, settings.proconnect)
+        except SettingsError as error:
+            problems += [replace(each, key=each.key.removeprefix("portals.")) for each in error.problems]
     if problems:
         raise SettingsError(problems)
     return portals

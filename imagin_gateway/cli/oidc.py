@@ -18,6 +18,7 @@ from imagin_gateway.cli.common import (
 from imagin_gateway.clock import SystemClock
 from imagin_gateway.gateway import open_policy, open_portals
 from imagin_gateway.settings import OidcPortal, Settings
+from imagin_gateway.settings.proconnect import PROCONNECT
 
 app = typer.Typer(help="Portails OpenID Connect.", no_args_is_help=True)
 
@@ -38,17 +39,26 @@ def check(
     """
     with explained():
         loaded = Settings.load(settings)
-        doors = [name for name, each in loaded.portals.items() if isinstance(each, OidcPortal) and each.enabled]
+        sections = _sections(loaded)
+        doors = list(sections)
         if door and door not in doors:
             err.print(f"Aucune porte OpenID Connect de ce nom ; portes : {', '.join(doors) or 'aucune'}", markup=False)
             raise typer.Exit(EXIT_REFUSED)
         if not doors:
             err.print("Aucune porte n'est en OpenID Connect dans ces réglages.")
             raise typer.Exit(EXIT_REFUSED)
-        only = {name: loaded.portals[name] for name in ([door] if door else doors)}
-        worst = _examined(loaded.model_copy(update={"portals": only}))
+        only = {name: each for name, each in sections.items() if not door or name == door}
+        table = {name: each for name, each in only.items() if name != PROCONNECT}
+        worst = _examined(loaded.model_copy(update={"portals": table, "proconnect": only.get(PROCONNECT)}))
     if worst:
         raise typer.Exit(worst)
+
+
+def _sections(settings: Settings) -> dict[str, OidcPortal]:
+    found = {name: each for name, each in settings.portals.items() if isinstance(each, OidcPortal) and each.enabled}
+    if settings.proconnect is not None and settings.proconnect.enabled:
+        found[PROCONNECT] = settings.proconnect
+    return found
 
 
 def _examined(settings: Settings) -> int:
@@ -81,8 +91,7 @@ def _examined(settings: Settings) -> int:
 
 def _registration(settings: Settings, door: str) -> None:
     """Say what the administrator of the provider must enter."""
-    section = settings.portals[door]
-    assert isinstance(section, OidcPortal)  # noqa: S101  # the caller chose the doors so
+    section = _sections(settings)[door]
     base = settings.url(f"/portail/{door}")
     out.print("  à inscrire chez le fournisseur :")
     lines = [("redirect_uris", f"{base}/retour")]

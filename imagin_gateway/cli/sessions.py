@@ -10,6 +10,7 @@ from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, 
 from imagin_gateway.events import Event, EventName
 from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.settings import HeaderPortal, OidcPortal, SamlPortal, Settings
+from imagin_gateway.settings.proconnect import PROCONNECT
 
 app = typer.Typer(help="Sessions ouvertes.", no_args_is_help=True)
 
@@ -51,7 +52,7 @@ def end(
 
 def _issuer(settings: Settings, door: str) -> str:
     """Return the issuer behind a door: a person is (issuer, subject)."""
-    if door == Door.DIRECT:
+    if door in (Door.DIRECT, PROCONNECT):
         return DIRECT_ISSUER
     portal = settings.portals.get(door)
     if isinstance(portal, SamlPortal):

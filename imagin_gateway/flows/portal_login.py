@@ -9,6 +9,7 @@ browsers hold back on the cross-site POST of an answer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,16 +17,21 @@ from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import AnswerRefused, Code, RequestRefused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, SetCookie, see_other
+from imagin_gateway.flows import proconnect
 from imagin_gateway.flows.admission import admit
 from imagin_gateway.flows.arrival import Waiting
 from imagin_gateway.flows.house import JOURNEY, House, Visit
 from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.proconnect import EitherRecall
 from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out, turnstile
 from imagin_gateway.identity import Identity
 from imagin_gateway.keys import digest, new_token
 from imagin_gateway.local.throttle import NetworkThrottled, network_of
 from imagin_gateway.providers.portal import ENTRY, Arrival, Departure, Portal
+from imagin_gateway.settings.proconnect import PROCONNECT
 from imagin_gateway.state.store import Space
+
+LOGIN: Final = Purpose.LOGIN
 
 DEPARTURES: Final = 300
 """Departures of one network within a journey's life: each leaves a record. A large school is one address."""
@@ -92,7 +98,7 @@ def enter(house: House, visit: Visit) -> Response:
 
 
 def _accept(house: House, visit: Visit, portal: Portal) -> Response:
-    recall = Recall(house, visit, portal, Purpose.LOGIN)
+    recall = EitherRecall(house, visit, portal) if portal.door == PROCONNECT else Recall(house, visit, portal, LOGIN)
     with turnstile(house, portal.door):
         arrival = portal.arrive(visit.request, recall, house.clock.now())
     if arrival.issuer != portal.issuer:
@@ -102,10 +108,15 @@ def _accept(house: House, visit: Visit, portal: Portal) -> Response:
     _once(house, arrival)
     if arrival.restart:
         return _restart(house, visit, portal, arrival)
+    if isinstance(recall, EitherRecall) and recall.purpose is Purpose.LINK:
+        return proconnect.recognised(house, arrival, recall.next or "").adding(
+            cookies=[house.no_cookie(recall.cookie_use)]
+        )
     asked = recall.next if arrival.solicited else arrival.relay
     admitted = admit(house, _identity(house, portal, arrival))
     waiting = Waiting(
-        identity=admitted.identity,
+        # The host's rules judge an account by the door it belongs to, however its owner comes.
+        identity=replace(admitted.identity, door=portal.door),
         withheld=admitted.withheld,
         ends_at=arrival.ends_at,
         portal_session=arrival.portal_session,
@@ -154,6 +165,8 @@ def _once(house: House, arrival: Arrival) -> None:
 
 
 def _identity(house: House, portal: Portal, arrival: Arrival) -> Identity:
+    if portal.door == PROCONNECT:
+        return proconnect.identity(house, arrival)
     return Identity(
         issuer=arrival.issuer,
         subject=arrival.subject,

@@ -23,6 +23,7 @@ from imagin_gateway.keys import digest
 from imagin_gateway.local.throttle import NetworkThrottled, network_of
 from imagin_gateway.providers.portal import Departure, LogoutOrder, LogoutWay, Portal, PortalSession, PostedForm
 from imagin_gateway.sessions.session import Session
+from imagin_gateway.settings.proconnect import PROCONNECT
 from imagin_gateway.state.store import Space
 
 ORDERS: Final = 600
@@ -62,10 +63,10 @@ def leave(house: House, visit: Visit, ended: Session) -> Response | None:
 
 def _departure(house: House, session: Session) -> Departure | None:
     portal = house.portals.get(session.door)
-    if portal is None or session.issuer != portal.issuer:
+    if portal is None or (session.issuer != portal.issuer and session.door != PROCONNECT):
         return None
     told = PortalSession(
-        issuer=session.issuer,
+        issuer=portal.issuer,
         subject=session.subject,
         portal_session=session.portal_session,
         name_id=session.name_id,

@@ -19,6 +19,7 @@ from imagin_gateway.flows import (
     portal_initiated,
     portal_login,
     portal_logout,
+    proconnect,
     reset,
 )
 from imagin_gateway.flows.house import House, Visit
@@ -80,6 +81,9 @@ ROUTES: Final = (
     Route(PORTAL + "/fin/canal", {"POST": portal_logout.by_channel}, cross_site=True),
     Route(PORTAL + "/fin/cadre", {"GET": portal_logout.in_frame}, acts=True),
     Route("/arrivee", {"GET": arrival.arrive, "POST": arrival.replace}, acts=True),
+    Route("/proconnect", {"GET": proconnect.show, "POST": proconnect.begin}),
+    Route("/proconnect/confirmer", {"GET": proconnect.ask, "POST": proconnect.confirm}),
+    Route("/proconnect/retirer", {"POST": proconnect.remove}),
     Route("/direct", {"GET": direct_login.show, "POST": direct_login.submit}),
     Route("/mot-de-passe", {"GET": choose_password.show, "POST": choose_password.submit}),
     Route("/mot-de-passe/oubli", {"GET": reset.show_request, "POST": reset.submit_request}),

@@ -14,6 +14,7 @@ from imagin_gateway.settings.house import Protected as Protected
 from imagin_gateway.settings.oidc import OidcPortal as OidcPortal
 from imagin_gateway.settings.paths import under as under
 from imagin_gateway.settings.portal import LinkPortal as LinkPortal
+from imagin_gateway.settings.proconnect import ProConnect as ProConnect
 from imagin_gateway.settings.saml import SamlPortal as SamlPortal
 from imagin_gateway.settings.sessions import Sessions as Sessions
 from imagin_gateway.settings.sessions import State as State

@@ -20,6 +20,7 @@ from imagin_gateway.settings.house import Events, Keys, Protected
 from imagin_gateway.settings.oidc import OidcPortal
 from imagin_gateway.settings.paths import checked_prefix, under
 from imagin_gateway.settings.portal import LinkPortal
+from imagin_gateway.settings.proconnect import ProConnect
 from imagin_gateway.settings.saml import SamlPortal
 from imagin_gateway.settings.secrets import MAKE_A_KEY
 from imagin_gateway.settings.sessions import Sessions, State
@@ -77,6 +78,8 @@ class Settings(BaseSettings):
     mail: Mail
     events: Events = Events()
     portals: dict[str, PortalSettings] = Field(default_factory=dict)
+    proconnect: ProConnect | None = None
+    """Another way to accounts of the direct door, for those who linked the two; off unless it says `enabled`."""
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None, /, **values: Any) -> Settings:
@@ -221,6 +224,12 @@ def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     events = anchored.get("events")
     if isinstance(events, dict) and isinstance(path := events.get("path"), str) and path != "-":
         anchored["events"] = {**events, "path": str(folder / path)}
+    service = anchored.get("proconnect")
+    if isinstance(service, dict):
+        anchored["proconnect"] = {
+            key: folder / value if key in _PATH_KEYS and isinstance(value, str) else value
+            for key, value in service.items()
+        }
     portals = anchored.get("portals")
     if isinstance(portals, dict):
         anchored["portals"] = {
