@@ -12,6 +12,7 @@ from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.proconnect import still_linked
 from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.keys import digest
 from imagin_gateway.sessions.device import device_of
@@ -124,6 +125,8 @@ def _open(house: House, visit: Visit, key: str) -> Response:
     identity = waiting.identity
     if identity.door not in house.portals:
         raise RequestRefused("the portal was closed meanwhile", code=Code.PORTAL_DISABLED)
+    if not still_linked(house, identity):
+        raise RequestRefused("the account was closed meanwhile", code=Code.NOT_LINKED)
     cookie = house.sessions.open(
         identity,
         portal_session=waiting.portal_session,

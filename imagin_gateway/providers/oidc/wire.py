@@ -34,6 +34,8 @@ class Reply:
     status: int
     media_type: str
     body: bytes = field(repr=False)
+    date: str = ""
+    """What time the portal says it is (RFC 9110 §6.6.1); believed by nobody, shown to the operator."""
 
     def json(self, code: Code) -> dict[str, Any]:
         """Return the JSON object of the body. Raises `AnswerRefused` with `code` when it is none."""
@@ -129,7 +131,7 @@ class Wire:
         finally:
             answer.close()
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return Reply(status, media_type, bytes(body))
+        return Reply(status, media_type, bytes(body), answer.headers.get("date", ""))
 
     def close(self) -> None:
         """Close every connection."""
