@@ -43,6 +43,7 @@ class ScriptedPortal:
         self.clock = clock
         self.left: list[Departure] = []
         self.anew: list[bool] = []
+        self.tells_proof = True
         self.fail: Exception | None = None
         self.ends_in: timedelta | None = None
         self.offers_logout = False
@@ -76,6 +77,7 @@ class ScriptedPortal:
             subject=told["who"],
             method="saml" if self.answer_method == "POST" else "oidc",
             authenticated_at=now,
+            proved_at=now if self.tells_proof else None,
             family_name=told["who"].upper(),
             given_name="Jo",
             email="jean.martin@exemple.test",
