@@ -164,8 +164,8 @@ def map_attributes(
     """
     found = _by_name(raw)
     kept: dict[str, tuple[str, ...]] = {}
-    for canonical, spellings in SPELLINGS.items():
-        told_as = map(str.lower, (*names.get(canonical, ()), *spellings))
+    for canonical, spellings in _FOLDED.items():
+        told_as = (*map(str.lower, names[canonical]), *spellings) if canonical in names else spellings
         values = next((found[name] for name in told_as if name in found), ())
         well_formed = _CHECKS[canonical]
         if fine := tuple(value for value in values if well_formed(value)):
@@ -346,5 +346,7 @@ _CHECKS: Final[Mapping[str, Callable[[str], bool]]] = {
     "FrEduGestResp": lambda value: parse_management(value) is not None,
     "FrEduUrlRetour": _is_https,
 }
+
+_FOLDED: Final = {canonical: tuple(map(str.lower, names)) for canonical, names in SPELLINGS.items()}
 
 _CANONICAL: Final = {name.lower(): canonical for canonical, names in SPELLINGS.items() for name in names}

@@ -74,6 +74,7 @@ class OidcPortal:
         self._logout_uri = logout_uri
         self.answer_method = "POST" if config.response_mode == "form_post" else "GET"
         self.issuer = config.issuer
+        self._document = discovery.address(config.issuer)
         self._config = config
         self._registration = registration
         self._wire = wire
@@ -307,7 +308,7 @@ class OidcPortal:
         return provider
 
     def _provider(self, now: datetime) -> discovery.Provider:
-        return self._discovery.get(discovery.address(self.issuer), now)
+        return self._discovery.get(self._document, now)
 
 
 def _state(query: Params) -> str:
