@@ -144,6 +144,7 @@ class SamlPortalClient:
             keys=partner.keys,
             require_signed=config.section.require_signed,
             decryption_keys=config.decryption_keys,
+            forbidden=config.section.forbidden_algorithms,
         )
         expected = profile.Expected(
             issuer=self.issuer,
@@ -212,7 +213,7 @@ class SamlPortalClient:
         destination = partner.logout
         if destination is None:
             raise AnswerRefused(Code.ROUTE_MISMATCH, "the portal's metadata knows of no logout")
-        proved = bindings.proved(message, "LogoutRequest", partner.keys)
+        proved = bindings.proved(message, "LogoutRequest", partner.keys, config.section.forbidden_algorithms)
         order = logout.order(proved.root, config.decryption_keys, self._expected(now))
         return LogoutOrder(
             issuer=self.issuer,
@@ -238,7 +239,8 @@ class SamlPortalClient:
         self._guarded(lambda: self._returned(answer, recall, now))
 
     def _returned(self, answer: Request, recall: Recall, now: datetime) -> None:
-        root = bindings.proved(answer, "LogoutResponse", self._partner(now).keys).root
+        forbidden = self._config.section.forbidden_algorithms
+        root = bindings.proved(answer, "LogoutResponse", self._partner(now).keys, forbidden).root
         memory = self._recalled(recall, root.get("InResponseTo", ""), {"door", "logout"})
         logout.answer(root, memory["logout"], self._expected(now))
 

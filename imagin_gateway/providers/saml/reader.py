@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,6 +29,7 @@ def read(
     keys: Sequence[VerificationKey],
     require_signed: RequireSigned,
     decryption_keys: decryption.Keys,
+    forbidden: Collection[str] = (),
 ) -> Verified:
     """Read an answer that came by POST.
 
@@ -38,6 +39,7 @@ def read(
         keys: of its identity-provider role.
         require_signed: what must carry a signature of its own. A signature that nobody asked for must be right too.
         decryption_keys: ours, for an assertion that is encrypted.
+        forbidden: methods that the settings refuse on top.
 
     Raises:
         AnswerRefused: with the code of the first floor that refuses.
@@ -46,6 +48,7 @@ def read(
     if not schema.is_valid(root):
         raise AnswerRefused(Code.SAML_SCHEMA, "the message does not follow the schemas")
     message = shape.message(root)
+    shape.check_algorithms(root, forbidden)
     # Not believed, only asked: another portal's answer is told apart from a forged one.
     for element in (message.response, message.assertion):
         if element is not None and (speaker := reading.issuer(element)).name:
@@ -66,6 +69,7 @@ def read(
         if not schema.is_valid(assertion):
             raise AnswerRefused(Code.SAML_SCHEMA, "what was encrypted does not follow the schemas")
         seal = shape.decrypted(assertion, message.response)
+        shape.check_algorithms(assertion, forbidden)
     if seal is None and require_signed in ("assertion", "both"):
         raise AnswerRefused(Code.SAML_UNSIGNED, "the assertion is not signed")
     if seal is not None:
