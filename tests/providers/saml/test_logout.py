@@ -30,7 +30,7 @@ from tests.providers.saml.locksmith import Lock, encrypted
 from tests.providers.saml.logouts import NAME, SLO, SLO_ANSWER, by_post, by_redirect, carried
 
 Open = Callable[..., House]
-BINDINGS = [by_redirect, by_post]
+BINDINGS: list[Callable[..., Request]] = [by_redirect, by_post]
 
 
 @pytest.fixture
