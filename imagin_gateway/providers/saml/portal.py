@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -35,7 +36,9 @@ from imagin_gateway.providers.saml.configuration import About, Addresses, Config
 from imagin_gateway.providers.saml.fetch import fetch
 from imagin_gateway.providers.saml.name_id import NameId
 from imagin_gateway.providers.saml.partner import Logout, Partner
+from imagin_gateway.providers.saml.reading import Assertion
 from imagin_gateway.providers.saml.source import Fetch, Report, Source, file_problems
+from imagin_gateway.providers.saml.steps import Begin, silently
 
 MAX_RELAY_CHARS: Final = 2000
 
@@ -44,6 +47,15 @@ METADATA_TYPE: Final = "application/samlmetadata+xml"
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Read:
+    """An answer that passed every rule, and the portal as it was then."""
+
+    partner: Partner
+    assertion: Assertion
+    accepted: profile.Accepted
 
 
 class SamlPortalClient:
@@ -133,11 +145,28 @@ class SamlPortalClient:
     def _arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
         if answer.method != "POST":
             raise RequestRefused("an answer comes by POST", code=Code.METHOD_NOT_ALLOWED)
-        config, partner = self._config, self._partner(now)
         form = answer.form
         encoded = form.get("SAMLResponse", "")
         if not encoded:
             raise RequestRefused("the form carries no answer", code=Code.MALFORMED)
+        read = self.read(encoded, now)
+        self._check_journey(read.accepted.in_response_to, recall)
+        relay = form.get("RelayState", "")
+        return self.person(read, relay=relay if len(relay) <= MAX_RELAY_CHARS else "")
+
+    def read(self, encoded: str, now: datetime, begin: Begin = silently) -> Read:
+        """Verify an answer and hold it to every rule, whoever it is an answer to.
+
+        Args:
+            encoded: the field `SAMLResponse`.
+            now: the present moment.
+            begin: told as each step begins.
+
+        Raises:
+            AnswerRefused: with the code of the first step that refuses.
+            Unavailable: the portal has no metadata to verify with.
+        """
+        config, partner = self._config, self._partner(now)
         verified = reader.read(
             encoded,
             issuer=self.issuer,
@@ -145,6 +174,7 @@ class SamlPortalClient:
             require_signed=config.section.require_signed,
             decryption_keys=config.decryption_keys,
             forbidden=config.section.forbidden_algorithms,
+            begin=begin,
         )
         expected = profile.Expected(
             issuer=self.issuer,
@@ -154,16 +184,23 @@ class SamlPortalClient:
             skew=config.skew,
             contexts=config.section.authn_contexts,
         )
-        accepted = profile.check(verified.envelope, verified.assertion, expected)
-        self._check_journey(accepted.in_response_to, recall)
-        relay = form.get("RelayState", "")
+        accepted = profile.check(verified.envelope, verified.assertion, expected, begin)
+        return Read(partner, verified.assertion, accepted)
+
+    def person(self, read: Read, *, relay: str = "") -> Arrival:
+        """Return what an answer that passed every rule proves of somebody.
+
+        Raises:
+            AnswerRefused: `ATTRIBUTE_MISSING`, `SCOPE_VIOLATION`.
+        """
+        section = self._config.section
         return person.arrival(
-            config.section,
-            verified.assertion,
-            accepted,
-            relay=relay if len(relay) <= MAX_RELAY_CHARS else "",
-            return_hosts=(urlsplit(partner.sso_url).hostname or "", *config.section.return_hosts),
-            help_url=partner.error_url,
+            section,
+            read.assertion,
+            read.accepted,
+            relay=relay,
+            return_hosts=(urlsplit(read.partner.sso_url).hostname or "", *section.return_hosts),
+            help_url=read.partner.error_url,
         )
 
     def _check_journey(self, in_response_to: str | None, recall: Recall) -> None:
