@@ -9,7 +9,7 @@ from imagin_gateway.cli import accounts, check, policy, saml, sessions
 from imagin_gateway.cli.common import out
 
 app = typer.Typer(
-    help="La porte d'entrée des applications d'examen : réglages, comptes, sessions, règles.",
+    help="La porte d'entrée des applications d'examen : réglages, comptes, sessions, règles, portails.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a traceback with local variables would show secrets
     add_completion=False,
