@@ -35,7 +35,8 @@ from imagin_gateway.providers.portal import Portal
 from imagin_gateway.sessions.cache import Live
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import Session
-from imagin_gateway.settings import LinkPortal, OidcPortal, SamlPortal, Settings
+from imagin_gateway.settings import HeaderPortal, LinkPortal, OidcPortal, SamlPortal, Settings
+from imagin_gateway.settings.proconnect import PROCONNECT
 from imagin_gateway.state import open_store
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class Gateway:
         if found is None:
             raise RequestRefused("no such page", code=Code.NOT_FOUND)
         route, door = found
-        visit = replace(visit, door=door if door in house.policy.doors else "")
+        visit = replace(visit, door=door if door in house.policy.doors or door in house.portals else "")
         handler = route.handler(request.method)
         try:
             if handler is None:
@@ -317,22 +318,34 @@ def open_portals(settings: Settings, policy: Policy) -> dict[str, Portal]:
             portals[door] = _open_portal(settings, door, config)
         except SettingsError as error:
             problems += error.problems
+    if settings.proconnect is not None and settings.proconnect.enabled:
+        try:
+            portals[PROCONNECT] = _open_portal(settings, PROCONNECT, settings.proconnect)
+        except SettingsError as error:
+            problems += [replace(each, key=each.key.removeprefix("portals.")) for each in error.problems]
     if problems:
         raise SettingsError(problems)
     return portals
 
 
-def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal) -> Portal:
+def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal | HeaderPortal) -> Portal:
     # Imported here: a host with one protocol does not pay for the other.
     base = settings.url(f"/portail/{door}")
     config = arena.settle(door, config)
+    if isinstance(config, HeaderPortal):
+        from imagin_gateway.providers.header import HeaderPortalClient
+
+        below = f"/portail/{door}/entree"
+        return HeaderPortalClient.open(door, config, entry_url=settings.url(below), entry_path=below)
     if isinstance(config, SamlPortal):
         from imagin_gateway.providers.saml.portal import SamlPortalClient
 
         return SamlPortalClient.open(door, config, **saml_surroundings(settings, door, config))
     from imagin_gateway.providers.oidc.portal import OidcPortal as OidcPortalClient
 
-    return OidcPortalClient.open(door, config, redirect_uri=f"{base}/retour", development=settings.development)
+    return OidcPortalClient.open(
+        door, config, redirect_uri=f"{base}/retour", logout_uri=f"{base}/fin", development=settings.development
+    )
 
 
 class SamlSurroundings(TypedDict):

@@ -8,23 +8,31 @@ browsers hold back on the cross-site POST of an answer.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import AnswerRefused, Code, RequestRefused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, SetCookie, see_other
+from imagin_gateway.flows import proconnect
 from imagin_gateway.flows.admission import admit
 from imagin_gateway.flows.arrival import Waiting
 from imagin_gateway.flows.house import JOURNEY, House, Visit
 from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.proconnect import EitherRecall
 from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out, turnstile
 from imagin_gateway.identity import Identity
 from imagin_gateway.keys import digest, new_token
 from imagin_gateway.local.throttle import NetworkThrottled, network_of
-from imagin_gateway.providers.portal import Arrival, Portal
+from imagin_gateway.providers.portal import ENTRY, Arrival, Departure, Portal
+from imagin_gateway.settings.proconnect import PROCONNECT
 from imagin_gateway.state.store import Space
+
+LOGIN: Final = Purpose.LOGIN
 
 DEPARTURES: Final = 300
 """Departures of one network within a journey's life: each leaves a record. A large school is one address."""
@@ -41,14 +49,26 @@ ARRIVAL: Final = timedelta(minutes=5)
 def leave(house: House, visit: Visit) -> Response:
     """Send the person to the portal, keeping on our side what the answer must fit."""
     portal = portal_of(house, visit)
-    return _set_out(house, visit, portal, visit.request.query.get("next"))
+    anew = visit.request.query.get("anew") == "1"
+    return depart(house, visit, portal, visit.request.query.get("next"), partial(portal.depart, anew=anew))
 
 
-def _set_out(house: House, visit: Visit, portal: Portal, asked: str | None) -> Response:
+def depart(
+    house: House, visit: Visit, portal: Portal, asked: str | None, prepare: Callable[[datetime], Departure]
+) -> Response:
+    """Leave for a portal.
+
+    Args:
+        house: keeps the journey.
+        visit: whose.
+        portal: where to.
+        asked: page to land on; one that is not allowed is replaced by the usual one.
+        prepare: the portal's own `depart`.
+    """
     _count_departure(house, visit)
     back_to = landing(house.settings, asked)
     with turnstile(house, portal.door):
-        departure = portal.depart(house.clock.now())
+        departure = prepare(house.clock.now())
     response = set_out(house, Purpose.LOGIN, portal, departure, back_to)
     visit.event(house, EventName.LOGIN_STARTED)
     return response
@@ -66,7 +86,21 @@ def _count_departure(house: House, visit: Visit) -> None:
 def answer(house: House, visit: Visit) -> Response:
     """Verify the portal's answer, keep what it proves, and go to the arrival page."""
     portal = portal_of(house, visit)
-    recall = Recall(house, visit, portal, Purpose.LOGIN)
+    if portal.answer_method == ENTRY:
+        raise RequestRefused("this portal gives no answer", code=Code.NOT_FOUND)
+    return _accept(house, visit, portal)
+
+
+def enter(house: House, visit: Visit) -> Response:
+    """Let in whom the portal's agent vouches for, on the one page behind it, and go to the arrival page."""
+    portal = portal_of(house, visit)
+    if portal.answer_method != ENTRY:
+        raise RequestRefused("this portal has no agent in front of us", code=Code.NOT_FOUND)
+    return _accept(house, visit, portal)
+
+
+def _accept(house: House, visit: Visit, portal: Portal) -> Response:
+    recall = EitherRecall(house, visit, portal) if portal.door == PROCONNECT else Recall(house, visit, portal, LOGIN)
     with turnstile(house, portal.door):
         arrival = portal.arrive(visit.request, recall, house.clock.now())
     if arrival.issuer != portal.issuer:
@@ -76,10 +110,15 @@ def answer(house: House, visit: Visit) -> Response:
     _once(house, arrival)
     if arrival.restart:
         return _restart(house, visit, portal, arrival)
+    if isinstance(recall, EitherRecall) and recall.purpose is Purpose.LINK:
+        return proconnect.recognised(house, arrival, recall.next or "").adding(
+            cookies=[house.no_cookie(recall.cookie_use)]
+        )
     asked = recall.next if arrival.solicited else arrival.relay
     admitted = admit(house, _identity(house, portal, arrival))
     waiting = Waiting(
-        identity=admitted.identity,
+        # The host's rules judge an account by the door it belongs to, however its owner comes.
+        identity=replace(admitted.identity, door=portal.door),
         withheld=admitted.withheld,
         ends_at=arrival.ends_at,
         portal_session=arrival.portal_session,
@@ -112,7 +151,7 @@ def _restart(house: House, visit: Visit, portal: Portal, arrival: Arrival) -> Re
         same_site="None" if secure else "Lax",
         max_age=int(RESTART.total_seconds()),
     )
-    return _set_out(house, visit, portal, arrival.relay).adding(cookies=[mark])
+    return depart(house, visit, portal, arrival.relay, portal.depart).adding(cookies=[mark])
 
 
 def _once(house: House, arrival: Arrival) -> None:
@@ -128,6 +167,8 @@ def _once(house: House, arrival: Arrival) -> None:
 
 
 def _identity(house: House, portal: Portal, arrival: Arrival) -> Identity:
+    if portal.door == PROCONNECT:
+        return proconnect.identity(house, arrival)
     return Identity(
         issuer=arrival.issuer,
         subject=arrival.subject,
@@ -135,6 +176,7 @@ def _identity(house: House, portal: Portal, arrival: Arrival) -> Identity:
         activities=house.policy.activities(portal.door),
         method=arrival.method,
         authenticated_at=arrival.authenticated_at,
+        proved_at=arrival.proved_at,
         acr=arrival.acr,
         amr=arrival.amr,
         family_name=arrival.family_name,

@@ -8,6 +8,7 @@ found in the shared store, since the browser may bring no cookie, or not be ther
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
 
@@ -19,9 +20,16 @@ from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.refusals import logout_refusal
 from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out, turnstile
 from imagin_gateway.keys import digest
+from imagin_gateway.local.throttle import NetworkThrottled, network_of
 from imagin_gateway.providers.portal import Departure, LogoutOrder, LogoutWay, Portal, PortalSession, PostedForm
 from imagin_gateway.sessions.session import Session
+from imagin_gateway.settings.proconnect import PROCONNECT
 from imagin_gateway.state.store import Space
+
+ORDERS: Final = 600
+"""Orders taken from one network at one door within `ORDERS_LIFE`: a portal that ends many sessions is heard."""
+
+ORDERS_LIFE: Final = timedelta(minutes=1)
 
 _PLAIN: Final = "text/plain; charset=utf-8"
 
@@ -55,10 +63,10 @@ def leave(house: House, visit: Visit, ended: Session) -> Response | None:
 
 def _departure(house: House, session: Session) -> Departure | None:
     portal = house.portals.get(session.door)
-    if portal is None or session.issuer != portal.issuer:
+    if portal is None or (session.issuer != portal.issuer and session.door != PROCONNECT):
         return None
     told = PortalSession(
-        issuer=session.issuer,
+        issuer=portal.issuer,
         subject=session.subject,
         portal_session=session.portal_session,
         name_id=session.name_id,
@@ -105,12 +113,13 @@ def in_frame(house: House, visit: Visit) -> Response:
 
 def status_of(error: Refused) -> int:
     """Return the status that tells a portal's server what was wrong with its request."""
-    known = {Code.MEDIA_TYPE: 415, Code.TOO_LARGE: 413, Code.NOT_FOUND: 404}
+    known = {Code.MEDIA_TYPE: 415, Code.TOO_LARGE: 413, Code.NOT_FOUND: 404, Code.NETWORK_THROTTLED: 429}
     return known.get(error.code, 404 if error.code in (Code.PORTAL_UNKNOWN, Code.PORTAL_DISABLED) else 400)
 
 
 def _told(house: House, visit: Visit, way: LogoutWay) -> Response:
     portal = portal_of(house, visit)
+    _count(house, visit, portal)
     with turnstile(house, portal.door):
         order = portal.logout_asked(visit.request, way, house.clock.now())
     if order is None:
@@ -118,13 +127,24 @@ def _told(house: House, visit: Visit, way: LogoutWay) -> Response:
     return _carry_out(house, visit, portal, order)
 
 
+def _count(house: House, visit: Visit, portal: Portal) -> None:
+    """Hear so many orders from one network at one door (row LGO-10): whoever guesses is soon told to wait."""
+    now = timestamp(house.clock.now())
+    key = digest(f"orders\x00{portal.door}\x00{network_of(visit.request.address)}")
+    life = ORDERS_LIFE.total_seconds()
+    if house.state.increment(Space.COUNTER, key, expires_at=now + life, now=now) > ORDERS:
+        raise NetworkThrottled(int(life))
+
+
 def _carry_out(house: House, visit: Visit, portal: Portal, order: LogoutOrder) -> Response:
     """End what a verified order names, once, and give the portal its answer."""
     if order.issuer != portal.issuer:
         raise AnswerRefused(Code.ROUTE_MISMATCH, "the order is of another issuer")
     try:
-        _once(house, order)
+        _check_new(house, order)
         ended = _end(house, order)
+        # Remembered last: an order that could not be carried out may come again.
+        _remember(house, order)
     except Unavailable as error:
         # The portal must not believe that it is done.
         visit.event(house, EventName.LOGOUT_REFUSED, error.code, door=portal.door)
@@ -161,17 +181,25 @@ def _end(house: House, order: LogoutOrder) -> int:
     raise AnswerRefused(Code.MALFORMED, "the order names nobody")
 
 
-def _once(house: House, order: LogoutOrder) -> None:
+def _check_new(house: House, order: LogoutOrder) -> None:
     """Refuse an order seen before, by this process or another: it would end the sessions opened since."""
     if not order.message_id:
         return
     if order.message_ends_at is None:
         raise AnswerRefused(Code.MALFORMED, "a one-use order without an end cannot be remembered")
-    now = timestamp(house.clock.now())
-    key = digest(f"logout\x00{order.issuer}\x00{order.message_id}")
-    ends = timestamp(order.message_ends_at)
-    if not house.state.put_if_absent(Space.REPLAY, key, b"1", expires_at=ends, now=now):
+    if house.state.get(Space.REPLAY, _order_key(order), now=timestamp(house.clock.now())) is not None:
         raise AnswerRefused(Code.REPLAYED, "this order was already used")
+
+
+def _remember(house: House, order: LogoutOrder) -> None:
+    """Keep an order that was carried out from being believed again; two copies at once end the same sessions."""
+    if order.message_id and order.message_ends_at is not None:
+        now, ends = timestamp(house.clock.now()), timestamp(order.message_ends_at)
+        house.state.put(Space.REPLAY, _order_key(order), b"1", expires_at=ends, now=now)
+
+
+def _order_key(order: LogoutOrder) -> str:
+    return digest(f"logout\x00{order.issuer}\x00{order.message_id}")
 
 
 def _back(house: House, visit: Visit, portal: Portal) -> Response:

@@ -27,6 +27,7 @@ class Purpose(StrEnum):
 
     LOGIN = "login"
     LOGOUT = "logout"
+    LINK = "link"
 
 
 def portal_of(house: House, visit: Visit) -> Portal:

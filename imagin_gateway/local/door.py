@@ -19,6 +19,7 @@ from imagin_gateway.local.credentials import Credentials
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.letters import Letter, LetterKind
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, state_at
+from imagin_gateway.local.links import Links
 from imagin_gateway.local.login import CredentialsRefused, Login, LoginFailure
 from imagin_gateway.local.mail_texts import MailKind
 from imagin_gateway.local.outbox import Outbox, is_address
@@ -75,6 +76,7 @@ class DirectDoor:
         self._clock = clock
         self._events = events
         self._throttle = Throttle(state)
+        self.links = Links(database, clock, events)
         self._credentials = Credentials(database, policy, hasher, provisionals)
         self._login = Login(database, hasher, provisionals, self._credentials, self._throttle, clock)
         self._resets = Resets(
@@ -262,6 +264,29 @@ class DirectDoor:
         """Return the account with this identifier, or None. Raises `Unavailable`."""
         account = self._account(identifier)
         return None if account is None else account.view(self._state(account))
+
+    def disable(self, identifier: str) -> AccountView | None:
+        """Close an account: neither login nor reset any more. Its sessions are the caller's to end.
+
+        Returns:
+            The account as it is now, or None when there is none.
+
+        Raises:
+            TransitionRefused: it is closed already, or changed meanwhile.
+        """
+        return self._apply(identifier, Act.DISABLE)
+
+    def enable(self, identifier: str) -> AccountView | None:
+        """Open a closed account again, with nothing yet that opens it. See `disable`."""
+        return self._apply(identifier, Act.ENABLE)
+
+    def _apply(self, identifier: str, act: Act) -> AccountView | None:
+        with self._database.write() as connection:
+            account = store.find(connection, identifier_key(identifier))
+            if account is None:
+                return None
+            store.apply(connection, account, act, self._clock.now())
+        return self.find(identifier)
 
     def import_list(
         self,

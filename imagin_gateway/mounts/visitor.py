@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from imagin_gateway.identity import Identity
+from imagin_gateway.identity import Identity, lacks
 from imagin_gateway.mounts.incoming import KEY
 
 
@@ -25,6 +25,7 @@ class Visitor:
         session_ends_at: latest end of the session, whatever the person does.
         login_path, logout_path: pages of the gateway to link to.
         session_path: page of the person's session: how long it lasts, and the others they have.
+        session_script: our script for the pages of the host, which warns before the session ends.
         confirm_path: page where the person proves anew who they are.
         now: the gateway's clock.
     """
@@ -34,6 +35,7 @@ class Visitor:
     login_path: str
     logout_path: str
     session_path: str = ""
+    session_script: str = ""
     confirm_path: str = ""
     now: Callable[[], datetime] = field(default=_now, repr=False, compare=False)
 
@@ -89,14 +91,6 @@ def step_up(request: Any, *, within: timedelta | None = None, strength: Collecti
     if not lacks(who, here.now(), within, [frozenset(strength)] if strength else []):
         return None
     return f"{here.confirm_path}?{urlencode({'next': _asked(place)})}"
-
-
-def lacks(who: Identity, now: datetime, within: timedelta | None, strength: Collection[frozenset[str]]) -> bool:
-    """Tell whether somebody's login is too old, or too weak."""
-    if within is not None and now - who.authenticated_at > within:
-        return True
-    reached = {who.acr, *who.amr}
-    return any(reached.isdisjoint(values) for values in strength)
 
 
 def _asked(place: Mapping[str, Any]) -> str:

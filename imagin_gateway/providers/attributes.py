@@ -165,8 +165,8 @@ def map_attributes(
     found = _by_name(raw)
     kept: dict[str, tuple[str, ...]] = {}
     parsed: dict[str, list[object]] = {}
-    for canonical, spellings in SPELLINGS.items():
-        told_as = map(str.lower, (*names.get(canonical, ()), *spellings))
+    for canonical, spellings in _FOLDED.items():
+        told_as = (*map(str.lower, names[canonical]), *spellings) if canonical in names else spellings
         values = next((found[name] for name in told_as if name in found), ())
         if parse := _PARSERS.get(canonical):
             read = [(value, found_in) for value in values if (found_in := parse(value)) is not None]
@@ -355,5 +355,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "FrEduResDel": parse_delegation,
     "FrEduGestResp": parse_management,
 }
+
+_FOLDED: Final = {canonical: tuple(map(str.lower, names)) for canonical, names in SPELLINGS.items()}
 
 _CANONICAL: Final = {name.lower(): canonical for canonical, names in SPELLINGS.items() for name in names}

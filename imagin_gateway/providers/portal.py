@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from imagin_gateway.errors import Code, RequestRefused
-from imagin_gateway.exchange import Request, Response
+from imagin_gateway.exchange import Params, Request, Response
 
 Memory = Mapping[str, str]
 """What a portal asked us to keep on our side while the person is away."""
@@ -19,6 +19,10 @@ Recall = Callable[[str], Memory]
 
 Raises `FlowLost` when it is unknown, too old, already used, or of another browser.
 """
+
+
+ENTRY: Final = "ENTRY"
+"""Stands for the method of an answer when a portal gives none: its agent tells who is there on the entry page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ class Arrival:
         issuer: entityID or issuer, equal to the configured one.
         subject: value of the configured subject attribute, or `sub`.
         attributes: mapped attributes (`providers.attributes`), each a tuple of values.
-        authenticated_at: when the portal checked the credentials.
+        authenticated_at: when the portal checked the credentials, or else when it vouched for the person.
+        proved_at: when it checked the credentials, if it tells.
         ends_at: when the portal wants the session over, if it says so.
         portal_session: sid or SessionIndex, for logout.
         name_id: NameID as received, for logout.
@@ -60,6 +65,7 @@ class Arrival:
     subject: str
     method: str
     authenticated_at: datetime
+    proved_at: datetime | None = None
     family_name: str = ""
     given_name: str = ""
     email: str = ""
@@ -162,16 +168,38 @@ class WithoutLogout:
         raise RequestRefused("no logout began towards this portal", code=Code.NOT_FOUND)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initiation:
+    """A login that the portal itself begins (OpenID Connect Core 1.0 §4). It proves nothing: it is a wish.
+
+    Attributes:
+        target: page wished for, an absolute address, to be checked against the allow-list; "" for none.
+        login_hint: to be given back to the portal, and to nobody else.
+    """
+
+    target: str = field(default="", repr=False)
+    login_hint: str = field(default="", repr=False)
+
+
 class Portal(Protocol):
     """One configured portal, behind one door. Safe to share between threads."""
 
     door: str
     issuer: str
     answer_method: str
-    """Method with which the answer comes: ``POST`` (SAML) or ``GET`` (OpenID Connect)."""
+    """Method with which the answer comes, ``POST`` or ``GET``; `ENTRY` when there is none but a page to enter by."""
 
-    def depart(self, now: datetime) -> Departure:
-        """Prepare a login. Raises `Unavailable` when the portal cannot be reached in bounded time."""
+    def depart(self, now: datetime, *, anew: bool = False) -> Departure:
+        """Prepare a login.
+
+        Args:
+            now: the present moment.
+            anew: the portal is to ask for the credentials even of somebody it knows; the answer is then refused
+                unless it tells that it did, where the protocol has words for that.
+
+        Raises:
+            Unavailable: the portal cannot be reached in bounded time.
+        """
         ...
 
     def arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
@@ -218,4 +246,21 @@ class Portal(Protocol):
         Raises:
             AnswerRefused, FlowLost, RequestRefused, Unavailable: that is not proved.
         """
+        ...
+
+
+@runtime_checkable
+class InitiatedPortal(Protocol):
+    """A portal whose own pages may begin a login here."""
+
+    def initiated(self, asked: Params) -> Initiation:
+        """Read a login that the portal begins.
+
+        Raises:
+            AnswerRefused: it is of another issuer, cannot be read, or this portal may not begin one.
+        """
+        ...
+
+    def depart(self, now: datetime, *, anew: bool = False, login_hint: str = "") -> Departure:
+        """Prepare a login; see `Portal.depart`."""
         ...

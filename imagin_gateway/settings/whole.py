@@ -15,10 +15,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.problems import problem_of, wrong
 from imagin_gateway.settings.direct import Accounts, Mail, Passwords
+from imagin_gateway.settings.header import HeaderPortal
 from imagin_gateway.settings.house import Events, Keys, Protected
 from imagin_gateway.settings.oidc import OidcPortal
 from imagin_gateway.settings.paths import checked_prefix, under
 from imagin_gateway.settings.portal import LinkPortal
+from imagin_gateway.settings.proconnect import ProConnect
 from imagin_gateway.settings.saml import SamlPortal
 from imagin_gateway.settings.secrets import MAKE_A_KEY
 from imagin_gateway.settings.sessions import Sessions, State
@@ -27,7 +29,7 @@ ENVIRONMENT_PREFIX: Final = "IMAGIN_GATEWAY_"
 
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 
-PortalSettings = Annotated[LinkPortal | SamlPortal | OidcPortal, Field(discriminator="protocol")]
+PortalSettings = Annotated[LinkPortal | SamlPortal | OidcPortal | HeaderPortal, Field(discriminator="protocol")]
 
 
 class Settings(BaseSettings):
@@ -76,6 +78,8 @@ class Settings(BaseSettings):
     mail: Mail
     events: Events = Events()
     portals: dict[str, PortalSettings] = Field(default_factory=dict)
+    proconnect: ProConnect | None = None
+    """Another way to accounts of the direct door, for those who linked the two; off unless it says `enabled`."""
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None, /, **values: Any) -> Settings:
@@ -220,6 +224,12 @@ def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     events = anchored.get("events")
     if isinstance(events, dict) and isinstance(path := events.get("path"), str) and path != "-":
         anchored["events"] = {**events, "path": str(folder / path)}
+    service = anchored.get("proconnect")
+    if isinstance(service, dict):
+        anchored["proconnect"] = {
+            key: folder / value if key in _PATH_KEYS and isinstance(value, str) else value
+            for key, value in service.items()
+        }
     portals = anchored.get("portals")
     if isinstance(portals, dict):
         anchored["portals"] = {
@@ -252,8 +262,6 @@ def _across(settings: Settings) -> list[Problem]:
             local = settings.development and parts.scheme == "http" and parts.hostname in _LOOPBACK
             if parts.scheme != "https" and not local:
                 problems.append(Problem(f"portals.{door}.issuer", "l'émetteur doit être en https", '"https://..."'))
-            if not portal.client_secret:
-                problems.append(Problem(f"portals.{door}.client_secret", "secret vide", "celui donné par le portail"))
     if not any(under(settings.landing, prefix) for prefix in settings.landings):
         problems.append(Problem("landing", "cette page n'est dans aucun préfixe de landings", "l'ajouter à landings"))
     return problems

@@ -42,6 +42,8 @@ class ScriptedPortal:
         self.unsolicited = unsolicited
         self.clock = clock
         self.left: list[Departure] = []
+        self.anew: list[bool] = []
+        self.tells_proof = True
         self.fail: Exception | None = None
         self.ends_in: timedelta | None = None
         self.offers_logout = False
@@ -49,7 +51,8 @@ class ScriptedPortal:
         self.logouts: list[Departure] = []
         self.answered: list[bool] = []
 
-    def depart(self, now: Any) -> Departure:
+    def depart(self, now: Any, *, anew: bool = False) -> Departure:
+        self.anew.append(anew)
         if self.fail:
             raise self.fail
         correlation = secrets.token_urlsafe(24)
@@ -74,6 +77,7 @@ class ScriptedPortal:
             subject=told["who"],
             method="saml" if self.answer_method == "POST" else "oidc",
             authenticated_at=now,
+            proved_at=now if self.tells_proof else None,
             family_name=told["who"].upper(),
             given_name="Jo",
             email="jean.martin@exemple.test",

@@ -134,6 +134,16 @@ class LemonLdap:
         self.stop()
         self.start()
 
+    def change_token_key(self) -> None:
+        """Sign tokens with another key under another name, as its administrator would, and start again."""
+        from tests.peers.authority import key_pair
+
+        number = int(self._keys.token_key.rpartition("-")[2]) + 1
+        pair = key_pair(f"{self._host} tokens {number}")
+        self._keys = replace(self._keys, tokens=pair, token_key=f"tests-{number}")
+        self.stop()
+        self.start()
+
     def start(self) -> None:
         """Start, and wait until it answers. Raises `RuntimeError` with its log if it does not."""
         from tests.peers.lemonldap_files import configuration, write
@@ -149,6 +159,7 @@ class LemonLdap:
             attributes=self._attributes,
             providers=self._providers,
             clients=self._clients,
+            believed=self._authority.root,
         )
         write(self._folder, share, settings)
         key, certificate = self._tls

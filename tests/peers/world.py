@@ -183,6 +183,8 @@ def _settings(folder: Path, at: Addresses, authority: Authority, portal: LemonLd
         "scopes": ["openid", "profile", "email", "arena"],
         "subject_attribute": "ct-remote-user",
         "ca_file": authority.root,
+        # Its logout tokens say `typ: JWT` and no end.
+        "logout_tokens": "early",
     }
     return Settings.load(
         base_url=at.ours,
@@ -222,7 +224,13 @@ def opened(folder: Path) -> Iterator[World]:
     port = free_port()
     url = f"https://{OURS}:{port}"
     redirect_uris = (f"{url}/connexion/portail/{OPENID}/retour",)
-    client = Client("imagin", secrets.token_urlsafe(32), redirect_uris)
+    logout = {
+        "PostLogoutRedirectUris": f"{url}/connexion/portail/{OPENID}/fin",
+        "LogoutUrl": f"{url}/connexion/portail/{OPENID}/fin/canal",
+        "LogoutType": "back",
+        "LogoutSessionRequired": 1,
+    }
+    client = Client("imagin", secrets.token_urlsafe(32), redirect_uris, logout)
     signed = Client("imagin-signed", secrets.token_urlsafe(32), redirect_uris, {"UserInfoSignAlg": "RS256"})
     with (
         resolving_to_loopback(HOST, OURS),

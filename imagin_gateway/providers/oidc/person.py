@@ -14,13 +14,14 @@ from imagin_gateway.providers.portal import Arrival
 from imagin_gateway.settings import OidcPortal
 
 
-def arrival(config: OidcPortal, id_token: IdToken, told: Mapping[str, Any]) -> Arrival:
+def arrival(config: OidcPortal, id_token: IdToken, told: Mapping[str, Any], hint: str = "") -> Arrival:
     """Return what the portal proves.
 
     Args:
         config: section of the portal.
         id_token: checked.
         told: claims about the person, of the ID token and of the userinfo.
+        hint: the ID token itself, when the provider wants it back at the logout.
 
     Raises:
         AnswerRefused: `ATTRIBUTE_MISSING` with the names that lack; `SCOPE_VIOLATION`
@@ -41,6 +42,7 @@ def arrival(config: OidcPortal, id_token: IdToken, told: Mapping[str, Any]) -> A
         subject=subject,
         method="oidc",
         authenticated_at=id_token.authenticated_at or id_token.issued_at,
+        proved_at=id_token.authenticated_at,
         family_name=mapped.family_name,
         given_name=mapped.given_name,
         email=mapped.email,
@@ -48,6 +50,9 @@ def arrival(config: OidcPortal, id_token: IdToken, told: Mapping[str, Any]) -> A
         acr=id_token.acr,
         amr=id_token.amr,
         portal_session=id_token.session,
+        # A logout token names the person by this, whatever claim tells people apart here.
+        name_id=id_token.subject,
+        logout_hint=hint,
     )
 
 

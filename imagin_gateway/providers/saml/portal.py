@@ -26,6 +26,7 @@ from imagin_gateway.providers.portal import (
     Departure,
     LogoutOrder,
     LogoutWay,
+    Memory,
     PortalSession,
     PostedForm,
     Recall,
@@ -125,16 +126,21 @@ class SamlPortalClient:
 
     # -- login ---------------------------------------------------------------
 
-    def depart(self, now: datetime) -> Departure:
+    def depart(self, now: datetime, *, anew: bool = False) -> Departure:
         """Prepare a login; see `Portal.depart`."""
         config, partner = self._config, self._partner(now)
         identifier = requests.new_id()
-        message = requests.authn_request(config, partner, identifier, now)
+        message = requests.authn_request(config, partner, identifier, now, anew=anew)
         signs = config.section.sign_requests or partner.wants_signed_requests
         return Departure(
             url=requests.redirect_url(partner.sso_url, message, config.private_key if signs else None),
             correlation=identifier,
-            memory={"door": self.door, "request": identifier, "acs": config.addresses.acs},
+            memory={
+                "door": self.door,
+                "request": identifier,
+                "acs": config.addresses.acs,
+                **({"anew_since": now.isoformat()} if anew else {}),
+            },
             cross_site_post=True,
         )
 
@@ -150,7 +156,8 @@ class SamlPortalClient:
         if not encoded:
             raise RequestRefused("the form carries no answer", code=Code.MALFORMED)
         read = self.read(encoded, now)
-        self._check_journey(read.accepted.in_response_to, recall)
+        memory = self._check_journey(read.accepted.in_response_to, recall)
+        profile.check_asked_anew(read.accepted.authentication.at, memory.get("anew_since", ""), self._config.skew)
         relay = form.get("RelayState", "")
         return self.person(read, relay=relay if len(relay) <= MAX_RELAY_CHARS else "")
 
@@ -203,7 +210,7 @@ class SamlPortalClient:
             help_url=read.partner.error_url,
         )
 
-    def _check_journey(self, in_response_to: str | None, recall: Recall) -> None:
+    def _check_journey(self, in_response_to: str | None, recall: Recall) -> Memory:
         """Profiles §4.1.4.3, §4.1.5: it answers our request to this very portal, or nobody asked and that is allowed.
 
         Raises:
@@ -213,10 +220,11 @@ class SamlPortalClient:
         if in_response_to is None:
             if not self._config.section.unsolicited:
                 raise AnswerRefused(Code.UNSOLICITED, "nobody asked for this answer")
-            return
+            return {}
         memory = self._recalled(recall, in_response_to, {"door", "request", "acs"})
         if memory["request"] != in_response_to or memory["acs"] != self._config.addresses.acs:
             raise AnswerRefused(Code.SAML_IN_RESPONSE_TO, "the answer is not to the request that was kept")
+        return memory
 
     # -- logout --------------------------------------------------------------
 

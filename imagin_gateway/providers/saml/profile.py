@@ -192,6 +192,12 @@ def check_authentication(authentications: Sequence[Authentication], expected: Ex
     return authentication
 
 
+def check_asked_anew(at: datetime, since: str, skew: timedelta) -> None:
+    """Core §3.4.1 `ForceAuthn`: where we asked it to check the credentials anew, the portal did so since."""
+    if since and at < datetime.fromisoformat(since) - skew:
+        raise AnswerRefused(Code.SAML_TIME, "the portal did not ask for the credentials anew")
+
+
 def check_context(authentication: Authentication, contexts: Collection[str]) -> None:
     """Core §2.7.2.2, §3.3.2.2.1: the class told is one of those that were asked for, exactly.
 
