@@ -176,15 +176,19 @@ class SessionRegistry:
             self._end_key(oldest)
 
     def _end_key(self, key: str) -> bool:
-        ended = self.store.delete(Space.SESSION, key)
-        self._forget([key])
+        try:
+            ended = self.store.delete(Space.SESSION, key)
+        finally:
+            self._doubt([key])
+        self._seen.forget(key)
         return ended
 
-    def _forget(self, keys: Collection[str] | None) -> None:
-        """Forget what ended here at once: this process need not be told."""
+    def _doubt(self, keys: Collection[str] | None) -> None:
+        """Forget what may have ended here at once: this process need not be told.
+
+        Also when the store did not answer: it may have done what it was asked to.
+        """
         self._cache.forget(keys)
-        for key in keys or ():
-            self._seen.forget(key)
 
     def glance(self, cookie: str) -> Live | None:
         """Return the live session of a cookie if this process knows it for sure; None says nothing.
@@ -229,8 +233,9 @@ class SessionRegistry:
         live = None
         try:
             now = self._clock.now()
+            waiting = self._seen.get(key)  # before the store is read: a flush may move it there meanwhile
             raw = self.store.get(Space.SESSION, key, now=timestamp(now))
-            session = self._live(key, raw, now)
+            session = self._live(key, raw, now, waiting)
             if session is not None:
                 live = self._as_live(key, session)
         finally:
@@ -273,8 +278,11 @@ class SessionRegistry:
         if key is None:
             return None
         now = self._clock.now()
-        session = self._live(key, self.store.take(Space.SESSION, key, now=timestamp(now)), now)
-        self._forget([key])
+        try:
+            session = self._live(key, self.store.take(Space.SESSION, key, now=timestamp(now)), now)
+        finally:
+            self._doubt([key])
+        self._seen.forget(key)
         return session
 
     def end_handle(self, handle: str, *, person: tuple[str, str] | None = None) -> Session | None:
@@ -334,8 +342,14 @@ class SessionRegistry:
     def _end_indexed(self, index: str) -> int:
         """End the few sessions under an index."""
         keys = [record.key for record in self.store.find(Space.SESSION, index, now=self._seconds())]
-        ended = self.store.delete_indexed(Space.SESSION, index)
-        self._forget(keys)
+        ended = -1
+        try:
+            ended = self.store.delete_indexed(Space.SESSION, index)
+        finally:
+            # A login may have come between the two: what it opened is not in the list.
+            self._doubt(keys if ended == len(keys) else None)
+        for key in keys:
+            self._seen.forget(key)
         return ended
 
     def _end_many(self, index: str) -> int:
@@ -343,7 +357,7 @@ class SessionRegistry:
         try:
             return self.store.delete_indexed(Space.SESSION, index)
         finally:
-            self._forget(None)
+            self._doubt(None)
 
     def list_door(self, door: str) -> list[Session]:
         """Return the live sessions opened by a door, oldest first. Costs as much as there are."""
@@ -381,12 +395,12 @@ class SessionRegistry:
         session_id = self._signer.unsign(cookie)
         return None if session_id is None else digest(session_id)
 
-    def _live(self, key: str, raw: bytes | None, now: datetime) -> Session | None:
+    def _live(self, key: str, raw: bytes | None, now: datetime, waiting: float = 0.0) -> Session | None:
         """Return the session of a record if none of its limits has passed."""
         session = None if raw is None else decode(raw)
         if session is None:
             return None
-        seen = self._seen.get(key)
+        seen = max(waiting, self._seen.get(key))
         if seen > session.last_seen.timestamp():
             session = msgspec.structs.replace(session, last_seen=datetime.fromtimestamp(seen, UTC))
         return session if now < min(self._absolute_end(session), session.last_seen + self._idle) else None
