@@ -99,6 +99,7 @@ class Code(StrEnum):
     # sessions and admission
     SESSION_ENDED = "session.ended"
     TOO_MANY_SESSIONS = "session.too_many"
+    TOO_WEAK = "session.too_weak"
     ACTIVITY_CLOSED = "admission.activity_closed"
     ADMISSION_REFUSED = "admission.refused"
     FIRST_PASSWORD_DUE = "admission.first_password_due"

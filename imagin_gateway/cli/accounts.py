@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, actor, err, out, stores
 from imagin_gateway.events import Event, EventName
+from imagin_gateway.flows.closing import disable_account, enable_account
 from imagin_gateway.identity import DIRECT_ISSUER, Door
 
 app = typer.Typer(help="Comptes de l'accès direct.", no_args_is_help=True)
@@ -96,3 +97,31 @@ def show(
         ("dans les événements", pseudonym),
     ):
         out.print(f"{label:<20} {value}", markup=False)
+
+
+@app.command("disable")
+def disable(
+    identifier: Annotated[str, typer.Argument(help="Identifiant Imagin.")],
+    settings: SettingsFile = DEFAULT_FILE,
+) -> None:
+    """Fermer un compte : plus de connexion, et ses sessions se terminent."""
+    with stores(settings) as opened:
+        closed = disable_account(opened.direct, opened.sessions, opened.events, identifier, actor=actor())
+    if closed is None:
+        err.print("Aucun compte ne porte cet identifiant.")
+        raise typer.Exit(EXIT_REFUSED)
+    out.print(f"Compte {closed.account.identifier} fermé ; sessions terminées : {closed.ended}.", markup=False)
+
+
+@app.command("enable")
+def enable(
+    identifier: Annotated[str, typer.Argument(help="Identifiant Imagin.")],
+    settings: SettingsFile = DEFAULT_FILE,
+) -> None:
+    """Rouvrir un compte fermé. Il faut ensuite une nouvelle lettre ou un lien par courriel pour y entrer."""
+    with stores(settings) as opened:
+        account = enable_account(opened.direct, opened.events, identifier, actor=actor())
+    if account is None:
+        err.print("Aucun compte ne porte cet identifiant.")
+        raise typer.Exit(EXIT_REFUSED)
+    out.print(f"Compte {account.identifier} rouvert.", markup=False)

@@ -14,6 +14,7 @@ from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.keys import digest
+from imagin_gateway.sessions.device import device_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,8 @@ def _open(house: House, visit: Visit, key: str) -> Response:
         logout_hint=waiting.logout_hint,
         ends_at=waiting.ends_at,
         replaces=session_cookie(house, visit),
+        device=device(visit),
+        address=visit.request.address,
     )
     visit.event(
         house,
@@ -141,6 +144,11 @@ def _open(house: House, visit: Visit, key: str) -> Response:
         detail={"solicited": waiting.solicited, **({"withheld": waiting.withheld} if waiting.withheld else {})},
     )
     return see_other(waiting.next, house.cookie("session", cookie), house.no_cookie("arrival"))
+
+
+def device(visit: Visit) -> str:
+    """Return with what somebody signs in, as their list of sessions tells it."""
+    return device_of(visit.request.headers.get("user-agent", ""))
 
 
 def session_cookie(house: House, visit: Visit) -> str | None:

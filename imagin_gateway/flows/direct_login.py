@@ -8,7 +8,7 @@ from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.admission import admit
-from imagin_gateway.flows.arrival import session_cookie
+from imagin_gateway.flows.arrival import device, session_cookie
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
@@ -95,7 +95,11 @@ def enter(house: House, visit: Visit, account: AccountView, next_page: str, *, m
     )
     admitted = admit(house, identity)
     cookie = house.sessions.open(
-        admitted.identity, restricted=FIRST_PASSWORD if must_choose else "", replaces=session_cookie(house, visit)
+        admitted.identity,
+        restricted=FIRST_PASSWORD if must_choose else "",
+        replaces=session_cookie(house, visit),
+        device=device(visit),
+        address=visit.request.address,
     )
     # A password changed since this one was checked ended every session: this one must not slip in after.
     still = house.direct.find(account.identifier)

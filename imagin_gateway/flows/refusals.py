@@ -41,6 +41,8 @@ _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
     Code.NETWORK_THROTTLED: ("R7", 429),
     Code.LINK_DEAD: ("R6", 410),
     Code.ACTIVITY_CLOSED: ("R3", 403),
+    Code.TOO_MANY_SESSIONS: ("R16", 403),
+    Code.TOO_WEAK: ("R17", 403),
     Code.ADMISSION_REFUSED: ("R14", 403),
     Code.STORE_UNAVAILABLE: ("R11", 503),
     Code.BUSY: ("R11", 503),

@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from imagin_gateway.exchange import Response
-from imagin_gateway.flows import arrival, choose, choose_password, direct_login, logout, my_session, portal_login, reset
+from imagin_gateway.flows import (
+    arrival,
+    choose,
+    choose_password,
+    confirm,
+    direct_login,
+    logout,
+    my_session,
+    my_sessions,
+    portal_login,
+    reset,
+)
 from imagin_gateway.flows.house import House, Visit
 
 Handler = Callable[[House, Visit], Response]
@@ -61,7 +72,9 @@ ROUTES: Final = (
     Route("/mot-de-passe/lien", {"GET": reset.open_link}, acts=True),
     Route("/mot-de-passe/nouveau", {"GET": reset.show_new, "POST": reset.submit_new}),
     Route("/mot-de-passe/fait", {"GET": reset.show_done}),
-    Route("/session", {"GET": my_session.show}),
+    Route("/session", {"GET": my_session.show, "POST": my_session.extend}, watches=True),
+    Route("/session/toutes", {"GET": my_sessions.show, "POST": my_sessions.submit}),
+    Route("/confirmer", {"GET": confirm.show, "POST": confirm.submit}),
     Route("/fin", {"GET": logout.show, "POST": logout.submit}),
     Route("/fin/faite", {"GET": logout.show_done}),
 )

@@ -263,6 +263,29 @@ class DirectDoor:
         account = self._account(identifier)
         return None if account is None else account.view(self._state(account))
 
+    def disable(self, identifier: str) -> AccountView | None:
+        """Close an account: neither login nor reset any more. Its sessions are the caller's to end.
+
+        Returns:
+            The account as it is now, or None when there is none.
+
+        Raises:
+            TransitionRefused: it is closed already, or changed meanwhile.
+        """
+        return self._apply(identifier, Act.DISABLE)
+
+    def enable(self, identifier: str) -> AccountView | None:
+        """Open a closed account again, with nothing yet that opens it. See `disable`."""
+        return self._apply(identifier, Act.ENABLE)
+
+    def _apply(self, identifier: str, act: Act) -> AccountView | None:
+        with self._database.write() as connection:
+            account = store.find(connection, identifier_key(identifier))
+            if account is None:
+                return None
+            store.apply(connection, account, act, self._clock.now())
+        return self.find(identifier)
+
     def import_list(
         self,
         path: Path,

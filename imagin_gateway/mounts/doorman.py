@@ -16,7 +16,7 @@ from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.mounts.cookie import CookieFinder
 from imagin_gateway.mounts.passage import Passage, Passages
 from imagin_gateway.mounts.visitor import Visitor, lacks
-from imagin_gateway.sessions.registry import COOKIE_LENGTH
+from imagin_gateway.sessions.reader import COOKIE_LENGTH
 from imagin_gateway.sessions.session import Session
 
 _log = logging.getLogger("imagin_gateway")
@@ -131,6 +131,7 @@ class Doorman:
             login_path=mount + "/",
             logout_path=mount + "/fin",
             session_path=mount + "/session",
+            session_script=self._gateway.house.pages.session_script_path,
             confirm_path=mount + "/confirmer",
             now=self._gateway.house.clock.now,
         )

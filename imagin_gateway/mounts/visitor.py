@@ -25,6 +25,7 @@ class Visitor:
         session_ends_at: latest end of the session, whatever the person does.
         login_path, logout_path: pages of the gateway to link to.
         session_path: page of the person's session: how long it lasts, and the others they have.
+        session_script: our script for the pages of the host, which warns before the session ends.
         confirm_path: page where the person proves anew who they are.
         now: the gateway's clock.
     """
@@ -34,6 +35,7 @@ class Visitor:
     login_path: str
     logout_path: str
     session_path: str = ""
+    session_script: str = ""
     confirm_path: str = ""
     now: Callable[[], datetime] = field(default=_now, repr=False, compare=False)
 

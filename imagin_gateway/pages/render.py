@@ -55,6 +55,7 @@ class Pages:
         self._spoken = {language: Spoken(texts) for language, texts in self._catalogues.items()}
         self._style = Asset.of("gateway.css", "text/css; charset=utf-8")
         self._script = Asset.of("reveal.js", "text/javascript; charset=utf-8")
+        self._session_script = Asset.of("session.js", "text/javascript; charset=utf-8")
         self._site = Site(
             home=settings.mount_path + "/",
             contact=Link(settings.contact, f"mailto:{settings.contact}"),
@@ -86,9 +87,18 @@ class Pages:
         """Where the script is served, mount path included; a new one at each version."""
         return self._settings.mount_path + self._script.path
 
+    @property
+    def session_script_path(self) -> str:
+        """Where the script for the pages of the host is served, mount path included; a new one at each version."""
+        return self._settings.mount_path + self._session_script.path
+
     def text(self, key: str, language: str = FIRST_LANGUAGE, **params: object) -> str:
         """Return a text of the catalogue. Raises `LookupError` when the key or a parameter lacks."""
         return self._catalogues[language](key, **params)
+
+    def spoken(self, language: str = FIRST_LANGUAGE) -> Spoken:
+        """Return what says moments and durations in a language."""
+        return self._spoken[language]
 
     def attribute_name(self, name: str, language: str = FIRST_LANGUAGE) -> str:
         """Return what people call an attribute: « votre adresse électronique »."""
@@ -101,8 +111,8 @@ class Pages:
         return bare_headers(self._settings)
 
     def asset(self, path: str) -> Response | None:
-        """Return the style sheet or the script served at this path below the mount path, or None."""
-        for asset in (self._style, self._script):
+        """Return the style sheet or a script served at this path below the mount path, or None."""
+        for asset in (self._style, self._script, self._session_script):
             if path == asset.path:
                 return Response(200, asset.body, asset.content_type, asset_headers(self._settings))
         return None

@@ -10,9 +10,14 @@ import stat
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+from imagin_gateway.gateway import open_stores
+from imagin_gateway.identity import DIRECT_ISSUER, Identity
+from imagin_gateway.settings import Settings
 
 SETTINGS = """
 development = true
@@ -250,3 +255,64 @@ def test_a_store_that_cannot_be_opened_is_told_and_nothing_is_done(operator: Ope
     done = operator.run("sessions", "end", "--all")
     assert done.returncode in (3, 4)
     assert "Traceback" not in done.stderr
+
+
+def open_session(operator: Operator, subject: str = "mdurand7") -> None:
+    """Open a session behind the operator's back, as a process of the gateway would."""
+    opened = open_stores(Settings.load(operator.folder / "gateway.toml"))
+    who = Identity(
+        issuer=DIRECT_ISSUER,
+        subject=subject,
+        door="direct",
+        activities=frozenset(),
+        authenticated_at=datetime.now(UTC),
+        method="password",
+    )
+    opened.sessions.open(who, device="Firefox, [bold]Windows", address="192.0.2.7")
+    opened.close()
+
+
+@pytest.mark.row("LOG-06", "SES-11")
+def test_sessions_are_listed_then_ended_one_by_one_by_person_by_door_or_all(operator: Operator) -> None:
+    assert operator.run("accounts", "import", "list.csv").returncode == 0
+    for subject in ("mdurand7", "mdurand7", "mdurand7", "pmartin2", "pmartin2", "autre"):
+        open_session(operator, subject)
+    listed = operator.run("sessions", "list", "--door", "direct", "--subject", "MDurand7")
+    assert listed.returncode == 0, listed.stderr
+    rows = [line for line in listed.stdout.splitlines() if "mdurand7" in line]
+    assert len(rows) == 3
+    assert "Firefox, [bold]Windows" in rows[0]
+    assert "192.0.2.7" in rows[0]
+    handle = rows[0].split()[0]
+    assert operator.run("sessions", "end", "--session", handle).stdout == "1 session terminée.\n"
+    assert operator.run("sessions", "end", "--session", handle).stdout == "Aucune session ouverte.\n"
+    done = operator.run("sessions", "end", "--door", "direct", "--subject", "mdurand7")
+    assert done.stdout == "2 sessions terminées.\n"
+    assert operator.run("sessions", "list", "--door", "direct", "--subject", "mdurand7").stdout.startswith("Aucune")
+    assert len(operator.run("sessions", "list", "--door", "direct").stdout.splitlines()) == 4
+    assert operator.run("sessions", "end", "--door", "direct").stdout == "3 sessions terminées.\n"
+    open_session(operator)
+    assert operator.run("sessions", "end", "--all").stdout == "1 session terminée.\n"
+    told = [each for each in operator.events if str(each["event"]).startswith("sessions_")]
+    assert len(told) == 8
+    assert all(str(each["actor"]).startswith("cli:") for each in told)
+    assert operator.run("sessions", "list").returncode == 2
+    assert operator.run("sessions", "list", "--door", "arena-lyon").returncode == 1
+    assert operator.run("sessions", "end", "--all", "--session", handle).returncode == 2
+
+
+@pytest.mark.row("LOG-06", "SES-10")
+def test_an_account_is_closed_with_its_sessions_and_opened_again(operator: Operator) -> None:
+    assert operator.run("accounts", "import", "list.csv").returncode == 0
+    open_session(operator)
+    done = operator.run("accounts", "disable", "MDurand7")
+    assert done.stdout == "Compte mdurand7 fermé ; sessions terminées : 1.\n"
+    assert "désactivé" in operator.run("accounts", "show", "mdurand7").stdout
+    twice = operator.run("accounts", "disable", "mdurand7")
+    assert twice.returncode == 1
+    assert "Traceback" not in twice.stderr
+    assert operator.run("accounts", "enable", "mdurand7").stdout == "Compte mdurand7 rouvert.\n"
+    assert operator.run("accounts", "enable", "inconnu").returncode == 1
+    assert operator.run("accounts", "disable", "inconnu").returncode == 1
+    names = [each["event"] for each in operator.events if "account_" in str(each["event"])]
+    assert names[:1] + names[-1:] == ["account_disabled", "account_enabled"]

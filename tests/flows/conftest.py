@@ -42,10 +42,12 @@ class ScriptedPortal:
         self.unsolicited = unsolicited
         self.clock = clock
         self.left: list[Departure] = []
+        self.anew: list[bool] = []
         self.fail: Exception | None = None
         self.ends_in: timedelta | None = None
 
-    def depart(self, now: Any) -> Departure:
+    def depart(self, now: Any, *, anew: bool = False) -> Departure:
+        self.anew.append(anew)
         if self.fail:
             raise self.fail
         correlation = secrets.token_urlsafe(24)

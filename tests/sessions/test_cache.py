@@ -13,9 +13,10 @@ import pytest
 from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import Unavailable
 from imagin_gateway.keys import Keyring, Secret, digest
-from imagin_gateway.sessions.registry import COOKIE_LENGTH, PURPOSE, SessionRegistry
+from imagin_gateway.sessions.reader import COOKIE_LENGTH, PURPOSE
+from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.seen import LastSeen
-from imagin_gateway.sessions.session import decode
+from imagin_gateway.sessions.session import Session, decode
 from imagin_gateway.state import open_store
 from imagin_gateway.state.store import Space, StateStore
 from tests.clock import ManualClock
@@ -29,6 +30,14 @@ NEVER = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 NAME = "<NameID>n1</NameID>"
 
+
+def here(registry: SessionRegistry) -> Session:
+    """Return a new session of that person."""
+    session = registry.resolve(registry.open(person()))
+    assert session is not None
+    return session
+
+
 ENDS: dict[str, Callable[[SessionRegistry, str], object]] = {
     "end": lambda registry, cookie: registry.end(cookie),
     "end_handle": lambda registry, cookie: registry.end_handle(registry.list_person(PARIS, "mdurand7")[0].handle),
@@ -38,6 +47,7 @@ ENDS: dict[str, Callable[[SessionRegistry, str], object]] = {
     "end_name_id of sessions": lambda registry, cookie: registry.end_name_id(PARIS, NAME, ["_0", "_1"]),
     "end_door": lambda registry, cookie: registry.end_door("arena-paris"),
     "end_all": lambda registry, cookie: registry.end_all(),
+    "end_others": lambda registry, cookie: registry.end_others(here(registry)),
     "open": lambda registry, cookie: registry.open(person("else"), replaces=cookie),
 }
 """Every way in which a session ends before its time."""
