@@ -519,7 +519,6 @@ class TestFork:
         assert forked == [True]
 
 
-@pytest.mark.row("SES-20")
 class TestParallel:
     @pytest.mark.parametrize("told", [True, False])
     def test_nobody_sees_a_session_after_its_end_returned(

@@ -257,7 +257,6 @@ def machine(fresh_url: Callable[[], str], cached: int) -> type[RuleBasedStateMac
     return Sessions
 
 
-@pytest.mark.row("SES-20")
 @pytest.mark.parametrize("cached", [1, 3, 100])
 def test_three_registries_on_one_store_do_what_the_model_says(fresh_url: Callable[[], str], cached: int) -> None:
     run_state_machine_as_test(
