@@ -65,6 +65,7 @@ class Code(StrEnum):
     SAML_CONFIRMATION = "saml.confirmation"
     SAML_IN_RESPONSE_TO = "saml.in_response_to"
     SAML_AUTHN_CONTEXT = "saml.authn_context"
+    SAML_METADATA = "saml.metadata"
     # OpenID Connect
     OIDC_STATE = "oidc.state"
     OIDC_ISSUER = "oidc.issuer"
@@ -82,6 +83,17 @@ class Code(StrEnum):
     OIDC_AT_HASH = "oidc.at_hash"
     OIDC_CLAIMS = "oidc.claims"
     OIDC_USERINFO = "oidc.userinfo"
+    OIDC_STRENGTH = "oidc.strength"
+    OIDC_RECENCY = "oidc.recency"
+    OIDC_INITIATION = "oidc.initiation"
+    OIDC_LOGOUT_TOKEN = "oidc.logout_token"
+    # trusted headers
+    HEADER_PEER = "header.peer"
+    HEADER_SECRET = "header.secret"
+    HEADER_AMBIGUOUS = "header.ambiguous"
+    HEADER_EMPTY = "header.empty"
+    HEADER_TOO_LONG = "header.too_long"
+    HEADER_CHARSET = "header.charset"
     # direct accounts
     CREDENTIALS = "direct.credentials"
     THROTTLED = "direct.throttled"
@@ -96,6 +108,8 @@ class Code(StrEnum):
     PASSWORD_MISSING = "password.missing"
     LINK_DEAD = "reset.link_dead"
     ACCOUNT_STATE = "direct.account_state"
+    NOT_LINKED = "direct.not_linked"
+    LINK_TAKEN = "direct.link_taken"
     # sessions and admission
     SESSION_ENDED = "session.ended"
     TOO_MANY_SESSIONS = "session.too_many"
@@ -198,6 +212,7 @@ class AnswerRefused(Refused):
         message: for the log; never a value from the answer.
         missing: names of the attributes that lack, for `Code.ATTRIBUTE_MISSING`.
         statuses: status codes told by the portal, for `Code.PORTAL_REFUSED`.
+        help_url: page of the portal for somebody it sends without what is needed; https.
     """
 
     def __init__(
@@ -207,9 +222,11 @@ class AnswerRefused(Refused):
         *,
         missing: Sequence[str] = (),
         statuses: Sequence[str] = (),
+        help_url: str = "",
     ) -> None:
         super().__init__(message, code=code)
         self.missing = tuple(missing)
+        self.help_url = help_url
         self.statuses = tuple(statuses)
 
 

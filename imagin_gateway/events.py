@@ -35,6 +35,9 @@ class EventName(StrEnum):
     LOGIN_REFUSED = "login_refused"
     LOGIN_CONFIRMATION_ASKED = "login_confirmation_asked"
     LOGOUT = "logout"
+    LOGOUT_BY_PORTAL = "logout_by_portal"
+    LOGOUT_AT_PORTAL = "logout_at_portal"
+    LOGOUT_REFUSED = "logout_refused"
     SESSION_ENDED = "session_ended"
     SESSION_EXTENDED = "session_extended"
     CONFIRMATION_REFUSED = "confirmation_refused"
@@ -51,9 +54,13 @@ class EventName(StrEnum):
     ACCOUNT_SHOWN = "account_shown"
     ACCOUNT_DISABLED = "account_disabled"
     ACCOUNT_ENABLED = "account_enabled"
+    ACCOUNT_LINKED = "account_linked"
+    ACCOUNT_UNLINKED = "account_unlinked"
     MAIL_SENT = "mail_sent"
     MAIL_FAILED = "mail_failed"
     PORTAL_FAILED = "portal_failed"
+    METADATA_RENEWED = "metadata_renewed"
+    METADATA_REFUSED = "metadata_refused"
     FAULT = "fault"
 
 

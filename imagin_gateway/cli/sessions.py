@@ -13,7 +13,8 @@ from imagin_gateway.events import Event, EventName
 from imagin_gateway.gateway import Stores
 from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.pages.spoken import PARIS
-from imagin_gateway.settings import OidcPortal, SamlPortal, Settings
+from imagin_gateway.settings import HeaderPortal, OidcPortal, SamlPortal, Settings
+from imagin_gateway.settings.proconnect import PROCONNECT
 
 app = typer.Typer(help="Sessions ouvertes.", no_args_is_help=True)
 
@@ -94,12 +95,12 @@ def _person(opened: Stores, door: str, subject: str) -> tuple[str, str] | None:
 
 def _issuer(settings: Settings, door: str) -> str:
     """Return the issuer behind a door: a person is (issuer, subject)."""
-    if door == Door.DIRECT:
+    if door in (Door.DIRECT, PROCONNECT):
         return DIRECT_ISSUER
     portal = settings.portals.get(door)
     if isinstance(portal, SamlPortal):
         return portal.portal_entity_id
-    if isinstance(portal, OidcPortal):
+    if isinstance(portal, OidcPortal | HeaderPortal):
         return portal.issuer
     known = ", ".join([Door.DIRECT, *sorted(settings.portals)])
     err.print(f"Aucune porte de ce nom n'ouvre de session ici ; portes : {known}", markup=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
@@ -12,10 +12,12 @@ from imagin_gateway.flows.arrival import device, session_cookie
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.proconnect import offered
 from imagin_gateway.identity import DIRECT_ISSUER, Door, Identity
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.door import AccountView
 from imagin_gateway.sessions.session import FIRST_PASSWORD
+from imagin_gateway.settings.proconnect import PROCONNECT
 
 VERSION = "account-version"
 """Attribute of a restricted session: the state of the account its letter opened (row PRV-07)."""
@@ -45,10 +47,17 @@ def _form(
         identifier=identifier,
         chooser_href=house.path("/"),
         reset_href=house.path("/mot-de-passe/oubli"),
+        proconnect_href=_by_proconnect(house, next_page),
         failed=failed,
         empty_identifier=empty_identifier,
         empty_password=empty_password,
     )
+
+
+def _by_proconnect(house: House, next_page: str) -> str | None:
+    if not offered(house):
+        return None
+    return house.path(f"/portail/{PROCONNECT}") + ("?" + urlencode({"next": next_page}) if next_page else "")
 
 
 def submit(house: House, visit: Visit) -> Response:
@@ -80,12 +89,14 @@ def submit(house: House, visit: Visit) -> Response:
 
 def enter(house: House, visit: Visit, account: AccountView, next_page: str, *, must_choose: bool) -> Response:
     """Open a session for an account that proved its password; a new id, whatever the browser held before."""
+    now = house.clock.now()
     identity = Identity(
         issuer=DIRECT_ISSUER,
         subject=account.identifier,
         door=Door.DIRECT,
         activities=house.policy.activities(Door.DIRECT),
-        authenticated_at=house.clock.now(),
+        authenticated_at=now,
+        proved_at=now,
         method="password",
         amr=("pwd",),
         family_name=account.family_name,

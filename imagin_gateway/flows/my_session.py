@@ -18,6 +18,7 @@ from imagin_gateway.flows.arrival import session_cookie
 from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.forms import FIELD, form_token, posted
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.proconnect import offered
 from imagin_gateway.identity import Door
 from imagin_gateway.sessions.session import Session
 
@@ -60,6 +61,7 @@ def show(house: House, visit: Visit) -> Response:
         logout_href=house.path("/fin"),
         others_href=house.path("/session/toutes"),
         password_href=house.path("/mot-de-passe") if session.door == Door.DIRECT else None,
+        proconnect_href=house.path("/proconnect") if session.door == Door.DIRECT and offered(house) else None,
     )
 
 

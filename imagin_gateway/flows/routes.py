@@ -16,7 +16,10 @@ from imagin_gateway.flows import (
     logout,
     my_session,
     my_sessions,
+    portal_initiated,
     portal_login,
+    portal_logout,
+    proconnect,
     reset,
 )
 from imagin_gateway.flows.house import House, Visit
@@ -31,7 +34,7 @@ class Route:
     """One address below the mount path, and what each method does there.
 
     Attributes:
-        pattern: literal, but for one segment that may be ``{door}``.
+        pattern: literal, but for the segments ``{door}`` and ``{step}``, which stand for any.
         handlers: by method; HEAD follows GET.
         cross_site: a POST here comes from another site by nature, so no form token can be asked for.
         acts: its GET begins or ends something, so a HEAD is not taken for it.
@@ -62,9 +65,25 @@ ROUTES: Final = (
     Route("/acces/{door}", {"GET": choose.door}),
     Route(PORTAL, {"GET": portal_login.leave}, acts=True),
     Route(PORTAL + "/acs", {"POST": portal_login.answer}, cross_site=True),
-    Route(PORTAL + "/retour", {"GET": portal_login.answer}, acts=True),
+    Route(PORTAL + "/retour", {"GET": portal_login.answer, "POST": portal_login.answer}, cross_site=True, acts=True),
+    Route(
+        PORTAL + "/initier", {"GET": portal_initiated.begin, "POST": portal_initiated.begin}, cross_site=True, acts=True
+    ),
+    Route(PORTAL + "/entree", {"GET": portal_login.enter}, acts=True),
+    Route(PORTAL + "/entree/{step}", {"GET": portal_login.enter}, acts=True),
     Route(PORTAL + "/metadata", {"GET": portal_login.metadata}),
+    Route(
+        PORTAL + "/fin",
+        {"GET": portal_logout.in_browser, "POST": portal_logout.in_browser},
+        cross_site=True,
+        acts=True,
+    ),
+    Route(PORTAL + "/fin/canal", {"POST": portal_logout.by_channel}, cross_site=True),
+    Route(PORTAL + "/fin/cadre", {"GET": portal_logout.in_frame}, acts=True),
     Route("/arrivee", {"GET": arrival.arrive, "POST": arrival.replace}, acts=True),
+    Route("/proconnect", {"GET": proconnect.show, "POST": proconnect.begin}),
+    Route("/proconnect/confirmer", {"GET": proconnect.ask, "POST": proconnect.confirm}),
+    Route("/proconnect/retirer", {"POST": proconnect.remove}),
     Route("/direct", {"GET": direct_login.show, "POST": direct_login.submit}),
     Route("/mot-de-passe", {"GET": choose_password.show, "POST": choose_password.submit}),
     Route("/mot-de-passe/oubli", {"GET": reset.show_request, "POST": reset.submit_request}),
@@ -79,8 +98,13 @@ ROUTES: Final = (
     Route("/fin/faite", {"GET": logout.show_done}),
 )
 
-OPEN_WHILE_RESTRICTED: Final = frozenset({"/mot-de-passe", "/fin", "/fin/faite"})
-"""All that a session restricted to choosing its first password may reach (row PRV-02)."""
+OPEN_WHILE_RESTRICTED: Final = frozenset(
+    {"/mot-de-passe", "/fin", "/fin/faite", PORTAL + "/fin", PORTAL + "/fin/canal", PORTAL + "/fin/cadre"}
+)
+"""Patterns of all that a session restricted to choosing its first password may reach (row PRV-02).
+
+A portal that ends its own sessions is heard whatever this browser's session may do.
+"""
 
 
 def find(path: str) -> tuple[Route, str] | None:
@@ -90,7 +114,7 @@ def find(path: str) -> tuple[Route, str] | None:
     segments = path.split("/")
     for route, pattern in _WITH_DOOR:
         if len(pattern) == len(segments) and all(
-            part in ("{door}", segment) for part, segment in zip(pattern, segments, strict=True)
+            part in ("{door}", "{step}", segment) for part, segment in zip(pattern, segments, strict=True)
         ):
             return route, segments[pattern.index("{door}")]
     return None

@@ -19,6 +19,7 @@ from imagin_gateway.local.credentials import Credentials
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.letters import Letter, LetterKind
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, state_at
+from imagin_gateway.local.links import Links
 from imagin_gateway.local.login import CredentialsRefused, Login, LoginFailure
 from imagin_gateway.local.mail_texts import MailKind
 from imagin_gateway.local.outbox import Outbox, is_address
@@ -75,6 +76,7 @@ class DirectDoor:
         self._clock = clock
         self._events = events
         self._throttle = Throttle(state)
+        self.links = Links(database, clock, events)
         self._credentials = Credentials(database, policy, hasher, provisionals)
         self._login = Login(database, hasher, provisionals, self._credentials, self._throttle, clock)
         self._resets = Resets(

@@ -19,6 +19,7 @@ from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.mounts.doorman import Doorman
 from imagin_gateway.mounts.incoming import KEY, TOO_LONG, HeaderUses, client_address, declared_too_long
 from imagin_gateway.mounts.passage import Passage
+from imagin_gateway.mounts.peer import certificate_of_scope, doubtful_names, peer_address
 from imagin_gateway.mounts.visitor import Visitor
 
 Scope = MutableMapping[str, Any]
@@ -132,6 +133,9 @@ class GatewayASGI:
             body=body,
             address=address,
             correlation=new_reference(),
+            peer=peer_address((scope.get("client") or ("",))[0]),
+            certificate=certificate_of_scope(scope),
+            doubtful=doubtful_names(scope["headers"]),
         )
         if self._waiting >= MOST_WAITING:
             await _write(send, self._doorman.refusal_of_rush)

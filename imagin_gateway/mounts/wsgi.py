@@ -18,6 +18,7 @@ from imagin_gateway.mounts.incoming import (
     is_identity_header,
 )
 from imagin_gateway.mounts.passage import Passage
+from imagin_gateway.mounts.peer import certificate_of_environ, peer_address
 from imagin_gateway.mounts.visitor import Visitor
 
 Environ = dict[str, Any]
@@ -70,7 +71,17 @@ class GatewayWSGI:
             body = _body(environ) if method == "POST" else b""
             if body is None:
                 return self._doorman.refusal_of_path
-            request = Request(method, passage.below, query, headers, body, address, new_reference())
+            request = Request(
+                method,
+                passage.below,
+                query,
+                headers,
+                body,
+                address,
+                new_reference(),
+                peer=peer_address(environ.get("REMOTE_ADDR", "")),
+                certificate=certificate_of_environ(environ),
+            )
             return self._gateway.handle(request)
         if passage.unreadable:
             return self._doorman.refusal_of_path

@@ -21,7 +21,8 @@ class State(Section):
     """Ephemeral state: sessions, journeys, replay ids, counters."""
 
     url: str = Field(repr=False)
-    """`sqlite:///path` (embedded, one machine); `redis://host`, `rediss://host` (TLS) or `unix:///socket` (Redis)."""
+    """`sqlite:///path` (embedded, one machine); `redis://host`, `rediss://host` (TLS) or `unix:///socket` (Redis);
+    `redis+sentinel://host,host/master`; `redis+cluster://host,host` (docs/redis.md)."""
 
     @field_validator("url")
     @classmethod

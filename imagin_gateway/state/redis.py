@@ -206,7 +206,8 @@ class RedisStateStore:
         try:
             return act()
         except Exception as error:  # all: redis-py has errors that are none of `RedisError`, those of a cluster first
-            self._way.failed(error)
+            with contextlib.suppress(Exception):
+                self._way.failed(error)
             # Not chained: what a server answers to a command it refuses may repeat the command, values included.
             kind = type(error).__name__
             raise Unavailable(f"the state store does not answer ({kind})", code=Code.STORE_UNAVAILABLE) from None

@@ -9,6 +9,7 @@ import secrets
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from imagin_gateway.gateway import open_stores
 from imagin_gateway.identity import DIRECT_ISSUER, Identity
 from imagin_gateway.settings import Settings
+from tests.state.servers import PrivateRedis
 
 SETTINGS = """
 development = true
@@ -88,6 +90,18 @@ def test_check_says_what_each_door_is(operator: Operator) -> None:
     assert "arena-paris : oidc, http://127.0.0.1:1/" in done.stdout
     assert "arena-creteil : lien vers https://externet.ac-creteil.fr" in done.stdout
     assert "mode développement" in done.stderr
+
+
+def test_check_tells_what_in_a_redis_endangers_the_state(operator: Operator) -> None:
+    with closing(PrivateRedis("maxmemory 100mb", "maxmemory-policy allkeys-lru")) as server:
+        server.start()
+        done = operator.run("check", IMAGIN_GATEWAY_STATE__URL=server.url)
+        assert done.returncode == 0, done.stderr
+        assert "Attention : state.url" in done.stderr
+        assert "noeviction" in done.stderr
+        with server.client() as client:
+            client.config_set("maxmemory-policy", "noeviction")
+        assert "state.url" not in operator.run("check", IMAGIN_GATEWAY_STATE__URL=server.url).stderr
 
 
 def test_check_lists_every_problem_at_once_and_shows_no_secret(operator: Operator) -> None:

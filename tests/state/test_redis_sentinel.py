@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from imagin_gateway.errors import Unavailable
+from imagin_gateway.state import connecting
 from imagin_gateway.state.redis import RedisStateStore
 from imagin_gateway.state.store import Space
 from tests.state.history import keeps_its_promises, observed, survives_pauses
@@ -171,6 +172,23 @@ def test_a_master_that_was_replaced_and_goes_on_answering_is_left_within_a_secon
     assert store.in_charge() == f"127.0.0.1:{replica.port}"
     with former.client() as client:
         assert client.info("replication")["role"] == "master"  # it would have answered still
+
+
+def test_a_master_demoted_by_hand_is_left_at_its_first_refusal(
+    servers: SentinelledRedis, store: RedisStateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "BELIEVED", 1000.0)
+    former, replica = servers.servers
+    assert answers(store)
+    with former.client() as one, replica.client() as other:
+        other.replicaof("NO", "ONE")
+        one.replicaof("127.0.0.1", replica.port)
+    assert not answers(store)
+    with pytest.raises(Unavailable):
+        store.get(Space.FLOW, "probe", now=NOW)  # the Sentinels name it still, but nobody reads a replica
+    watch_another(servers, replica.port)
+    until(lambda: answers(store), "the store goes on")
+    assert store.in_charge() == f"127.0.0.1:{replica.port}"
 
 
 def test_a_replica_that_sentinels_name_is_not_taken_for_a_master(

@@ -6,6 +6,13 @@
   const address = document.currentScript.dataset.session;
   const json = { headers: { Accept: "application/json" }, credentials: "same-origin", cache: "no-store" };
   let dialog = null;
+  let known = null;
+  let planned = 0;
+
+  const plan = (told, seconds) => {
+    clearTimeout(planned);
+    planned = setTimeout(() => ask(told), seconds * 1000);
+  };
 
   const close = () => {
     if (dialog) dialog.remove();
@@ -54,12 +61,13 @@
     const buttons = [button(told.texts.logout, () => location.assign(told.logout))];
     if (told.can_extend) buttons.unshift(button(told.texts.stay, () => stay(told)));
     open(told.texts.title, told.texts.text, buttons);
-    setTimeout(() => ask(told), told.seconds_left * 1000 + 500);
+    plan(told, told.seconds_left + 1);
   };
 
   const follow = (told) => {
+    known = told;
     const wait = told.seconds_left - told.warn_before;
-    if (wait > 0) setTimeout(() => ask(told), wait * 1000);
+    if (wait > 0) plan(told, wait);
     else warn(told);
   };
 
@@ -69,9 +77,10 @@
     try {
       answer = await fetch(address, json);
     } catch {
-      setTimeout(() => ask(before), 30000);
+      plan(before, 30);
       return;
     }
+    if (!answer.ok) await answer.body?.cancel();
     if (answer.ok) {
       const told = await answer.json();
       if (dialog && told.seconds_left > told.warn_before) close();
@@ -79,9 +88,11 @@
     } else if (answer.status === 401 && before) {
       over(before);
     } else if (answer.status !== 401) {
-      setTimeout(() => ask(before), 30000);
+      plan(before, 30);
     }
   };
 
+  // A computer that slept, or a page taken up again: what was planned may be too late.
+  for (const event of ["pageshow", "focus"]) window.addEventListener(event, () => known && !dialog && ask(known));
   ask(null);
 }
