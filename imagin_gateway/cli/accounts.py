@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from imagin_gateway.cli import convocations
 from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, actor, err, out, stores
 from imagin_gateway.events import Event, EventName
 from imagin_gateway.identity import DIRECT_ISSUER, Door
@@ -24,41 +23,7 @@ STATES = {
 }
 
 
-@app.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(help="Liste de convocations (CSV ; point-virgule ou virgule).")],
-    settings: SettingsFile = DEFAULT_FILE,
-    letters: Annotated[
-        Path | None,
-        typer.Option(help="Fichier des lettres à écrire (CSV, lisible par vous seul) ; il ne doit pas exister."),
-    ] = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Importer les bonnes lignes et laisser les mauvaises.")
-    ] = False,
-) -> None:
-    """Importer une liste de convocations. Une ligne en erreur arrête tout, sauf avec --skip-bad."""
-    if not file.is_file():
-        err.print(f"Aucun fichier de ce nom : {file}", style="red", markup=False)
-        raise typer.Exit(EXIT_REFUSED)
-    with stores(settings) as opened:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, console=err, transient=True) as progress:
-            task = progress.add_task("Import", total=None)
-            report = opened.direct.import_list(
-                file,
-                skip_bad=skip_bad,
-                letters_to=letters,
-                progress=lambda done, total: progress.update(task, completed=done, total=total),
-                actor=actor(),
-            )
-    for problem in report.problems:
-        err.print(f"  laissée : {problem}", markup=False)
-    out.print(f"{file.name} : {report.created} créés, {report.updated} mis à jour, {report.unchanged} inchangés.")
-    out.print(f"Mots de passe provisoires émis : {report.issued} ; déjà personnalisés : {report.personalised}.")
-    if letters is not None:
-        out.print(f"Lettres : {letters}", markup=False)
-    elif report.issued:
-        err.print("Sans --letters, les mots de passe provisoires ne sont écrits nulle part.", style="yellow")
+app.command("import", hidden=True, help="Autre nom de « convocations import ».")(convocations.import_)
 
 
 @app.command("show")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,10 +14,13 @@ from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.keys import Keyring, Secret
 from imagin_gateway.local import migrate, store
 from imagin_gateway.local.accounts import Account, AccountView, Checked, identifier_key
-from imagin_gateway.local.convocations import Importer, ImportReport, Progress
+from imagin_gateway.local.checked_list import Progress
+from imagin_gateway.local.convocations import Importer
 from imagin_gateway.local.credentials import Credentials
 from imagin_gateway.local.database import Database
-from imagin_gateway.local.letters import Letter, LetterKind
+from imagin_gateway.local.kept_runs import ImportReport, KeptRun, Output
+from imagin_gateway.local.letter_files import WriterMaker
+from imagin_gateway.local.letters import Letter, LetterKind, LettersCsv
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, state_at
 from imagin_gateway.local.login import CredentialsRefused, Login, LoginFailure
 from imagin_gateway.local.mail_texts import MailKind
@@ -27,6 +30,7 @@ from imagin_gateway.local.passwords import Hasher
 from imagin_gateway.local.provisional import Provisionals
 from imagin_gateway.local.reset import LinkDead, Resets
 from imagin_gateway.local.sender import Sender
+from imagin_gateway.local.sheets import LetterSheets, SheetWords
 from imagin_gateway.local.throttle import NetworkThrottled, Throttle
 from imagin_gateway.settings import Settings
 from imagin_gateway.state.store import StateStore
@@ -80,7 +84,14 @@ class DirectDoor:
         self._resets = Resets(
             database, keys, self._credentials, self._throttle, clock, timedelta(minutes=passwords.reset_minutes)
         )
-        self._importer = Importer(database, provisionals, clock, timedelta(days=passwords.provisional_days))
+        self._importer = Importer(
+            database, provisionals, clock, timedelta(days=passwords.provisional_days), self._tell_run
+        )
+        self._sheet_words = SheetWords(
+            door=settings.url("/direct").partition("://")[2],
+            contact=settings.contact,
+            minimum=passwords.minimum_length,
+        )
         self._sender = Sender(
             Outbox(database),
             self._resets,
@@ -270,20 +281,51 @@ class DirectDoor:
         skip_bad: bool = False,
         reissue: bool = False,
         letters_to: Path | None = None,
+        sheets_to: Path | None = None,
+        each: Callable[[Letter], None] | None = None,
         progress: Progress | None = None,
         actor: str = "",
     ) -> ImportReport:
         """Import the list of an exam session. See `convocations.Importer.run`.
 
         Args:
+            path: the list.
+            skip_bad: import the good lines even if there are bad ones.
+            reissue: print new passwords for those who have not used theirs.
+            letters_to: file of the mail merge (CSV).
+            sheets_to: file of the sheets to print (HTML).
+            each: called with each letter, whose password is seen this once.
+            progress: told how far it is.
             actor: who does it, for the events.
         """
-        report = self._importer.run(path, skip_bad=skip_bad, reissue=reissue, letters_to=letters_to, progress=progress)
-        counts = {name: getattr(report, name) for name in ("created", "updated", "unchanged", "issued")}
-        self._tell(EventName.ACCOUNTS_IMPORTED, actor=actor, detail={**counts, "problems": len(report.problems)})
-        for identifier in report.reissued:
-            self._tell(EventName.PROVISIONAL_ISSUED, identifier, actor=actor)
-        return report
+        output = self._output(letters_to, sheets_to, each)
+        return self._importer.run(path, output, skip_bad=skip_bad, reissue=reissue, progress=progress, actor=actor)
+
+    def reissue(
+        self,
+        identifiers: Sequence[str],
+        *,
+        letters_to: Path | None = None,
+        sheets_to: Path | None = None,
+        each: Callable[[Letter], None] | None = None,
+        actor: str = "",
+    ) -> ImportReport:
+        """Print new provisional passwords; the former ones die. See `convocations.Importer.reissue`."""
+        return self._importer.reissue(identifiers, self._output(letters_to, sheets_to, each), actor=actor)
+
+    def _output(self, letters_to: Path | None, sheets_to: Path | None, each: Callable[[Letter], None] | None) -> Output:
+        files: dict[Path, tuple[str, WriterMaker]] = {}
+        if letters_to is not None:
+            files[letters_to] = (LettersCsv.encoding, LettersCsv)
+        if sheets_to is not None:
+            files[sheets_to] = (LetterSheets.encoding, lambda file: LetterSheets(file, self._sheet_words))
+        return Output(files=files, each=each)
+
+    def _tell_run(self, run: KeptRun, reissued: Iterable[str]) -> None:
+        counts = {name: getattr(run.report, name) for name in ("created", "updated", "unchanged", "issued")}
+        self._tell(EventName.ACCOUNTS_IMPORTED, actor=run.actor, detail={**counts, "run": run.id[:8]})
+        for identifier in reissued:
+            self._tell(EventName.PROVISIONAL_ISSUED, identifier, actor=run.actor, detail={"run": run.id[:8]})
 
     def _account(self, identifier: str) -> Account | None:
         with self._database.read() as connection:

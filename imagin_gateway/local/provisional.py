@@ -23,6 +23,8 @@ SIGNS: Final = 15
 
 GROUP: Final = 5
 
+_SIGN_OF: Final = ALPHABET * (256 // len(ALPHABET))
+
 _PURPOSE: Final = "provisional password"
 
 _SEPARATORS: Final = str.maketrans("", "", " -\u00a0\u2009\u202f\u2010\u2011\u2012\u2013\u2014\u2212\t")
@@ -44,7 +46,10 @@ class Kept:
 
 def generate() -> Secret:
     """Return a new provisional password, in groups: ``K7RTM 4PXWQ 9HFDC``."""
-    signs = "".join(secrets.choice(ALPHABET) for _ in range(SIGNS))
+    signs = ""
+    while len(signs) < SIGNS:
+        # A byte that would make some signs likelier than others is thrown away.
+        signs += "".join(_SIGN_OF[byte] for byte in secrets.token_bytes(SIGNS + 4) if byte < len(_SIGN_OF))
     return Secret(" ".join(signs[start : start + GROUP] for start in range(0, SIGNS, GROUP)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -45,6 +46,8 @@ class Mail(Section):
     """`none` only towards this machine, or in development."""
     username: str = ""
     password: SecretText = Secret("")
+    ca_file: Path | None = None
+    """Certificates of the relay to trust, when not the system's."""
     sender: str
     timeout_seconds: float = Field(default=10, gt=0, le=60)
 

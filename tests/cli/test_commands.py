@@ -115,7 +115,7 @@ def test_a_settings_file_that_is_not_there_is_told(operator: Operator) -> None:
 
 @pytest.mark.row("LOG-06")
 def test_import_then_show_then_the_letters(operator: Operator) -> None:
-    done = operator.run("accounts", "import", "list.csv", "--letters", "letters.csv")
+    done = operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
     assert done.returncode == 0, done.stderr
     assert "2 créés" in done.stdout
     letters = operator.folder / "letters.csv"
@@ -133,11 +133,11 @@ def test_import_then_show_then_the_letters(operator: Operator) -> None:
     assert str(by_name["accounts_imported"]["actor"]).startswith("cli:")
     assert str(by_name["account_shown"]["actor"]).startswith("cli:")
     assert by_name["account_shown"]["person"]
-    taken = operator.run("accounts", "import", "list.csv", "--letters", "letters.csv")
+    taken = operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
     assert taken.returncode == 1
     assert "letters.csv" in taken.stderr
     assert "Traceback" not in taken.stderr
-    again = operator.run("accounts", "import", "list.csv", "--letters", "again.csv")
+    again = operator.run("convocations", "import", "list.csv", "--letters", "again.csv")
     assert "0 créés" in again.stdout
     assert "2 inchangés" in again.stdout
     assert operator.run("accounts", "show", "nobody").returncode == 1
@@ -145,13 +145,13 @@ def test_import_then_show_then_the_letters(operator: Operator) -> None:
 
 def test_one_bad_line_imports_nothing_unless_asked(operator: Operator) -> None:
     (operator.folder / "bad.csv").write_text(LIST + ";SANS;Identifiant;\nx1;UN;A;pas une adresse\n", encoding="utf-8")
-    done = operator.run("accounts", "import", "bad.csv", "--letters", "letters.csv")
+    done = operator.run("convocations", "import", "bad.csv", "--letters", "letters.csv")
     assert done.returncode == 1
     assert "ligne 4" in done.stderr
     assert "ligne 5" in done.stderr
     assert not (operator.folder / "letters.csv").exists()
     assert operator.run("accounts", "show", "mdurand7").returncode == 1
-    done = operator.run("accounts", "import", "bad.csv", "--letters", "letters.csv", "--skip-bad")
+    done = operator.run("convocations", "import", "bad.csv", "--letters", "letters.csv", "--skip-bad")
     assert done.returncode == 0
     assert "2 créés" in done.stdout
     assert "ligne 4" in done.stderr
@@ -160,14 +160,14 @@ def test_one_bad_line_imports_nothing_unless_asked(operator: Operator) -> None:
 @pytest.mark.parametrize("content", [b"", b"\x00\x01\x02", b"rien;du;tout\n1;2;3\n"])
 def test_a_file_that_is_no_list_is_refused_in_words(operator: Operator, content: bytes) -> None:
     (operator.folder / "odd.csv").write_bytes(content)
-    done = operator.run("accounts", "import", "odd.csv")
+    done = operator.run("convocations", "import", "odd.csv")
     assert done.returncode == 1
     assert done.stderr.strip()
     assert "Traceback" not in done.stderr
 
 
 def test_a_list_that_is_not_there_is_told(operator: Operator) -> None:
-    done = operator.run("accounts", "import", "nowhere.csv")
+    done = operator.run("convocations", "import", "nowhere.csv")
     assert done.returncode in (1, 2)
     assert "nowhere.csv" in done.stderr
     assert "Traceback" not in done.stderr

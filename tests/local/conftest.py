@@ -28,7 +28,7 @@ from imagin_gateway.local.schema import metadata
 from imagin_gateway.settings import Settings
 from imagin_gateway.state.sqlite import SqliteStateStore
 from tests.clock import ManualClock
-from tests.local.helper import ADDRESS, GOOD, CountingHasher, MailServer
+from tests.local.helper import ADDRESS, GOOD, CountingHasher, MailServer, import_list
 
 LIST = """\
 Identifiant;Nom;Prénom;Courriel;Qualité;Académie d'origine;Service gestionnaire
@@ -215,7 +215,7 @@ def office(open_office: Callable[..., Office], mail_server: MailServer, tmp_path
     opened = open_office(mail=mail)
     listing = tmp_path / "list.csv"
     listing.write_text(LIST, encoding="utf-8")
-    report = opened.door.import_list(listing)
+    report = import_list(opened.door, listing)
     opened.letters = {each.identifier: each.provisional for each in report.letters if each.provisional}
     opened.lines.clear()
     return opened

@@ -75,7 +75,7 @@ def test_a_reset_mail_has_one_link_and_neither_name_nor_identifier(office: Offic
     assert str(message["Auto-Submitted"]) == "auto-generated"
     assert str(message["Subject"]) == "Choisir un nouveau mot de passe"
     assert str(message["Message-ID"]).endswith("@exemple.test>")
-    assert message.get_content_type() == "text/plain"
+    assert message.get_content_type() == "multipart/alternative"
     assert mail_server.inbox.recipients == [["marie.durand@exemple.test"]]
     body = mail_server.inbox.body()
     assert body.count("http") == 1
@@ -299,7 +299,7 @@ def test_a_mail_sent_again_has_the_same_message_id(office: Office, mail_server: 
         with pytest.raises(KeyboardInterrupt):
             office.door.deliver_due()
     assert queue.claim(office.clock.now()) is None
-    office.clock.move(600)
+    office.clock.move(LEASE)
     assert office.door.deliver_due() == 1
     first, second = mail_server.inbox.received
     assert first["Message-ID"] == second["Message-ID"]
