@@ -23,7 +23,9 @@ SIGNS: Final = 15
 
 GROUP: Final = 5
 
-_SIGN_OF: Final = ALPHABET * (256 // len(ALPHABET))
+_SIGN_OF: Final = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
+
+_UNEQUAL: Final = bytes(range(256 // len(ALPHABET) * len(ALPHABET), 256))
 
 _PURPOSE: Final = "provisional password"
 
@@ -49,7 +51,7 @@ def generate() -> Secret:
     signs = ""
     while len(signs) < SIGNS:
         # A byte that would make some signs likelier than others is thrown away.
-        signs += "".join(_SIGN_OF[byte] for byte in secrets.token_bytes(SIGNS + 4) if byte < len(_SIGN_OF))
+        signs += secrets.token_bytes(SIGNS + 4).translate(_SIGN_OF, _UNEQUAL).decode("ascii")
     return Secret(" ".join(signs[start : start + GROUP] for start in range(0, SIGNS, GROUP)))
 
 

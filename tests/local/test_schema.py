@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -180,3 +181,25 @@ def test_a_fresh_database_has_no_account_and_no_operation_takes_a_password_for_s
         if not name.startswith("_") and "Secret" in str(inspect.signature(method))
     }
     assert takes == {"check", "choose_first_password", "change_password", "use_reset"}
+
+
+def test_opening_a_database_again_leaves_the_locks_of_the_one_that_is_open(tmp_path: Path) -> None:
+    """Else another process takes itself for the last one, and throws away what the first still reads (WAL)."""
+    url = f"sqlite:///{tmp_path}/new.db"
+    migrate.upgrade_accounts(url)
+    first = Database(url)
+    with first.read() as connection:
+        connection.execute(sa.text("SELECT count(*) FROM accounts"))
+    inode = f":{(tmp_path / 'new.db').stat().st_ino} "
+
+    def locks() -> list[str]:
+        mine = f" {os.getpid()} "
+        lines = Path("/proc/locks").read_text().splitlines()
+        return sorted(line.split(":", 1)[1] for line in lines if inode in line and mine in line)
+
+    held = locks()
+    assert held
+    again = Database(url)
+    assert locks() == held
+    for database in (first, again):
+        database.close()
