@@ -5,6 +5,7 @@ from __future__ import annotations
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.client import client_of
 from imagin_gateway.flows.direct_login import VERSION, enter
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
@@ -60,7 +61,8 @@ def submit(house: House, visit: Visit) -> Response:
             version = int(session.attributes[VERSION][0])
             account = house.direct.choose_first_password(identifier, new, again, version=version, **told)
         else:
-            account = house.direct.change_password(identifier, Secret(form.get("actuel", "")), new, again, **told)
+            current, client = Secret(form.get("actuel", "")), client_of(house, visit)
+            account = house.direct.change_password(identifier, current, new, again, client=client, **told)
     except Refused as refused:
         if not refused.code.startswith("password."):
             raise

@@ -9,6 +9,7 @@ from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.admission import admit
 from imagin_gateway.flows.arrival import session_cookie
+from imagin_gateway.flows.client import client_of, remembered
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
@@ -66,7 +67,9 @@ def submit(house: House, visit: Visit) -> Response:
             empty_password=not password,
         )
     try:
-        checked = house.direct.check(identifier, password, address=visit.request.address)
+        checked = house.direct.check(
+            identifier, password, address=visit.request.address, client=client_of(house, visit)
+        )
     except Refused as refused:
         if refused.code is not Code.CREDENTIALS:
             raise
@@ -113,7 +116,7 @@ def enter(house: House, visit: Visit, account: AccountView, next_page: str, *, m
     back_to = landing(house.settings, next_page)
     if must_choose:
         return see_other(choose_address(house, back_to), house.cookie("session", cookie))
-    return see_other(back_to, house.cookie("session", cookie))
+    return see_other(back_to, house.cookie("session", cookie), remembered(house, visit, account))
 
 
 def choose_address(house: House, back_to: str) -> str:

@@ -15,6 +15,7 @@ from imagin_gateway.keys import Keyring, Secret
 from imagin_gateway.local import migrate, store
 from imagin_gateway.local.accounts import Account, AccountView, Checked, identifier_key
 from imagin_gateway.local.checked_list import Progress
+from imagin_gateway.local.clients import KnownClients
 from imagin_gateway.local.convocations import Importer
 from imagin_gateway.local.credentials import Credentials
 from imagin_gateway.local.database import Database
@@ -78,9 +79,10 @@ class DirectDoor:
         self._database = database
         self._clock = clock
         self._events = events
-        self._throttle = Throttle(state)
+        self._throttle = Throttle(state, lock=passwords.attempts == "lock", in_a_row=passwords.in_a_row)
+        self._clients = KnownClients(state)
         self._credentials = Credentials(database, policy, hasher, provisionals)
-        self._login = Login(database, hasher, provisionals, self._credentials, self._throttle, clock)
+        self._login = Login(database, hasher, provisionals, self._credentials, self._throttle, self._clients, clock)
         self._resets = Resets(
             database, keys, self._credentials, self._throttle, clock, timedelta(minutes=passwords.reset_minutes)
         )
@@ -150,20 +152,33 @@ class DirectDoor:
 
     # -- signing in ----------------------------------------------------------
 
-    def check(self, identifier: str, password: Secret, *, address: str) -> Checked:
+    def check(self, identifier: str, password: Secret, *, address: str, client: str = "") -> Checked:
         """Check a couple as typed, and return whose it is.
 
         Args:
             identifier: as typed: surrounding spaces and case do not matter.
             password: as typed; a provisional one without spaces, hyphens and case.
             address: of the client.
+            client: id of the browser, if it holds one of ours.
 
         Raises:
             CredentialsRefused: whatever is wrong; `reason` is for the event alone.
             NetworkThrottled: this network must wait `retry_after` seconds.
             Unavailable: too busy (`BUSY`), or a store does not answer.
         """
-        return self._login.check(identifier, password, address=address)
+        checked = self._login.check(identifier, password, address=address, client=client)
+        if checked.noticed:
+            self._sender.wake()
+        return checked
+
+    def remember(self, identifier: str, client: str = "") -> str:
+        """Note that a browser is the owner's, and return the id it must hold from now on. Raises `Unavailable`.
+
+        Args:
+            identifier: of the account it just proved, by its password or by its link.
+            client: id it holds, if it holds one of ours.
+        """
+        return self._clients.remember(identifier_key(identifier), client, self._clock.now())
 
     # -- passwords -----------------------------------------------------------
 
@@ -210,6 +225,7 @@ class DirectDoor:
         *,
         address: str = "",
         correlation: str = "",
+        client: str = "",
     ) -> AccountView:
         """Set another password for somebody who is signed in and types the current one again.
 
@@ -220,7 +236,7 @@ class DirectDoor:
             Unavailable: too busy, or a store does not answer.
         """
         try:
-            account = self._login.prove(identifier, current, address=address)
+            account = self._login.prove(identifier, current, address=address, client=client).account
         except CredentialsRefused:
             raise PasswordRefused(Code.PASSWORD_CURRENT) from None
         chosen = self._credentials.choose(account, new, again, current=current)
@@ -258,6 +274,8 @@ class DirectDoor:
 
     def _set(self, account: Account, how: str, address: str, correlation: str) -> AccountView:
         self._sender.wake()
+        # Who knew the former password is known no more.
+        self._clients.forget(identifier_key(account.identifier))
         self._tell(
             EventName.PASSWORD_CHOSEN,
             account.identifier,

@@ -133,7 +133,8 @@ class Sender:
     def _text(self, waiting: Waiting) -> MailText | None:
         if waiting.kind is not MailKind.RESET:
             moment = datetime.fromisoformat(waiting.payload["at"])
-            return compose(waiting.kind, moment=moment, contact=self._contact, host=self._host)
+            failures = waiting.payload.get("failures", "")
+            return compose(waiting.kind, moment=moment, contact=self._contact, host=self._host, failures=failures)
         link = self._resets.link_token(waiting.payload)
         if link is None:
             return None

@@ -291,3 +291,39 @@ def test_no_page_before_the_login_tells_a_name(house: TheHouse) -> None:
         asked = client.follow(client.submit(client.get("/connexion/mot-de-passe/oubli"), {"identifiant": identifier}))
         for text in (page.text, asked.text):
             assert not re.search("DURAND|MARTIN|Marie|Paul|exemple.test", text)
+
+
+def test_a_browser_cannot_choose_the_id_it_is_known_by(house: TheHouse) -> None:
+    client = personalised(house)
+    kept = client.cookies["ig-client"]
+    for made_up in ("chosen-by-somebody-else", "a" * 43 + ".b", "x" * 5000, kept[:-1] + "é", ""):
+        other = house.client()
+        other.cookies["ig-client"] = made_up
+        assert direct(other, "mdurand7", GOOD).status == 303
+        assert other.cookies["ig-client"] not in (made_up, kept)
+    again = house.client()
+    again.cookies["ig-client"] = kept
+    assert direct(again, "mdurand7", GOOD).status == 303
+    assert again.cookies["ig-client"] == kept
+    line = next(line for line in client.jar_log if line.startswith("ig-client="))
+    assert "HttpOnly" in line
+    assert "SameSite=Lax" in line
+
+
+@pytest.mark.row("THR-06")
+def test_an_owner_under_attack_comes_in_by_the_browser_that_used_the_link(house: TheHouse) -> None:
+    personalised(house)
+    for number in range(30):
+        attacker = house.client(address=f"198.51.100.{number}")
+        assert direct(attacker, "mdurand7", "un mauvais mot de passe").status == 403
+    owner = house.client()
+    assert direct(owner, "mdurand7", GOOD).status == 403
+    owner.submit(owner.get("/connexion/mot-de-passe/oubli"), {"identifiant": "mdurand7"})
+    link = next(each[0] for mail in house.mailed() if (each := re.search(r"https?://\S+jeton=\S+", mail.text)))
+    page = owner.follow(owner.get(link.removeprefix(house.gateway.settings.base_url)))
+    assert owner.submit(page, {"nouveau": "une autre phrase longue", "encore": "une autre phrase longue"}).status == 303
+    for number in range(30):
+        attacker = house.client(address=f"203.0.113.{number}")
+        assert direct(attacker, "mdurand7", "un mauvais mot de passe").status == 403
+    assert direct(house.client(), "mdurand7", "une autre phrase longue").status == 403
+    assert direct(owner, "mdurand7", "une autre phrase longue").status == 303
