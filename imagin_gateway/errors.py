@@ -89,6 +89,7 @@ class Code(StrEnum):
     PASSWORD_TOO_SHORT = "password.too_short"
     PASSWORD_TOO_LONG = "password.too_long"
     PASSWORD_COMMON = "password.common"
+    PASSWORD_BREACHED = "password.breached"
     PASSWORD_CONTEXT = "password.context"
     PASSWORD_SAME = "password.same_as_provisional"
     PASSWORD_MISMATCH = "password.entries_differ"
@@ -96,6 +97,10 @@ class Code(StrEnum):
     PASSWORD_MISSING = "password.missing"
     LINK_DEAD = "reset.link_dead"
     ACCOUNT_STATE = "direct.account_state"
+    ADDRESS_MALFORMED = "address.malformed"
+    ADDRESS_SAME = "address.same"
+    ADDRESS_CODE = "address.code_wrong"
+    ADDRESS_TOO_MANY = "address.too_many"
     # sessions and admission
     SESSION_ENDED = "session.ended"
     ACTIVITY_CLOSED = "admission.activity_closed"

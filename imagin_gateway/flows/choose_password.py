@@ -15,14 +15,15 @@ from imagin_gateway.keys import Secret
 from imagin_gateway.sessions.session import FIRST_PASSWORD, Session
 
 
-def _direct_session(visit: Visit) -> Session | None:
+def direct_session(visit: Visit) -> Session | None:
+    """Return the session of this browser, if the direct door opened it."""
     session = visit.session
     return session if session is not None and session.identity.door == Door.DIRECT else None
 
 
 def show(house: House, visit: Visit) -> Response:
     """Show the form to somebody who is signed in by the direct door; send anybody else to the login."""
-    session = _direct_session(visit)
+    session = direct_session(visit)
     if session is None:
         return see_other(house.path("/direct"))
     return _form(house, visit, session, visit.request.query.get("next", ""))
@@ -48,7 +49,7 @@ def _form(house: House, visit: Visit, session: Session, next_page: str, refused:
 def submit(house: House, visit: Visit) -> Response:
     """Set the password, end every other session of the person, and go on under a new session id."""
     form = posted(house, visit)
-    session = _direct_session(visit)
+    session = direct_session(visit)
     if session is None:
         raise Refused("the session ended before the password was chosen", code=Code.SESSION_ENDED)
     identifier = session.identity.subject

@@ -22,4 +22,5 @@ def show(house: House, visit: Visit) -> Response:
         continue_href=house.settings.landing,
         logout_href=house.path("/fin"),
         password_href=house.path("/mot-de-passe") if session.door == Door.DIRECT else None,
+        address_href=house.path("/adresse") if session.door == Door.DIRECT else None,
     )

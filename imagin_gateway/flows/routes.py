@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from imagin_gateway.exchange import Response
-from imagin_gateway.flows import arrival, choose, choose_password, direct_login, logout, my_session, portal_login, reset
+from imagin_gateway.flows import (
+    arrival,
+    change_address,
+    choose,
+    choose_password,
+    direct_login,
+    logout,
+    my_session,
+    portal_login,
+    reset,
+)
 from imagin_gateway.flows.house import House, Visit
 
 Handler = Callable[[House, Visit], Response]
@@ -59,6 +69,9 @@ ROUTES: Final = (
     Route("/mot-de-passe/lien", {"GET": reset.open_link}, acts=True),
     Route("/mot-de-passe/nouveau", {"GET": reset.show_new, "POST": reset.submit_new}),
     Route("/mot-de-passe/fait", {"GET": reset.show_done}),
+    Route("/adresse", {"GET": change_address.show, "POST": change_address.submit}),
+    Route("/adresse/codes", {"GET": change_address.show_codes, "POST": change_address.submit_codes}),
+    Route("/adresse/faite", {"GET": change_address.show_done}),
     Route("/session", {"GET": my_session.show}),
     Route("/fin", {"GET": logout.show, "POST": logout.submit}),
     Route("/fin/faite", {"GET": logout.show_done}),

@@ -14,6 +14,8 @@ from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.keys import Keyring, Secret
 from imagin_gateway.local import migrate, store
 from imagin_gateway.local.accounts import Account, AccountView, Checked, identifier_key
+from imagin_gateway.local.addresses import Addresses, AddressRefused, PendingAddress
+from imagin_gateway.local.breached import BreachedList
 from imagin_gateway.local.checked_list import Progress
 from imagin_gateway.local.clients import KnownClients
 from imagin_gateway.local.convocations import Importer
@@ -39,6 +41,7 @@ from imagin_gateway.state.store import StateStore
 __all__ = [
     "AccountState",
     "AccountView",
+    "AddressRefused",
     "Checked",
     "CredentialsRefused",
     "DirectDoor",
@@ -49,6 +52,7 @@ __all__ = [
     "LoginFailure",
     "NetworkThrottled",
     "PasswordRefused",
+    "PendingAddress",
     "TransitionRefused",
 ]
 
@@ -70,13 +74,15 @@ class DirectDoor:
         events: EventLog,
         *,
         hasher: Hasher,
+        breached: BreachedList | None = None,
         trust: ssl.SSLContext | None = None,
     ) -> None:
         passwords = settings.passwords
         keys = Keyring(settings.keys.signing)
         provisionals = Provisionals(Keyring(settings.keys.provisional))
-        policy = PasswordPolicy(passwords.minimum_length)
+        policy = PasswordPolicy(passwords.minimum_length, breached=breached.holds if breached else None)
         self._database = database
+        self._breached = breached
         self._clock = clock
         self._events = events
         self._throttle = Throttle(state, lock=passwords.attempts == "lock", in_a_row=passwords.in_a_row)
@@ -86,6 +92,7 @@ class DirectDoor:
         self._resets = Resets(
             database, keys, self._credentials, self._throttle, clock, timedelta(minutes=passwords.reset_minutes)
         )
+        self._addresses = Addresses(database, keys, clock)
         self._importer = Importer(
             database, provisionals, clock, timedelta(days=passwords.provisional_days), self._tell_run
         )
@@ -97,6 +104,7 @@ class DirectDoor:
         self._sender = Sender(
             Outbox(database),
             self._resets,
+            self._addresses,
             settings.mail,
             contact=settings.contact,
             host=settings.host,
@@ -139,16 +147,19 @@ class DirectDoor:
         ]
         if problems:
             raise SettingsError(problems)
+        listed = settings.passwords.breached_list
         database = Database(settings.accounts.url)
         try:
             if settings.accounts.url.startswith("sqlite:"):
                 migrate.upgrade(database)
             migrate.check(database)
+            breached = None if listed is None else BreachedList(listed)
         except BaseException:
             database.close()
             raise
-        hasher = hasher or Hasher(settings.passwords.profile)
-        return cls(settings, database, state, clock, events, hasher=hasher, trust=trust)
+        pepper = Keyring(settings.keys.pepper) if settings.keys.pepper else None
+        hasher = hasher or Hasher(settings.passwords.profile, pepper=pepper)
+        return cls(settings, database, state, clock, events, hasher=hasher, breached=breached, trust=trust)
 
     # -- signing in ----------------------------------------------------------
 
@@ -285,6 +296,76 @@ class DirectDoor:
         )
         return account.view(self._state(account))
 
+    # -- mail address --------------------------------------------------------
+
+    def ask_address(
+        self,
+        identifier: str,
+        current: Secret,
+        new_address: str,
+        *,
+        address: str = "",
+        correlation: str = "",
+        client: str = "",
+    ) -> PendingAddress:
+        """Write to a new mail address, and to the one recorded, the codes that `confirm_address` asks for.
+
+        Args:
+            identifier: of the person who is signed in.
+            current: password, typed again.
+            new_address: as typed.
+            address: of the client.
+            correlation: of the request, for the event.
+            client: id of the browser.
+
+        Raises:
+            PasswordRefused: the password is wrong; it counts as a failed login.
+            AddressRefused: with what is wrong with the address, or too many requests.
+            TransitionRefused: the account is not in a state for that.
+            NetworkThrottled: this network must wait.
+            Unavailable: too busy, or a store does not answer.
+        """
+        try:
+            account = self._login.prove(identifier, current, address=address, client=client).account
+        except CredentialsRefused:
+            raise PasswordRefused(Code.PASSWORD_CURRENT) from None
+        key = identifier_key(account.identifier)
+        if not self._throttle.may_ask(key, address, self._clock.now(), what="codes"):
+            raise AddressRefused("too many codes were asked for", code=Code.ADDRESS_TOO_MANY)
+        pending = self._addresses.ask(account, new_address)
+        self._sender.wake()
+        self._tell(EventName.ADDRESS_ASKED, account.identifier, address=address, correlation=correlation)
+        return pending
+
+    def pending_address(self, identifier: str) -> PendingAddress | None:
+        """Return the address that waits to be confirmed, if any. Raises `Unavailable`."""
+        account = self._account(identifier)
+        return None if account is None else self._addresses.pending(account)
+
+    def confirm_address(
+        self, identifier: str, new: Secret, former: Secret, *, address: str = "", correlation: str = ""
+    ) -> AccountView:
+        """Record the address that waits; both ends are told by mail.
+
+        Args:
+            identifier: of the person who is signed in.
+            new: code received at the new address, as typed.
+            former: code received at the recorded one, as typed.
+            address: of the client, for the event.
+            correlation: of the request, for the event.
+
+        Raises:
+            AddressRefused: a code is wrong or too old; too many wrong ones kill the request.
+            Unavailable: the store does not answer.
+        """
+        account = self._account(identifier)
+        if account is None:
+            raise AddressRefused("no address waits for these codes")
+        changed = self._addresses.confirm(account, new, former)
+        self._sender.wake()
+        self._tell(EventName.ADDRESS_CHANGED, changed.identifier, address=address, correlation=correlation)
+        return changed.view(self._state(changed))
+
     # -- accounts ------------------------------------------------------------
 
     def find(self, identifier: str) -> AccountView | None:
@@ -370,6 +451,8 @@ class DirectDoor:
         """Stop the sender and close every connection."""
         self._sender.stop()
         self._database.close()
+        if self._breached is not None:
+            self._breached.close()
 
     def _tell(
         self,

@@ -20,7 +20,7 @@ from imagin_gateway.keys import new_token
 from imagin_gateway.local.accounts import Account
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.mail_texts import MailKind
-from imagin_gateway.local.schema import accounts, outbox
+from imagin_gateway.local.schema import accounts, address_changes, outbox, reset_tokens
 
 LEASE: Final = timedelta(minutes=15)
 """How long a claimed mail is left to its sender, more than a relay may take; after that, it is taken for dead."""
@@ -159,6 +159,13 @@ class Outbox:
         wait = min(FIRST_RETRY * 2 ** min(waiting.attempts - 1, 10), LONGEST_RETRY)
         with self._database.write() as connection:
             connection.execute(sa.update(outbox).where(_ours(waiting)).values(claim=None, due_at=now + wait))
+
+    def purge(self, now: datetime) -> None:
+        """Forget what mails carried and that ended long ago (row SES-18): a mail lives for `GIVE_UP` at most."""
+        old = now - GIVE_UP - timedelta(days=1)
+        with self._database.write() as connection:
+            for table in (reset_tokens, address_changes):
+                connection.execute(sa.delete(table).where(table.c.ends_at < old))
 
 
 def _ours(waiting: Waiting) -> sa.ColumnElement[bool]:

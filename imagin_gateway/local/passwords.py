@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import threading
 import unicodedata
@@ -21,7 +22,7 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
 from imagin_gateway.errors import Code, Unavailable
-from imagin_gateway.keys import Secret
+from imagin_gateway.keys import Keyring, Secret
 
 PROFILES: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType(
     {
@@ -45,6 +46,10 @@ MAX_BYTES: Final = 1024
 WAITING_PER_WORKER: Final = 16
 
 WAIT_SECONDS: Final = 5.0
+
+_PEPPER: Final = "password pepper"
+
+_STORED: Final = re.compile(r"(?P<version>[0-9a-f]{8})?(?P<argon2>\$argon2id\$.*)", re.DOTALL)
 
 _log = logging.getLogger("imagin_gateway.local")
 
@@ -110,12 +115,17 @@ class Hasher:
     Args:
         profile: a name of `PROFILES`.
         limiter: by default as wide as the cores.
+        pepper: `settings.keys.pepper`, kept outside the database: a copy of it then verifies nothing (row HSH-04).
+
+    A hash made with a pepper begins with the version of its key. Peppers are added, replaced
+    and dropped like any key; a hash is made afresh under the newest at the next login.
     """
 
-    def __init__(self, profile: str, limiter: Limiter | None = None) -> None:
+    def __init__(self, profile: str, limiter: Limiter | None = None, pepper: Keyring | None = None) -> None:
         self._argon2 = PasswordHasher(
             **PROFILES[profile], hash_len=TAG_BYTES, salt_len=SALT_BYTES, type=Type.ID, encoding="utf-8"
         )
+        self._pepper = pepper
         width = cores()
         self._limiter = limiter or Limiter(width, WAITING_PER_WORKER * width)
         # Same parameters as a real one, and nobody knows its password: the cost of a check says nothing.
@@ -123,12 +133,20 @@ class Hasher:
 
     def hash(self, password: Secret) -> str:
         """Return the encoded hash of a password. Raises `Unavailable` when the queue is full."""
+        version = "" if self._pepper is None else self._pepper.newest
         with self._limiter.turn():
             try:
-                return self._argon2.hash(normalized(password).reveal())
+                return version + self._argon2.hash(self._peppered(password, version) or "")
             except Argon2Error as error:
                 # Memory ran out: nothing was decided about anybody.
                 raise Unavailable("a password could not be hashed", code=Code.BUSY) from error
+
+    def _peppered(self, password: Secret, version: str) -> str | None:
+        """Return what is hashed: the password, or its HMAC under a pepper; None when that one is not held."""
+        text = normalized(password).reveal()
+        if not version:
+            return text
+        return None if self._pepper is None else self._pepper.mac(_PEPPER, text, version)
 
     def verify(self, stored: str | None, password: Secret) -> bool:
         """Tell whether `password` has this hash. Costs one Argon2 verification, whatever `stored` is.
@@ -142,14 +160,18 @@ class Hasher:
         """
         if byte_length(password) > MAX_BYTES:
             stored, password = None, Secret("")
+        found = _STORED.match(stored or "")
+        hashed = None if found is None else self._peppered(password, found["version"] or "")
         with self._limiter.turn():
-            if stored is not None and stored.startswith("$argon2id$"):
+            if found is not None and hashed is not None:
                 try:
-                    return self._argon2.verify(stored, normalized(password).reveal())
+                    return self._argon2.verify(found["argon2"], hashed)
                 except VerifyMismatchError:
                     return False
                 except (Argon2Error, InvalidHashError) as error:
                     _log.error("a stored password hash cannot be used: %s", type(error).__name__)
+            elif found is not None:
+                _log.error("a stored password hash was made with a pepper that is not held")
             self._spend(password)
             return False
 
@@ -160,5 +182,7 @@ class Hasher:
             return
 
     def needs_rehash(self, stored: str) -> bool:
-        """Tell whether a hash that was just verified has other parameters than today's (row HSH-03)."""
-        return self._argon2.check_needs_rehash(stored)
+        """Tell whether a hash that was just verified has other parameters, or another pepper, than today's."""
+        found = _STORED.match(stored)
+        newest = None if self._pepper is None else self._pepper.newest
+        return found is None or found["version"] != newest or self._argon2.check_needs_rehash(found["argon2"])

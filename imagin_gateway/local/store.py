@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from imagin_gateway.local.accounts import Account
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, move, state_at
 from imagin_gateway.local.provisional import Kept
-from imagin_gateway.local.schema import accounts, reset_tokens
+from imagin_gateway.local.schema import accounts, address_changes, reset_tokens
 
 _COLUMNS: Final = [
     column for column in accounts.c if column.name not in ("identifier_key", "created_at", "provisional_run")
@@ -89,7 +89,7 @@ def write_password(
     # The account first, then its links: always in this order, so that no two transactions wait for each other.
     written = _update(connection, account, values)
     if act is not None:
-        kill_links(connection, account.id)
+        _kill_all(connection, account.id)
     return written
 
 
@@ -101,7 +101,7 @@ def apply(connection: sa.Connection, account: Account, act: Act, now: datetime) 
     """
     _update(connection, account, _moved(account, act, now))
     if act is Act.DISABLE:
-        kill_links(connection, account.id)
+        _kill_all(connection, account.id)
 
 
 def _moved(account: Account, act: Act, now: datetime) -> dict[str, object]:
@@ -121,6 +121,12 @@ def _update(connection: sa.Connection, account: Account, values: Mapping[str, ob
 def kill_links(connection: sa.Connection, account_id: int) -> None:
     """Kill the reset links of an account (row RST-05). A mail that waits with one of them never leaves."""
     connection.execute(sa.delete(reset_tokens).where(reset_tokens.c.account_id == account_id))
+
+
+def _kill_all(connection: sa.Connection, account_id: int) -> None:
+    """Kill whatever was mailed that could change the account: links, and codes of an address."""
+    kill_links(connection, account_id)
+    connection.execute(sa.delete(address_changes).where(address_changes.c.account_id == account_id))
 
 
 def insert_accounts(connection: sa.Connection, rows: Sequence[Mapping[str, object]], now: datetime) -> None:
@@ -143,7 +149,7 @@ def update_details(connection: sa.Connection, account_id: int, values: Mapping[s
     verified = {"email_verified": True} if "email" in values else {}
     connection.execute(sa.update(accounts).where(accounts.c.id == account_id).values(**values, **verified))
     if verified:
-        kill_links(connection, account_id)
+        _kill_all(connection, account_id)
 
 
 def issue_provisional(

@@ -33,6 +33,8 @@ class Passwords(Section):
     minimum_length: int = Field(default=15, ge=12, le=64)
     profile: Literal["rfc9106", "owasp", "unsafe-tests"] = "rfc9106"
     """Argon2id parameters: `rfc9106` 64 MiB t=3, `owasp` 19 MiB t=2; `unsafe-tests` in development only."""
+    breached_list: Path | None = None
+    """Passwords seen in breaches: a file of SHA-1 digests in hexadecimal, one a line, sorted (`DIGEST:count`)."""
     provisional_days: int = Field(default=21, ge=1, le=30)
     reset_minutes: int = Field(default=60, ge=5, le=24 * 60)
     attempts: Literal["delay", "lock"] = "delay"

@@ -327,3 +327,68 @@ def test_an_owner_under_attack_comes_in_by_the_browser_that_used_the_link(house:
         assert direct(attacker, "mdurand7", "un mauvais mot de passe").status == 403
     assert direct(house.client(), "mdurand7", "une autre phrase longue").status == 403
     assert direct(owner, "mdurand7", "une autre phrase longue").status == 303
+
+
+def codes_in(house: TheHouse) -> dict[str, str]:
+    """Return the last code each address received."""
+    found: dict[str, str] = {}
+    for mail in house.mailed():
+        code = re.search(r"^(\d{6})\r?$", mail.text, re.MULTILINE)
+        if code:
+            found.setdefault(mail.to, code[1])
+    return found
+
+
+def test_an_address_is_changed_by_a_code_from_each_end_and_the_other_sessions_end(house: TheHouse) -> None:
+    client, other = personalised(house), house.client()
+    direct(other, "mdurand7", GOOD)
+    assert "/connexion/adresse" in client.get("/connexion/session").text
+    page = client.get("/connexion/adresse")
+    assert page.title == "Changer d’adresse électronique"
+    for fields, said in (
+        ({"courriel": "pas une adresse", "actuel": GOOD}, "Tapez une adresse électronique"),
+        ({"courriel": "marie@exemple.test", "actuel": GOOD}, "C’est déjà votre adresse"),
+        ({"courriel": "marie@autre.test", "actuel": "pas le bon"}, "Le mot de passe actuel ne correspond pas"),
+    ):
+        refused = client.submit(page, fields)
+        assert refused.status == 422
+        assert said in refused.text
+        assert GOOD not in refused.text
+    asked = client.submit(page, {"courriel": "marie@autre.test", "actuel": GOOD})
+    assert asked.location == "/connexion/adresse/codes"
+    page = client.follow(asked)
+    got = codes_in(house)
+    wrong = client.submit(page, {"code": got["marie@autre.test"], "code-actuel": "12"})
+    assert wrong.status == 422
+    assert "ne correspond pas ou n’est plus valable" in wrong.text
+    done = client.submit(wrong, {"code": got["marie@autre.test"], "code-actuel": got["marie@exemple.test"]})
+    assert done.location == "/connexion/adresse/faite"
+    page = client.follow(done)
+    assert page.title == "Votre adresse électronique est changée"
+    session = house.gateway.session(client.cookies)
+    assert session is not None
+    assert session.email == "marie@autre.test"
+    assert other.get("/missions").status == 303
+    assert client.get("/connexion/adresse/codes").location == "/connexion/adresse"
+
+
+def test_the_pages_of_an_address_are_for_somebody_signed_in_here_and_not_by_a_letter(house: TheHouse) -> None:
+    stranger = house.client()
+    for page in ("adresse", "adresse/codes"):
+        assert stranger.get(f"/connexion/{page}").location == "/connexion/direct"
+    client = house.client()
+    direct(client, "mdurand7", house.letters["mdurand7"])
+    for page in ("adresse", "adresse/codes", "adresse/faite"):
+        assert client.get(f"/connexion/{page}").location.startswith("/connexion/mot-de-passe")
+
+
+def test_too_many_wrong_codes_begin_again(house: TheHouse) -> None:
+    client = personalised(house)
+    client.submit(client.get("/connexion/adresse"), {"courriel": "marie@autre.test", "actuel": GOOD})
+    page = client.get("/connexion/adresse/codes")
+    for _ in range(4):
+        page = client.submit(page, {"code": "1", "code-actuel": "1"})
+        assert page.title == "Confirmez votre adresse électronique"
+    page = client.submit(page, {"code": "1", "code-actuel": "1"})
+    assert (page.status, page.title) == (422, "Changer d’adresse électronique")
+    assert house.codes("address_refused") == [Code.ADDRESS_CODE] * 5

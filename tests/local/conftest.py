@@ -197,7 +197,7 @@ def open_office(
         lines: list[str] = []
         settings = settings_of(accounts_url, **changes)
         events = EventLog(CallSink(lines.append), clock, Keyring(settings.keys.signing))
-        hasher = CountingHasher(profile)
+        hasher = CountingHasher(profile, Keyring(settings.keys.pepper) if settings.keys.pepper else None)
         door = DirectDoor.open(settings, state, clock, events, hasher=hasher, trust=trust)
         offices.append(Office(door, settings, Database(accounts_url), clock, hasher, state, lines))
         return offices[-1]

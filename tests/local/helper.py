@@ -15,7 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from argon2 import PasswordHasher
 
-from imagin_gateway.keys import Secret
+from imagin_gateway.keys import Keyring, Secret
 from imagin_gateway.local.door import DirectDoor, ImportReport, Letter
 from imagin_gateway.local.passwords import Hasher
 
@@ -69,8 +69,8 @@ class CountingArgon2:
 class CountingHasher(Hasher):
     """The real hasher around the Argon2 that counts."""
 
-    def __init__(self, profile: str = "unsafe-tests") -> None:
-        super().__init__(profile)
+    def __init__(self, profile: str = "unsafe-tests", pepper: Keyring | None = None) -> None:
+        super().__init__(profile, pepper=pepper)
         self.counts = CountingArgon2(self._argon2)
         self._argon2 = self.counts  # type: ignore[assignment]  # has the three methods that are used
 
