@@ -27,6 +27,7 @@ from imagin_gateway.local.letters import Letter, LetterKind, LettersCsv
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, state_at
 from imagin_gateway.local.login import CredentialsRefused, Login, LoginFailure
 from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.operations import Operated, Operations
 from imagin_gateway.local.outbox import Outbox, is_address
 from imagin_gateway.local.password_policy import PasswordPolicy, PasswordRefused
 from imagin_gateway.local.passwords import Hasher
@@ -41,6 +42,7 @@ from imagin_gateway.state.store import StateStore
 __all__ = [
     "AccountState",
     "AccountView",
+    "Act",
     "AddressRefused",
     "Checked",
     "CredentialsRefused",
@@ -51,6 +53,7 @@ __all__ = [
     "LinkDead",
     "LoginFailure",
     "NetworkThrottled",
+    "Operated",
     "PasswordRefused",
     "PendingAddress",
     "TransitionRefused",
@@ -93,6 +96,7 @@ class DirectDoor:
             database, keys, self._credentials, self._throttle, clock, timedelta(minutes=passwords.reset_minutes)
         )
         self._addresses = Addresses(database, keys, clock)
+        self._operations = Operations(database, clock)
         self._importer = Importer(
             database, provisionals, clock, timedelta(days=passwords.provisional_days), self._tell_run
         )
@@ -372,6 +376,36 @@ class DirectDoor:
         """Return the account with this identifier, or None. Raises `Unavailable`."""
         account = self._account(identifier)
         return None if account is None else account.view(self._state(account))
+
+    def operate(self, identifiers: Iterable[str], act: Act, *, actor: str) -> Operated:
+        """Close accounts, open them again, or demand another password. Their sessions are the caller's to end.
+
+        Raises:
+            ValueError: the act is not an operator's.
+            Unavailable: the database does not answer; what was done before stays done.
+        """
+        operated = self._operations.apply(identifiers, act)
+        for identifier in operated.changed:
+            self._clients.forget(identifier_key(identifier))
+            self._tell(EventName.ACCOUNT_CHANGED, identifier, actor=actor, detail={"act": act.value})
+        return operated
+
+    def require_change_of_all(self, *, actor: str) -> int:
+        """Demand another password of everybody who has one; return of how many. Sessions are the caller's to end."""
+        changed = self._operations.require_change_of_all()
+        act = Act.REQUIRE_CHANGE.value
+        self._tell(EventName.ACCOUNT_CHANGED, actor=actor, detail={"act": act, "accounts": changed})
+        return changed
+
+    def start_reset(self, identifier: str, *, actor: str) -> bool:
+        """Have a link mailed to the owner of an account; False if no account has this identifier."""
+        account = self._account(identifier)
+        if account is None:
+            return False
+        self._resets.note(identifier_key(identifier))
+        self._tell(EventName.ACCOUNT_CHANGED, account.identifier, actor=actor, detail={"act": "send_link"})
+        self._sender.wake()
+        return True
 
     def import_list(
         self,

@@ -5,14 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import secrets
+import signal
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.local.helper import MailServer
 
 SETTINGS = """
 development = true
@@ -61,6 +67,16 @@ class Operator:
             text=True,
             timeout=60,
             check=False,
+        )
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command that goes on until it is stopped."""
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "imagin_gateway.cli.main", *words],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     @property
@@ -250,3 +266,110 @@ def test_a_store_that_cannot_be_opened_is_told_and_nothing_is_done(operator: Ope
     done = operator.run("sessions", "end", "--all")
     assert done.returncode in (3, 4)
     assert "Traceback" not in done.stderr
+
+
+def test_letters_come_as_sheets_and_under_the_former_name_of_the_command(operator: Operator) -> None:
+    done = operator.run("accounts", "import", "list.csv", "--sheets", "sheets.html")
+    assert done.returncode == 0, done.stderr
+    sheets = operator.folder / "sheets.html"
+    assert stat.S_IMODE(sheets.stat().st_mode) == 0o600
+    assert sheets.read_text(encoding="utf-8").count('<section class="sheet">') == 2
+    assert "127.0.0.1:8400/connexion/direct" in sheets.read_text(encoding="utf-8")
+
+
+def test_an_import_without_letters_issues_nothing_and_says_what_to_do(operator: Operator) -> None:
+    done = operator.run("convocations", "import", "list.csv")
+    assert done.returncode == 0
+    assert "2 comptes attendent" in done.stderr
+    done = operator.run("convocations", "import", "list.csv", "--reissue")
+    assert done.returncode == 2
+    done = operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
+    assert "émis : 2" in done.stdout
+
+
+@pytest.mark.row("PRV-07")
+def test_letters_are_issued_again_by_a_command_that_names_who_did_it(operator: Operator) -> None:
+    operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
+    assert operator.run("convocations", "reissue", "mdurand7").returncode == 2
+    refused = operator.run("convocations", "reissue", "mdurand7", "inconnu", "--letters", "again.csv")
+    assert refused.returncode == 1
+    assert "ligne 2" in refused.stderr
+    assert not (operator.folder / "again.csv").exists()
+    done = operator.run("convocations", "reissue", "mdurand7", "--letters", "again.csv")
+    assert done.returncode == 0, done.stderr
+    (event,) = [each for each in operator.events if each["event"] == "provisional_issued"]
+    assert str(event["actor"]).startswith("cli:")
+    assert event["person"]
+    read = [
+        {row["Identifiant"]: row["Mot de passe provisoire"] for row in csv.DictReader(text.splitlines(), delimiter=";")}
+        for text in ((operator.folder / name).read_text("utf-8-sig") for name in ("letters.csv", "again.csv"))
+    ]
+    assert list(read[1]) == ["mdurand7"]
+    assert read[0]["mdurand7"] != read[1]["mdurand7"]
+    assert read[1]["mdurand7"] not in done.stdout + done.stderr + json.dumps(operator.events)
+
+
+@pytest.mark.row("PWD-13")
+def test_no_command_takes_or_shows_a_password(operator: Operator) -> None:
+    for group in ("accounts", "convocations", "mail", "sessions"):
+        listed = operator.run(group, "--help").stdout
+        for command in re.findall(r"^│ ([a-z-]+) ", listed, re.MULTILINE):
+            told = operator.run(group, command, "--help").stdout.lower()
+            assert "--password" not in told
+            assert "--mot-de-passe" not in told
+
+
+def test_accounts_are_closed_opened_again_and_asked_for_another_password(operator: Operator) -> None:
+    operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
+    done = operator.run("accounts", "disable", "MDurand7", "inconnu")
+    assert done.returncode == 1
+    assert "1 comptes désactivés" in done.stdout
+    assert "Aucun compte pour 1" in done.stderr
+    assert "désactivé" in operator.run("accounts", "show", "mdurand7").stdout
+    done = operator.run("accounts", "enable", "mdurand7")
+    assert done.returncode == 0
+    assert "expiré" in operator.run("accounts", "show", "mdurand7").stdout
+    (operator.folder / "who.txt").write_text("mdurand7\n\npmartin2\n", encoding="utf-8")
+    done = operator.run("accounts", "require-change", "--file", "who.txt")
+    assert "Sans effet sur 2 comptes" in done.stderr
+    assert "0 comptes" in operator.run("accounts", "require-change", "--all").stdout
+    assert operator.run("accounts", "require-change").returncode == 2
+    assert operator.run("accounts", "require-change", "--all", "mdurand7").returncode == 2
+    assert operator.run("accounts", "require-change", "--file", "nowhere.txt").returncode == 1
+    acts = [event["detail"]["act"] for event in operator.events if event["event"] == "account_changed"]  # type: ignore[index]  # a mapping
+    assert acts == ["disable", "enable", "require_change"]
+    assert all(str(e["actor"]).startswith("cli:") for e in operator.events if e["event"] == "account_changed")
+    assert operator.run("accounts", "upgrade").returncode == 0
+
+
+@pytest.fixture
+def relay(operator: Operator) -> Iterator[MailServer]:
+    """A real relay, which the operator's settings name."""
+    server = MailServer()
+    file = operator.folder / "gateway.toml"
+    file.write_text(file.read_text().replace('security = "none"', f'security = "none"\nport = {server.port}'))
+    yield server
+    server.stop()
+
+
+def test_mail_that_waits_is_sent_by_a_command_once_or_until_it_is_stopped(
+    operator: Operator, relay: MailServer
+) -> None:
+    operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
+    assert operator.run("accounts", "send-link", "inconnu").returncode == 1
+    assert operator.run("accounts", "send-link", "mdurand7").returncode == 0
+    done = operator.run("mail", "run", "--once")
+    assert done.returncode == 0, done.stderr
+    assert "partis : 1" in done.stdout
+    assert "partis : 0" in operator.run("mail", "run", "--once").stdout
+    with operator.start("mail", "run") as running:
+        operator.run("accounts", "send-link", "mdurand7")
+        for _ in range(200):
+            if len(relay.inbox.received) == 2:
+                break
+            time.sleep(0.1)
+        running.send_signal(signal.SIGTERM)
+        told, wrong = running.communicate(timeout=30)
+    assert (running.returncode, "Arrêté" in told) == (0, True), wrong
+    assert relay.inbox.subjects == ["Choisir un nouveau mot de passe"] * 2
+    assert relay.inbox.recipients == [["marie@exemple.test"]] * 2

@@ -127,8 +127,8 @@ def mail_server() -> Iterator[MailServer]:
     server.stop()
 
 
-def settings_of(accounts_url: str, **changes: Any) -> Settings:
-    """Return good settings, on these accounts."""
+def values_of(accounts_url: str, **changes: Any) -> dict[str, Any]:
+    """Return the values of good settings, on these accounts, such as another process can be given."""
     values: dict[str, Any] = {
         "development": True,
         "base_url": "http://localhost:8400",
@@ -141,7 +141,18 @@ def settings_of(accounts_url: str, **changes: Any) -> Settings:
         "mail": {"host": "127.0.0.1", "port": 9, "security": "none", "sender": "imagin@exemple.test"},
         "passwords": {"profile": "unsafe-tests"},
     }
-    return Settings.load(**{**values, **changes})
+    return {**values, **changes}
+
+
+def settings_of(accounts_url: str, **changes: Any) -> Settings:
+    """Return good settings, on these accounts."""
+    return Settings.load(**values_of(accounts_url, **changes))
+
+
+def keys_of(office: Office) -> dict[str, list[str]]:
+    """Return the keys of an office, for another one to hold."""
+    keys = office.settings.keys
+    return {name: [key.reveal() for key in getattr(keys, name)] for name in ("signing", "provisional")}
 
 
 @dataclass

@@ -130,8 +130,8 @@ class Inbox:
 class MailServer:
     """A real SMTP server of this machine, with its inbox; it can be stopped and started again."""
 
-    def __init__(self, **options: Any) -> None:
-        self.inbox = Inbox()
+    def __init__(self, inbox: Inbox | None = None, **options: Any) -> None:
+        self.inbox = inbox or Inbox()
         self._options = options
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -219,6 +219,7 @@ def test_what_changes_the_account_meanwhile_kills_the_request(
     refused(person, got[NEW], got[OLD])
 
 
+@pytest.mark.row("RST-05")
 def test_asking_for_a_link_does_not_disturb_a_change_of_address(
     person: Office, mail_server: MailServer, reset_link: Callable[..., str]
 ) -> None:

@@ -21,7 +21,7 @@ from imagin_gateway.keys import Secret
 from imagin_gateway.local.convocations import Importer
 from imagin_gateway.local.letter_files import LetterFiles, discard_left, part_of
 from imagin_gateway.local.schema import accounts, runs
-from tests.local.conftest import Office
+from tests.local.conftest import Office, keys_of, values_of
 from tests.local.helper import ADDRESS, GOOD
 
 PEOPLE = 1200
@@ -86,19 +86,7 @@ AFTER = ("kept", "told", "linked", "one of two published", "published")
 @pytest.fixture
 def values(accounts_url: str, open_office: Callable[..., Office]) -> dict[str, Any]:
     """Settings another process can be given."""
-    keys = open_office().settings.keys
-    return {
-        "development": True,
-        "base_url": "http://localhost:8400",
-        "privacy_url": "/donnees",
-        "legal_url": "/mentions",
-        "accessibility_url": "/accessibilite",
-        "keys": {name: [key.reveal() for key in getattr(keys, name)] for name in ("signing", "provisional")},
-        "state": {"url": "sqlite:///unused.db"},
-        "accounts": {"url": accounts_url},
-        "mail": {"host": "127.0.0.1", "port": 9, "security": "none", "sender": "imagin@exemple.test"},
-        "passwords": {"profile": "unsafe-tests"},
-    }
+    return values_of(accounts_url, keys=keys_of(open_office()))
 
 
 @pytest.fixture
