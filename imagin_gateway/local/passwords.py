@@ -13,6 +13,7 @@ import re
 import secrets
 import threading
 import unicodedata
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -68,7 +69,7 @@ def byte_length(password: Secret) -> int:
 
 
 class Limiter:
-    """Lets `width` callers work at once and `queue` more wait; refuses the others.
+    """Lets `width` callers work at once and `queue` more wait, first come first served; refuses the others.
 
     Args:
         width: callers at work.
@@ -77,24 +78,56 @@ class Limiter:
     """
 
     def __init__(self, width: int, queue: int, patience: float = WAIT_SECONDS) -> None:
-        self._turn = threading.BoundedSemaphore(width)
-        self._places = threading.BoundedSemaphore(width + queue)
+        self.width = width
+        self._queue = queue
         self._patience = patience
+        self._lock = threading.Lock()
+        self._free = width
+        self._waiting: deque[threading.Event] = deque()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold a turn. Raises `Unavailable` (`BUSY`) when there is no place, or no turn in time."""
-        if not self._places.acquire(blocking=False):
-            raise _busy()
+        self._enter()
         try:
-            if not self._turn.acquire(timeout=self._patience):
-                raise _busy()
-            try:
-                yield
-            finally:
-                self._turn.release()
+            yield
         finally:
-            self._places.release()
+            self._leave()
+
+    def _enter(self) -> None:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            if len(self._waiting) >= self._queue:
+                raise _busy()
+            called = threading.Event()
+            self._waiting.append(called)
+        try:
+            called.wait(self._patience)
+        except BaseException:
+            if self._gave_up(called):
+                raise
+            self._leave()
+            raise
+        if not called.is_set() and self._gave_up(called):
+            raise _busy()
+
+    def _gave_up(self, called: threading.Event) -> bool:
+        """Leave the queue; False if the turn came at the last moment."""
+        with self._lock:
+            if called.is_set():
+                return False
+            self._waiting.remove(called)
+            return True
+
+    def _leave(self) -> None:
+        with self._lock:
+            if self._waiting:
+                # Handed over: nobody who comes now takes it from those who wait.
+                self._waiting.popleft().set()
+            else:
+                self._free += 1
 
 
 def _busy() -> Unavailable:

@@ -179,9 +179,15 @@ class Throttle:
         ours, theirs = self._index(account, attempt.known), self._index(account, not attempt.known)
         at = timestamp(now)
         found = {record.key for index in (ours, theirs) for record in self._state.find(Space.COUNTER, index, now=at)}
-        for index in (ours,) if attempt.known else (ours, theirs):
-            self._state.delete_indexed(Space.COUNTER, index)
-        self._state.delete(Space.COUNTER, _key("in a row", account))
+        if found == {attempt.record}:
+            # By far the most common: one write to the store, and no more.
+            self.withdraw(attempt)
+        else:
+            for index in (ours,) if attempt.known else (ours, theirs):
+                self._state.delete_indexed(Space.COUNTER, index)
+        in_a_row = _key("in a row", account)
+        if self._state.get(Space.COUNTER, in_a_row, now=at) is not None:
+            self._state.delete(Space.COUNTER, in_a_row)
         return len(found - {attempt.record})
 
     def clear(self, account: str) -> None:

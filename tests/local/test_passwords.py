@@ -131,6 +131,41 @@ def test_one_who_waits_too_long_is_sent_back_and_leaves_the_place() -> None:
         pass
 
 
+def test_who_waits_has_a_turn_before_who_comes_later() -> None:
+    limiter = Limiter(1, 10, patience=10)
+    order: list[int] = []
+
+    def work(number: int) -> None:
+        with limiter.turn():
+            order.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    with limiter.turn():
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            while len(limiter._waiting) < number:
+                pass
+    for thread in threads:
+        thread.join()
+    assert order == list(range(8))
+    assert limiter._free == 1
+
+
+def test_a_waiter_that_is_interrupted_leaves_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter = Limiter(1, 1)
+
+    def interrupted(self: threading.Event, timeout: float | None = None) -> bool:
+        raise KeyboardInterrupt
+
+    with limiter.turn():
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Event, "wait", interrupted)
+            with pytest.raises(KeyboardInterrupt), limiter.turn():
+                pass
+        assert not limiter._waiting
+    assert limiter._free == 1
+
+
 def test_a_turn_is_given_back_after_an_error() -> None:
     limiter = Limiter(1, 0)
     for _ in range(3):
@@ -139,7 +174,7 @@ def test_a_turn_is_given_back_after_an_error() -> None:
 
 
 def test_the_limiter_is_as_wide_as_the_cores() -> None:
-    assert Hasher("unsafe-tests")._limiter._turn._value == cores()
+    assert Hasher("unsafe-tests")._limiter.width == cores()
 
 
 # -- pepper ------------------------------------------------------------------
