@@ -45,6 +45,8 @@ def personalised(house: TheHouse, identifier: str = "mdurand7") -> Client:
         "/connexion/question",
         "/connexion/acces/direct",
         "/connexion/mot-de-passe/oubli",
+        "/connexion/adresse",
+        "/connexion/adresse/codes",
         "/connexion/arrivee",
         "/connexion/portail/arena-creteil",
     ],
