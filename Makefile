@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-check test parts lint format types contract rows bench lock build ci clean set-up-demo set-up-dev
+.PHONY: help demo demo-check test test-peers parts lint format types contract rows bench lock build ci clean set-up-demo set-up-dev
 
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
@@ -22,6 +22,9 @@ demo-check: set-up-demo ## drive the demonstration as people would, one line a j
 
 test: parts ## set up everything the tests need, and run them; ARGS="-k saml"
 	@$(VENV) -m pytest $(WORKERS) $(call given,ARGS)
+
+test-peers: parts ## the tests with a real identity provider alone; ARGS="-k logout"
+	@$(VENV) -m pytest tests/peers $(call given,ARGS)
 
 parts: set-up-dev ## get what the tests need beside Python packages (as root: by apt)
 	@$(VENV) -m scripts.parts install

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -26,3 +28,10 @@ def timestamp(moment: datetime) -> float:
     if moment.tzinfo is None:
         raise ValueError("a naive datetime has no place here: use UTC")
     return moment.timestamp()
+
+
+def ticking(clock: Clock) -> Callable[[], float]:
+    """Return a function that tells a clock's time in seconds since the epoch, as cheaply as that clock can."""
+    if type(clock) is SystemClock:
+        return time.time
+    return lambda: timestamp(clock.now())

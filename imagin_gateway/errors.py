@@ -65,6 +65,7 @@ class Code(StrEnum):
     SAML_CONFIRMATION = "saml.confirmation"
     SAML_IN_RESPONSE_TO = "saml.in_response_to"
     SAML_AUTHN_CONTEXT = "saml.authn_context"
+    SAML_METADATA = "saml.metadata"
     # OpenID Connect
     OIDC_STATE = "oidc.state"
     OIDC_ISSUER = "oidc.issuer"
@@ -82,6 +83,17 @@ class Code(StrEnum):
     OIDC_AT_HASH = "oidc.at_hash"
     OIDC_CLAIMS = "oidc.claims"
     OIDC_USERINFO = "oidc.userinfo"
+    OIDC_STRENGTH = "oidc.strength"
+    OIDC_RECENCY = "oidc.recency"
+    OIDC_INITIATION = "oidc.initiation"
+    OIDC_LOGOUT_TOKEN = "oidc.logout_token"
+    # trusted headers
+    HEADER_PEER = "header.peer"
+    HEADER_SECRET = "header.secret"
+    HEADER_AMBIGUOUS = "header.ambiguous"
+    HEADER_EMPTY = "header.empty"
+    HEADER_TOO_LONG = "header.too_long"
+    HEADER_CHARSET = "header.charset"
     # direct accounts
     CREDENTIALS = "direct.credentials"
     THROTTLED = "direct.throttled"
@@ -101,8 +113,12 @@ class Code(StrEnum):
     ADDRESS_SAME = "address.same"
     ADDRESS_CODE = "address.code_wrong"
     ADDRESS_TOO_MANY = "address.too_many"
+    NOT_LINKED = "direct.not_linked"
+    LINK_TAKEN = "direct.link_taken"
     # sessions and admission
     SESSION_ENDED = "session.ended"
+    TOO_MANY_SESSIONS = "session.too_many"
+    TOO_WEAK = "session.too_weak"
     ACTIVITY_CLOSED = "admission.activity_closed"
     ADMISSION_REFUSED = "admission.refused"
     FIRST_PASSWORD_DUE = "admission.first_password_due"
@@ -210,6 +226,7 @@ class AnswerRefused(Refused):
         message: for the log; never a value from the answer.
         missing: names of the attributes that lack, for `Code.ATTRIBUTE_MISSING`.
         statuses: status codes told by the portal, for `Code.PORTAL_REFUSED`.
+        help_url: page of the portal for somebody it sends without what is needed; https.
     """
 
     def __init__(
@@ -219,9 +236,11 @@ class AnswerRefused(Refused):
         *,
         missing: Sequence[str] = (),
         statuses: Sequence[str] = (),
+        help_url: str = "",
     ) -> None:
         super().__init__(message, code=code)
         self.missing = tuple(missing)
+        self.help_url = help_url
         self.statuses = tuple(statuses)
 
 

@@ -78,6 +78,9 @@ class Request:
         body: whole, at most `MAX_BODY_BYTES`.
         address: client address, after the declared proxies.
         correlation: id of this request in the events and on error pages.
+        peer: address of the machine connected to us, whatever its headers say; "" for a Unix socket.
+        certificate: SHA-256, in hexadecimal, of the certificate that machine showed and the server verified; or "".
+        doubtful: headers that came more than once or with underscores; None when the server cannot tell (WSGI).
     """
 
     method: str
@@ -87,6 +90,9 @@ class Request:
     body: bytes = b""
     address: str = ""
     correlation: str = ""
+    peer: str = ""
+    certificate: str = field(default="", repr=False)
+    doubtful: frozenset[str] | None = None
 
     @property
     def query(self) -> Params:

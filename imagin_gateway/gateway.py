@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
-import re
 import secrets
 import sys
 import threading
@@ -26,14 +26,17 @@ from imagin_gateway.flows.routes import OPEN_WHILE_RESTRICTED, find
 from imagin_gateway.identity import Door
 from imagin_gateway.keys import Keyring
 from imagin_gateway.local.door import DirectDoor
-from imagin_gateway.pages.render import Pages
+from imagin_gateway.pages.render import LOGO_PATH, Pages
 from imagin_gateway.policy import Policy, siec
 from imagin_gateway.policy import load as load_policy
 from imagin_gateway.policy.admission import Admission, load_admission
+from imagin_gateway.providers import arena
 from imagin_gateway.providers.portal import Portal
+from imagin_gateway.sessions.cache import Live
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import Session
-from imagin_gateway.settings import LinkPortal, OidcPortal, Protected, SamlPortal, Settings, under
+from imagin_gateway.settings import HeaderPortal, LinkPortal, OidcPortal, SamlPortal, Settings
+from imagin_gateway.settings.proconnect import PROCONNECT
 from imagin_gateway.state import open_store
 
 if TYPE_CHECKING:
@@ -82,7 +85,7 @@ class Gateway:
     ) -> None:
         self.settings = settings
         self._sends_mail = sends_mail
-        self._sender_pid = 0
+        self._started_pid = 0
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._pool_lock = threading.Lock()
         self.house = open_house(settings, clock or SystemClock(), sink, templates)
@@ -123,11 +126,14 @@ class Gateway:
         house = self.house
         visit = Visit(request, None, "", False)
         try:
-            self._start_sender()
+            self._start_threads()
             asset = house.pages.asset(request.path) if request.method in ("GET", "HEAD") else None
             if asset is not None:
                 return asset
-            visit = begin_visit(house, request, self.session(request.cookies))
+            # Our own pages ask the store, always: what they do must not rest on what was true a moment ago.
+            route = find(request.path)
+            counts = route is None or not route[0].watches
+            visit = begin_visit(house, request, self.live(request.cookies, anew=True, counts=counts))
             response = self._route(visit)
             response.header_lines()
         except GatewayError as error:
@@ -144,11 +150,22 @@ class Gateway:
             response = response.adding(headers=house.pages.bare_headers())
         return response
 
-    def _start_sender(self) -> None:
+    def _start_threads(self) -> None:
         # In the process that serves, not in the one that forked it: threads do not cross a fork.
-        if self._sends_mail and self._sender_pid != os.getpid():
-            self._sender_pid = os.getpid()
+        if self._started_pid == os.getpid():
+            return
+        self._started_pid = os.getpid()
+        if self._sends_mail:
             self.house.direct.start_sender()
+        for door, portal in self.house.portals.items():
+            start: Callable[..., None] | None = getattr(portal, "start", None)
+            if start is not None:
+                start(self.house.clock.now, functools.partial(self._metadata_renewed, door))
+
+    def _metadata_renewed(self, door: str, renewed: bool, problem: str) -> None:
+        name = EventName.METADATA_RENEWED if renewed else EventName.METADATA_REFUSED
+        detail = {"reason": problem[:200]} if problem else {}
+        self.house.events.emit(Event(name=name, code=None if renewed else Code.SAML_METADATA, door=door, detail=detail))
 
     def _route(self, visit: Visit) -> Response:
         request, house = visit.request, self.house
@@ -158,12 +175,12 @@ class Gateway:
         if found is None:
             raise RequestRefused("no such page", code=Code.NOT_FOUND)
         route, door = found
-        visit = replace(visit, door=door if door in house.policy.doors else "")
+        visit = replace(visit, door=door if door in house.policy.doors or door in house.portals else "")
         handler = route.handler(request.method)
         try:
             if handler is None:
                 raise RequestRefused("this method does nothing here", code=Code.METHOD_NOT_ALLOWED)
-            if visit.session and visit.session.restricted and request.path not in OPEN_WHILE_RESTRICTED:
+            if visit.session and visit.session.restricted and route.pattern not in OPEN_WHILE_RESTRICTED:
                 return self.to_first_password()
             return handler(house, visit)
         except GatewayError as error:
@@ -179,30 +196,31 @@ class Gateway:
             _log.exception("fault while refusing %s", visit.request.correlation)
             return Response(500, b"Imagin SIEC est indisponible.", "text/plain; charset=utf-8")
 
-    def session(self, cookies: Mapping[str, str]) -> Session | None:
+    def live(self, cookies: Mapping[str, str], *, anew: bool = False, counts: bool = True) -> Live | None:
         """Return the live session of a request, or None.
+
+        Args:
+            cookies: of the request, by name.
+            anew: ask the store, whatever this process knows.
+            counts: the request moves the idle limit.
 
         Raises:
             Unavailable: the store does not answer; nobody is signed in meanwhile.
         """
         cookie = cookies.get(self.settings.cookie_name("session"))
-        session = self.house.sessions.resolve(cookie) if cookie else None
-        if session is None:
+        live = self.house.sessions.look(cookie, anew=anew, counts=counts) if cookie else None
+        if live is None:
             return None
-        # A portal closed in the settings is closed for the sessions it opened, too.
-        door = session.identity.door
-        return session if door == Door.DIRECT or door in self.house.portals else None
+        return live if self.is_open(live.session.door) else None
 
-    def protections(self, path: str) -> list[Protected]:
-        """Return what protects a path of the host: the longest prefix that holds it; all that is asked must hold.
+    def is_open(self, door: str) -> bool:
+        """Tell whether a door is open: a portal closed in the settings is closed for the sessions it opened, too."""
+        return door in self.house.portals or door == Door.DIRECT
 
-        Some hosts take several slashes for one. Both readings count, each with its own longest prefix.
-        """
-        found: list[Protected] = []
-        for reading in {path, re.sub("/+", "/", path)}:
-            fitting = [part for part in self.settings.protect if under(reading, part.prefix)]
-            found += [max(fitting, key=lambda part: len(part.prefix))] if fitting else []
-        return found
+    def session(self, cookies: Mapping[str, str]) -> Session | None:
+        """Return the record of the live session of a request, or None. See `live`."""
+        live = self.live(cookies)
+        return None if live is None else live.session
 
     def to_first_password(self, back_to: str | None = None) -> Response:
         """Send a person whose password is provisional to the one page open to them."""
@@ -257,7 +275,18 @@ def open_stores(settings: Settings, clock: Clock | None = None, sink: Sink | Non
         sink = StreamSink(sys.stderr) if path == "-" else FileSink(Path(path))
     events = EventLog(sink, clock, keys)
     state = open_store(settings.state.url)
-    sessions = SessionRegistry(state, keys, clock, settings.sessions.idle, settings.sessions.absolute)
+    sessions = SessionRegistry(
+        state,
+        keys,
+        clock,
+        settings.sessions.idle,
+        settings.sessions.absolute,
+        grain=settings.sessions.grain,
+        cached=settings.sessions.cached,
+        lag=settings.sessions.lag_seconds,
+        parallel=settings.sessions.parallel,
+        refuse_more=settings.sessions.beyond_parallel == "refuse",
+    )
     direct = DirectDoor.open(settings, state, clock, events)
     return Stores(settings, clock, keys, events, sessions, direct)
 
@@ -288,23 +317,47 @@ def open_portals(settings: Settings, policy: Policy) -> dict[str, Portal]:
             portals[door] = _open_portal(settings, door, config)
         except SettingsError as error:
             problems += error.problems
+    if settings.proconnect is not None and settings.proconnect.enabled:
+        try:
+            portals[PROCONNECT] = _open_portal(settings, PROCONNECT, settings.proconnect)
+        except SettingsError as error:
+            problems += [replace(each, key=each.key.removeprefix("portals.")) for each in error.problems]
     if problems:
         raise SettingsError(problems)
     return portals
 
 
-def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal) -> Portal:
+def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal | HeaderPortal) -> Portal:
     # Imported here: a host with one protocol does not pay for the other.
     base = settings.url(f"/portail/{door}")
+    config = arena.settle(door, config)
+    if isinstance(config, HeaderPortal):
+        from imagin_gateway.providers.header import HeaderPortalClient
+
+        below = f"/portail/{door}/entree"
+        return HeaderPortalClient.open(door, config, entry_url=settings.url(below), entry_path=below)
     if isinstance(config, SamlPortal):
+        from imagin_gateway.providers.saml.configuration import About, Addresses
         from imagin_gateway.providers.saml.portal import SamlPortalClient
 
+        own = settings.privacy_url.startswith("/")
         return SamlPortalClient.open(
-            door, config, acs_url=f"{base}/acs", metadata_url=f"{base}/metadata", development=settings.development
+            door,
+            config,
+            addresses=Addresses(acs=f"{base}/acs", logout=f"{base}/fin", metadata=f"{base}/metadata"),
+            about=About(
+                privacy_url=settings.base_url + settings.privacy_url if own else settings.privacy_url,
+                logo_url=config.logo_url or settings.url(LOGO_PATH),
+                contact=settings.contact,
+                controller=settings.controller,
+            ),
+            development=settings.development,
         )
     from imagin_gateway.providers.oidc.portal import OidcPortal as OidcPortalClient
 
-    return OidcPortalClient.open(door, config, redirect_uri=f"{base}/retour", development=settings.development)
+    return OidcPortalClient.open(
+        door, config, redirect_uri=f"{base}/retour", logout_uri=f"{base}/fin", development=settings.development
+    )
 
 
 def open_house(settings: Settings, clock: Clock, sink: Sink | None, templates: Path | None) -> House:

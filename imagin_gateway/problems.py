@@ -48,7 +48,7 @@ def problem_of(detail: ErrorDetails, model: type[BaseModel], expected: Mapping[s
     kind, context = detail["type"], detail.get("ctx", {})
     # Discriminated unions put the tag in the location; the person who reads wrote no such key.
     location = [str(part) for part in detail["loc"]]
-    if len(location) > 2 and location[0] == "portals" and location[2] in ("link", "saml", "oidc"):
+    if len(location) > 2 and location[0] == "portals" and location[2] in ("link", "saml", "oidc", "header"):
         del location[2]
     key = ".".join(location) or "(fichier)"
     if kind == "gateway":
@@ -62,7 +62,7 @@ def problem_of(detail: ErrorDetails, model: type[BaseModel], expected: Mapping[s
     if kind in ("literal_error", "enum"):
         return Problem(key, "valeur inconnue", f"une de : {context.get('expected', '')}".replace(" or ", " ou "))
     if kind in ("union_tag_not_found", "union_tag_invalid"):
-        return Problem(f"{key}.protocol", _FRENCH[kind], '"link", "saml" ou "oidc"')
+        return Problem(f"{key}.protocol", _FRENCH[kind], '"link", "saml", "oidc" ou "header"')
     if kind == "extra_forbidden":
         return Problem(key, _FRENCH[kind], _nearest(location, model))
     if kind == "missing":

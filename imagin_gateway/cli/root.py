@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import imagin_gateway
-from imagin_gateway.cli import accounts, check, convocations, mail, policy, sessions
+from imagin_gateway.cli import accounts, check, convocations, mail, oidc, policy, sessions
 from imagin_gateway.cli.common import out
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.add_typer(convocations.app, name="convocations")
 app.add_typer(mail.app, name="mail")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(policy.app, name="policy")
+app.add_typer(oidc.app, name="oidc")
 
 
 @app.command("version")

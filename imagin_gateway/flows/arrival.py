@@ -12,8 +12,10 @@ from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.proconnect import still_linked
 from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.keys import digest
+from imagin_gateway.sessions.device import device_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Waiting:
                 "activities": sorted(who.activities),
                 "method": who.method,
                 "authenticated_at": who.authenticated_at.isoformat(),
+                "proved_at": who.proved_at.isoformat() if who.proved_at else None,
                 "acr": who.acr,
                 "amr": list(who.amr),
                 "family_name": who.family_name,
@@ -62,6 +65,8 @@ class Waiting:
         try:
             told = dict(cast(Mapping[str, Any], kept["identity"]))
             told["authenticated_at"] = datetime.fromisoformat(told["authenticated_at"])
+            proved_at = told.get("proved_at")
+            told["proved_at"] = datetime.fromisoformat(proved_at) if proved_at else None
             told["activities"] = frozenset(Activity(name) for name in told["activities"])
             ends_at = kept["ends_at"]
             return cls(
@@ -123,6 +128,8 @@ def _open(house: House, visit: Visit, key: str) -> Response:
     identity = waiting.identity
     if identity.door not in house.portals:
         raise RequestRefused("the portal was closed meanwhile", code=Code.PORTAL_DISABLED)
+    if not still_linked(house, identity):
+        raise RequestRefused("the account was closed meanwhile", code=Code.NOT_LINKED)
     cookie = house.sessions.open(
         identity,
         portal_session=waiting.portal_session,
@@ -130,6 +137,8 @@ def _open(house: House, visit: Visit, key: str) -> Response:
         logout_hint=waiting.logout_hint,
         ends_at=waiting.ends_at,
         replaces=session_cookie(house, visit),
+        device=device(visit),
+        address=visit.request.address,
     )
     visit.event(
         house,
@@ -141,6 +150,11 @@ def _open(house: House, visit: Visit, key: str) -> Response:
         detail={"solicited": waiting.solicited, **({"withheld": waiting.withheld} if waiting.withheld else {})},
     )
     return see_other(waiting.next, house.cookie("session", cookie), house.no_cookie("arrival"))
+
+
+def device(visit: Visit) -> str:
+    """Return with what somebody signs in, as their list of sessions tells it."""
+    return device_of(visit.request.headers.get("user-agent", ""))
 
 
 def session_cookie(house: House, visit: Visit) -> str | None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, SetCookie, see_other
 from imagin_gateway.flows.admission import admit
-from imagin_gateway.flows.arrival import session_cookie
+from imagin_gateway.flows.arrival import device, session_cookie
 from imagin_gateway.flows.client import client_of, remembered
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.proconnect import offered
 from imagin_gateway.identity import DIRECT_ISSUER, Door, Identity
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.door import AccountView
 from imagin_gateway.sessions.session import FIRST_PASSWORD
+from imagin_gateway.settings.proconnect import PROCONNECT
 
 VERSION = "account-version"
 """Attribute of a restricted session: the state of the account its letter opened (row PRV-07)."""
@@ -46,10 +48,17 @@ def _form(
         identifier=identifier,
         chooser_href=house.path("/"),
         reset_href=house.path("/mot-de-passe/oubli"),
+        proconnect_href=_by_proconnect(house, next_page),
         failed=failed,
         empty_identifier=empty_identifier,
         empty_password=empty_password,
     )
+
+
+def _by_proconnect(house: House, next_page: str) -> str | None:
+    if not offered(house):
+        return None
+    return house.path(f"/portail/{PROCONNECT}") + ("?" + urlencode({"next": next_page}) if next_page else "")
 
 
 def submit(house: House, visit: Visit) -> Response:
@@ -96,12 +105,14 @@ def enter_again(house: House, visit: Visit, account: AccountView, page: str) -> 
 
 
 def _open(house: House, visit: Visit, account: AccountView, *, must_choose: bool) -> SetCookie:
+    now = house.clock.now()
     identity = Identity(
         issuer=DIRECT_ISSUER,
         subject=account.identifier,
         door=Door.DIRECT,
         activities=house.policy.activities(Door.DIRECT),
-        authenticated_at=house.clock.now(),
+        authenticated_at=now,
+        proved_at=now,
         method="password",
         amr=("pwd",),
         family_name=account.family_name,
@@ -111,7 +122,11 @@ def _open(house: House, visit: Visit, account: AccountView, *, must_choose: bool
     )
     admitted = admit(house, identity)
     cookie = house.sessions.open(
-        admitted.identity, restricted=FIRST_PASSWORD if must_choose else "", replaces=session_cookie(house, visit)
+        admitted.identity,
+        restricted=FIRST_PASSWORD if must_choose else "",
+        replaces=session_cookie(house, visit),
+        device=device(visit),
+        address=visit.request.address,
     )
     # A password changed since this one was checked ended every session: this one must not slip in after.
     still = house.direct.find(account.identifier)

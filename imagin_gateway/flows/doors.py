@@ -8,6 +8,7 @@ from imagin_gateway.flows.house import House
 from imagin_gateway.identity import Door
 from imagin_gateway.pages.views import DoorCard, DoorView, Link
 from imagin_gateway.policy import Decision, DoorInfo
+from imagin_gateway.settings.proconnect import PROCONNECT
 
 
 def enter_href(house: House, door: DoorInfo, next_page: str) -> str:
@@ -79,6 +80,8 @@ def view(house: House, door: DoorInfo, back: Link, next_page: str, why: Decision
 def door_name(house: House, door: str) -> str:
     """Return what people call a door, inside a sentence."""
     known = house.policy.doors.get(door)
+    if door == PROCONNECT:
+        return house.pages.text("proconnect.name")
     if known is None:
         return house.pages.text("refusal.some_portal")
     name = known.name.fr

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from imagin_gateway.clock import Clock, timestamp
@@ -19,6 +19,7 @@ from imagin_gateway.pages.render import Pages
 from imagin_gateway.policy import Policy
 from imagin_gateway.policy.admission import Admission
 from imagin_gateway.providers.portal import Portal
+from imagin_gateway.sessions.cache import Live
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import Session
 from imagin_gateway.settings import Settings
@@ -101,6 +102,8 @@ class Visit:
     door: str = ""
     forms: list[str] = field(default_factory=list, repr=False)
     """What the forms of this page are about; empty while the page has none."""
+    idle_ends_at: datetime | None = None
+    """When that session ends if nobody comes any more."""
 
     def event(self, house: House, name: EventName, code: Code | None = None, **more: object) -> None:
         """Write an event of this visit."""
@@ -115,8 +118,14 @@ class Visit:
         house.events.emit(event)
 
 
-def begin_visit(house: House, request: Request, session: Session | None) -> Visit:
-    """Return the visit of a request."""
+def begin_visit(house: House, request: Request, live: Live | None) -> Visit:
+    """Return the visit of a request, by somebody whose session is live, or by nobody."""
     browser = request.cookies.get(house.settings.cookie_name("browser"), "")
     known = 20 <= len(browser) <= 64 and browser.isascii() and browser.isprintable()
-    return Visit(request, session, browser if known else new_token(128), not known)
+    return Visit(
+        request,
+        live.session if live else None,
+        browser if known else new_token(128),
+        not known,
+        idle_ends_at=house.sessions.ends_at(live) if live else None,
+    )

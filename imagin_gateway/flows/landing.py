@@ -40,5 +40,6 @@ def _is_allowed(settings: Settings, asked: str) -> bool:
     if any(segment in (".", "..") for segment in path.split("/")):
         return False
     if under(path, settings.mount_path):
-        return False
+        # Of our own pages, those that ask for a confirmation before they show anything.
+        return asked in (settings.mount_path + "/session/toutes", settings.mount_path + "/proconnect")
     return any(under(path, prefix) for prefix in settings.landings)

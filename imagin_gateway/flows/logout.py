@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows import portal_logout
 from imagin_gateway.flows.arrival import session_cookie
 from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.forms import form_token, posted
@@ -14,8 +15,13 @@ from imagin_gateway.flows.house import House, Visit
 
 def show(house: House, visit: Visit) -> Response:
     """Ask. A GET ends nothing: a link or an image elsewhere must not sign anybody out."""
+    beyond = portal_logout.address(house, visit.session)
     return house.pages.render(
-        "logout", action=house.path("/fin"), csrf=form_token(house, visit), back_href=house.settings.landing
+        "logout",
+        form_targets=[beyond] if beyond else (),
+        action=house.path("/fin"),
+        csrf=form_token(house, visit),
+        back_href=house.settings.landing,
     )
 
 
@@ -28,14 +34,20 @@ def submit(house: House, visit: Visit) -> Response:
     if ended is not None:
         door = ended.identity.door
         visit.event(house, EventName.LOGOUT, door=door, person=ended.identity.key)
-    query = "?" + urlencode({"porte": door}) if door in house.portals else ""
-    return see_other(house.path("/fin/faite") + query, house.no_cookie("session")).adding(
-        headers=[("Clear-Site-Data", '"cache", "storage"')]
-    )
+    response = portal_logout.leave(house, visit, ended) if ended is not None else None
+    if response is None:
+        query = "?" + urlencode({"porte": door}) if door in house.portals else ""
+        response = see_other(house.path("/fin/faite") + query)
+    return response.adding(headers=[("Clear-Site-Data", '"cache", "storage"')], cookies=[house.no_cookie("session")])
 
 
 def show_done(house: House, visit: Visit) -> Response:
-    """Say that the session has ended here, and that the portal's may be open still."""
+    """Say that the session has ended here, and that the portal's may be open still.
+
+    Never while one is open: anybody can send a browser to this address.
+    """
+    if visit.session is not None:
+        return see_other(house.path("/fin"))
     asked = visit.request.query.get("porte", "")
     door = house.policy.doors.get(asked) if asked in house.portals else None
     return house.pages.render(

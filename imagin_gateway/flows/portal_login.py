@@ -8,72 +8,70 @@ browsers hold back on the cross-site POST of an answer.
 
 from __future__ import annotations
 
-import contextlib
-import hmac
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from imagin_gateway.clock import timestamp
-from imagin_gateway.errors import AnswerRefused, Code, FlowLost, RequestRefused, Unavailable
+from imagin_gateway.errors import AnswerRefused, Code, RequestRefused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, SetCookie, see_other
+from imagin_gateway.flows import proconnect
 from imagin_gateway.flows.admission import admit
 from imagin_gateway.flows.arrival import Waiting
 from imagin_gateway.flows.house import JOURNEY, House, Visit
 from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.proconnect import EitherRecall
+from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out, turnstile
 from imagin_gateway.identity import Identity
 from imagin_gateway.keys import digest, new_token
 from imagin_gateway.local.throttle import NetworkThrottled, network_of
-from imagin_gateway.providers.portal import Arrival, Memory, Portal
+from imagin_gateway.providers.portal import ENTRY, Arrival, Departure, Portal
+from imagin_gateway.settings.proconnect import PROCONNECT
 from imagin_gateway.state.store import Space
 
-PATIENCE: Final = 1.0
-"""Seconds a request waits for its turn at a portal before it is told to come back."""
+LOGIN: Final = Purpose.LOGIN
 
 DEPARTURES: Final = 300
 """Departures of one network within a journey's life: each leaves a record. A large school is one address."""
+
+RESTARTED: Final = "restarted"
+"""Use of the cookie that tells a login begun again because nobody had asked for the first answer."""
+
+RESTART: Final = timedelta(minutes=1)
 
 ARRIVAL: Final = timedelta(minutes=5)
 """How long a verified answer waits for its browser, a question about another session included."""
 
 
-def portal_of(house: House, visit: Visit) -> Portal:
-    """Return the portal behind the door of the path. Raises `RequestRefused` unless it is one of the open ones."""
-    portal = house.portals.get(visit.door)
-    if portal is None:
-        disabled = visit.door in house.settings.portals
-        raise RequestRefused(code=Code.PORTAL_DISABLED if disabled else Code.PORTAL_UNKNOWN)
-    return portal
-
-
-@contextlib.contextmanager
-def _turnstile(house: House, door: str) -> Iterator[None]:
-    """Let few enough requests wait for one portal that the others never feel it."""
-    turnstile = house.turnstiles[door]
-    if not turnstile.acquire(timeout=PATIENCE):
-        raise Unavailable("too many requests wait for this portal", code=Code.PORTAL_UNAVAILABLE)
-    try:
-        yield
-    finally:
-        turnstile.release()
-
-
 def leave(house: House, visit: Visit) -> Response:
     """Send the person to the portal, keeping on our side what the answer must fit."""
     portal = portal_of(house, visit)
+    anew = visit.request.query.get("anew") == "1"
+    return depart(house, visit, portal, visit.request.query.get("next"), partial(portal.depart, anew=anew))
+
+
+def depart(
+    house: House, visit: Visit, portal: Portal, asked: str | None, prepare: Callable[[datetime], Departure]
+) -> Response:
+    """Leave for a portal.
+
+    Args:
+        house: keeps the journey.
+        visit: whose.
+        portal: where to.
+        asked: page to land on; one that is not allowed is replaced by the usual one.
+        prepare: the portal's own `depart`.
+    """
     _count_departure(house, visit)
-    back_to = landing(house.settings, visit.request.query.get("next"))
-    with _turnstile(house, portal.door):
-        departure = portal.depart(house.clock.now())
-    browser = new_token()
-    house.keep(
-        digest(departure.correlation),
-        {"door": portal.door, "memory": dict(departure.memory), "browser": digest(browser), "next": back_to},
-        JOURNEY,
-    )
+    back_to = landing(house.settings, asked)
+    with turnstile(house, portal.door):
+        departure = prepare(house.clock.now())
+    response = set_out(house, Purpose.LOGIN, portal, departure, back_to)
     visit.event(house, EventName.LOGIN_STARTED)
-    return see_other(departure.url, _correlator(house, departure.correlation, browser, departure.cross_site_post))
+    return response
 
 
 def _count_departure(house: House, visit: Visit) -> None:
@@ -85,67 +83,42 @@ def _count_departure(house: House, visit: Visit) -> None:
         raise NetworkThrottled(int(life))
 
 
-def _correlator(house: House, correlation: str, browser: str, cross_site_post: bool) -> SetCookie:
-    """Return the cookie that ties one journey to one browser: short, and without any identity.
-
-    One cookie a journey, so that two tabs do not spoil each other. It must come back
-    with a cross-site POST when the portal answers so, hence `SameSite=None` there;
-    browsers take that with Secure only, and in development both sides are one site.
-    """
-    secure = house.settings.secure_cookies
-    return SetCookie(
-        name=house.settings.cookie_name(_correlator_use(correlation)),
-        value=browser,
-        secure=secure,
-        same_site="None" if cross_site_post and secure else "Lax",
-        max_age=int(JOURNEY.total_seconds()),
-    )
-
-
-def _correlator_use(correlation: str) -> str:
-    return "flow-" + digest(correlation)[:16]
-
-
-class _Recall:
-    """Gives a journey back, once, to the browser that began it at this portal."""
-
-    def __init__(self, house: House, visit: Visit, portal: Portal) -> None:
-        self._house, self._visit, self._portal = house, visit, portal
-        self.next: str | None = None
-        self.cookie_use = ""
-
-    def __call__(self, correlation: str) -> Memory:
-        kept = self._house.take(digest(correlation))
-        if kept is None or "memory" not in kept:
-            raise FlowLost("no journey waits for this answer", code=Code.FLOW_UNKNOWN)
-        if kept["door"] != self._portal.door:
-            raise AnswerRefused(Code.ROUTE_MISMATCH, "the journey began towards another portal")
-        use = _correlator_use(correlation)
-        cookie = self._visit.request.cookies.get(self._house.settings.cookie_name(use), "")
-        if not hmac.compare_digest(digest(cookie), str(kept["browser"])):
-            raise FlowLost("the journey began in another browser", code=Code.FLOW_OTHER_BROWSER)
-        memory = kept["memory"]
-        if not isinstance(memory, dict):
-            raise FlowLost("the journey cannot be read", code=Code.FLOW_UNKNOWN)
-        self.next, self.cookie_use = str(kept["next"]), use
-        return {str(name): str(value) for name, value in memory.items()}
-
-
 def answer(house: House, visit: Visit) -> Response:
     """Verify the portal's answer, keep what it proves, and go to the arrival page."""
     portal = portal_of(house, visit)
-    recall = _Recall(house, visit, portal)
-    with _turnstile(house, portal.door):
+    if portal.answer_method == ENTRY:
+        raise RequestRefused("this portal gives no answer", code=Code.NOT_FOUND)
+    return _accept(house, visit, portal)
+
+
+def enter(house: House, visit: Visit) -> Response:
+    """Let in whom the portal's agent vouches for, on the one page behind it, and go to the arrival page."""
+    portal = portal_of(house, visit)
+    if portal.answer_method != ENTRY:
+        raise RequestRefused("this portal has no agent in front of us", code=Code.NOT_FOUND)
+    return _accept(house, visit, portal)
+
+
+def _accept(house: House, visit: Visit, portal: Portal) -> Response:
+    recall = EitherRecall(house, visit, portal) if portal.door == PROCONNECT else Recall(house, visit, portal, LOGIN)
+    with turnstile(house, portal.door):
         arrival = portal.arrive(visit.request, recall, house.clock.now())
     if arrival.issuer != portal.issuer:
         raise AnswerRefused(Code.ROUTE_MISMATCH, "the answer is of another issuer")
     if arrival.solicited != (recall.next is not None):
         raise AnswerRefused(Code.UNSOLICITED, "the answer fits no journey")
     _once(house, arrival)
+    if arrival.restart:
+        return _restart(house, visit, portal, arrival)
+    if isinstance(recall, EitherRecall) and recall.purpose is Purpose.LINK:
+        return proconnect.recognised(house, arrival, recall.next or "").adding(
+            cookies=[house.no_cookie(recall.cookie_use)]
+        )
     asked = recall.next if arrival.solicited else arrival.relay
     admitted = admit(house, _identity(house, portal, arrival))
     waiting = Waiting(
-        identity=admitted.identity,
+        # The host's rules judge an account by the door it belongs to, however its owner comes.
+        identity=replace(admitted.identity, door=portal.door),
         withheld=admitted.withheld,
         ends_at=arrival.ends_at,
         portal_session=arrival.portal_session,
@@ -162,6 +135,25 @@ def answer(house: House, visit: Visit) -> Response:
     return see_other(house.path("/arrivee"), *cookies)
 
 
+def _restart(house: House, visit: Visit, portal: Portal, arrival: Arrival) -> Response:
+    """Take an answer that nobody asked for as the wish to log in, and no more: the login begins here, and now.
+
+    Whoever slips their own answer to another person's browser gains nothing by it: the portal is asked who sits
+    there. A portal that answers our request with one more unsolicited answer is not asked in circles.
+    """
+    if house.settings.cookie_name(RESTARTED) in visit.request.cookies:
+        raise AnswerRefused(Code.UNSOLICITED, "the portal answers our request as if nobody had asked")
+    secure = house.settings.secure_cookies
+    mark = SetCookie(
+        name=house.settings.cookie_name(RESTARTED),
+        value="1",
+        secure=secure,
+        same_site="None" if secure else "Lax",
+        max_age=int(RESTART.total_seconds()),
+    )
+    return depart(house, visit, portal, arrival.relay, portal.depart).adding(cookies=[mark])
+
+
 def _once(house: House, arrival: Arrival) -> None:
     """Refuse a message seen before, by this process or another (row SAM-12)."""
     if not arrival.message_id:
@@ -175,6 +167,8 @@ def _once(house: House, arrival: Arrival) -> None:
 
 
 def _identity(house: House, portal: Portal, arrival: Arrival) -> Identity:
+    if portal.door == PROCONNECT:
+        return proconnect.identity(house, arrival)
     return Identity(
         issuer=arrival.issuer,
         subject=arrival.subject,
@@ -182,6 +176,7 @@ def _identity(house: House, portal: Portal, arrival: Arrival) -> Identity:
         activities=house.policy.activities(portal.door),
         method=arrival.method,
         authenticated_at=arrival.authenticated_at,
+        proved_at=arrival.proved_at,
         acr=arrival.acr,
         amr=arrival.amr,
         family_name=arrival.family_name,

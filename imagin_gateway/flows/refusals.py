@@ -32,6 +32,7 @@ _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
     Code.FLOW_OTHER_BROWSER: ("R9", 400),
     Code.REPLAYED: ("R9", 400),
     Code.OIDC_STATE: ("R9", 400),
+    Code.OIDC_INITIATION: ("R13", 400),
     Code.SESSION_ENDED: ("R9", 400),
     Code.PORTAL_UNKNOWN: ("R13", 404),
     Code.PORTAL_DISABLED: ("R13", 404),
@@ -40,7 +41,11 @@ _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
     Code.THROTTLED: ("R7", 429),
     Code.NETWORK_THROTTLED: ("R7", 429),
     Code.LINK_DEAD: ("R6", 410),
+    Code.NOT_LINKED: ("R18", 403),
+    Code.LINK_TAKEN: ("R19", 409),
     Code.ACTIVITY_CLOSED: ("R3", 403),
+    Code.TOO_MANY_SESSIONS: ("R16", 403),
+    Code.TOO_WEAK: ("R17", 403),
     Code.ADMISSION_REFUSED: ("R14", 403),
     Code.STORE_UNAVAILABLE: ("R11", 503),
     Code.BUSY: ("R11", 503),
@@ -76,7 +81,9 @@ def refusal(house: House, visit: Visit, error: GatewayError) -> Response:
         primary = Link(house.pages.text("refusal.new_link"), house.path("/mot-de-passe/oubli"))
     elif page == "R10":
         primary = Link(house.pages.text("refusal.again"), visit_again(house, visit))
-    if page in ("R2", "R5", "R14"):
+    if isinstance(error, AnswerRefused) and error.help_url:
+        links.append(Link(house.pages.text("refusal.portal_help"), error.help_url))
+    if page in ("R2", "R5", "R14", "R18"):
         # The sentence on the page names that door; the link goes into it.
         links.append(Link(house.pages.text("refusal.direct"), house.path(f"/acces/{Door.DIRECT}")))
     response = house.pages.render(
@@ -93,6 +100,25 @@ def refusal(house: House, visit: Visit, error: GatewayError) -> Response:
     if retry_after is not None:
         return response.adding(headers=[("Retry-After", str(int(retry_after)))])
     return response
+
+
+def logout_refusal(house: House, visit: Visit, error: Refused) -> Response:
+    """Write the event and return the page of a logout that a portal asked for and that is refused: nothing ended."""
+    page, status = page_of(error)
+    if page not in ("R12", "R8", "R9"):
+        return refusal(house, visit, error)
+    detail = {"reason": str(error)[:200]} if str(error) != error.code.value else {}
+    visit.event(house, EventName.LOGOUT_REFUSED, error.code, detail=detail)
+    return house.pages.render(
+        "refusal",
+        status=status,
+        id="R15",
+        params=_params(house, visit, error),
+        reference=visit.request.correlation,
+        moment=house.clock.now(),
+        primary=Link(house.pages.text("logout.submit"), house.path("/fin")),
+        links=[],
+    )
 
 
 def visit_again(house: House, visit: Visit) -> str:

@@ -12,10 +12,15 @@ from imagin_gateway.flows import (
     change_address,
     choose,
     choose_password,
+    confirm,
     direct_login,
     logout,
     my_session,
+    my_sessions,
+    portal_initiated,
     portal_login,
+    portal_logout,
+    proconnect,
     reset,
 )
 from imagin_gateway.flows.house import House, Visit
@@ -30,16 +35,18 @@ class Route:
     """One address below the mount path, and what each method does there.
 
     Attributes:
-        pattern: literal, but for one segment that may be ``{door}``.
+        pattern: literal, but for the segments ``{door}`` and ``{step}``, which stand for any.
         handlers: by method; HEAD follows GET.
         cross_site: a POST here comes from another site by nature, so no form token can be asked for.
         acts: its GET begins or ends something, so a HEAD is not taken for it.
+        watches: its GET only looks at the session: it is no activity of the person, and moves no limit.
     """
 
     pattern: str
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     cross_site: bool = False
     acts: bool = False
+    watches: bool = False
 
     def handler(self, method: str) -> Handler | None:
         """Return what a method does here, or None."""
@@ -59,9 +66,25 @@ ROUTES: Final = (
     Route("/acces/{door}", {"GET": choose.door}),
     Route(PORTAL, {"GET": portal_login.leave}, acts=True),
     Route(PORTAL + "/acs", {"POST": portal_login.answer}, cross_site=True),
-    Route(PORTAL + "/retour", {"GET": portal_login.answer}, acts=True),
+    Route(PORTAL + "/retour", {"GET": portal_login.answer, "POST": portal_login.answer}, cross_site=True, acts=True),
+    Route(
+        PORTAL + "/initier", {"GET": portal_initiated.begin, "POST": portal_initiated.begin}, cross_site=True, acts=True
+    ),
+    Route(PORTAL + "/entree", {"GET": portal_login.enter}, acts=True),
+    Route(PORTAL + "/entree/{step}", {"GET": portal_login.enter}, acts=True),
     Route(PORTAL + "/metadata", {"GET": portal_login.metadata}),
+    Route(
+        PORTAL + "/fin",
+        {"GET": portal_logout.in_browser, "POST": portal_logout.in_browser},
+        cross_site=True,
+        acts=True,
+    ),
+    Route(PORTAL + "/fin/canal", {"POST": portal_logout.by_channel}, cross_site=True),
+    Route(PORTAL + "/fin/cadre", {"GET": portal_logout.in_frame}, acts=True),
     Route("/arrivee", {"GET": arrival.arrive, "POST": arrival.replace}, acts=True),
+    Route("/proconnect", {"GET": proconnect.show, "POST": proconnect.begin}),
+    Route("/proconnect/confirmer", {"GET": proconnect.ask, "POST": proconnect.confirm}),
+    Route("/proconnect/retirer", {"POST": proconnect.remove}),
     Route("/direct", {"GET": direct_login.show, "POST": direct_login.submit}),
     Route("/mot-de-passe", {"GET": choose_password.show, "POST": choose_password.submit}),
     Route("/mot-de-passe/oubli", {"GET": reset.show_request, "POST": reset.submit_request}),
@@ -72,13 +95,20 @@ ROUTES: Final = (
     Route("/adresse", {"GET": change_address.show, "POST": change_address.submit}),
     Route("/adresse/codes", {"GET": change_address.show_codes, "POST": change_address.submit_codes}),
     Route("/adresse/faite", {"GET": change_address.show_done}),
-    Route("/session", {"GET": my_session.show}),
+    Route("/session", {"GET": my_session.show, "POST": my_session.extend}, watches=True),
+    Route("/session/toutes", {"GET": my_sessions.show, "POST": my_sessions.submit}),
+    Route("/confirmer", {"GET": confirm.show, "POST": confirm.submit}),
     Route("/fin", {"GET": logout.show, "POST": logout.submit}),
     Route("/fin/faite", {"GET": logout.show_done}),
 )
 
-OPEN_WHILE_RESTRICTED: Final = frozenset({"/mot-de-passe", "/fin", "/fin/faite"})
-"""All that a session restricted to choosing its first password may reach (row PRV-02)."""
+OPEN_WHILE_RESTRICTED: Final = frozenset(
+    {"/mot-de-passe", "/fin", "/fin/faite", PORTAL + "/fin", PORTAL + "/fin/canal", PORTAL + "/fin/cadre"}
+)
+"""Patterns of all that a session restricted to choosing its first password may reach (row PRV-02).
+
+A portal that ends its own sessions is heard whatever this browser's session may do.
+"""
 
 
 def find(path: str) -> tuple[Route, str] | None:
@@ -88,7 +118,7 @@ def find(path: str) -> tuple[Route, str] | None:
     segments = path.split("/")
     for route, pattern in _WITH_DOOR:
         if len(pattern) == len(segments) and all(
-            part in ("{door}", segment) for part, segment in zip(pattern, segments, strict=True)
+            part in ("{door}", "{step}", segment) for part, segment in zip(pattern, segments, strict=True)
         ):
             return route, segments[pattern.index("{door}")]
     return None

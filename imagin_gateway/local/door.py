@@ -21,13 +21,14 @@ from imagin_gateway.local.clients import KnownClients
 from imagin_gateway.local.convocations import Importer
 from imagin_gateway.local.credentials import Credentials
 from imagin_gateway.local.database import Database
+from imagin_gateway.local.demands import Demanded, Demands
 from imagin_gateway.local.kept_runs import ImportReport, KeptRun, Output
 from imagin_gateway.local.letter_files import WriterMaker
 from imagin_gateway.local.letters import Letter, LetterKind, LettersCsv
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, state_at
+from imagin_gateway.local.links import Links
 from imagin_gateway.local.login import CredentialsRefused, Login, LoginFailure
 from imagin_gateway.local.mail_texts import MailKind
-from imagin_gateway.local.operations import Operated, Operations
 from imagin_gateway.local.outbox import Outbox, is_address
 from imagin_gateway.local.password_policy import PasswordPolicy, PasswordRefused
 from imagin_gateway.local.passwords import Hasher
@@ -42,10 +43,10 @@ from imagin_gateway.state.store import StateStore
 __all__ = [
     "AccountState",
     "AccountView",
-    "Act",
     "AddressRefused",
     "Checked",
     "CredentialsRefused",
+    "Demanded",
     "DirectDoor",
     "ImportReport",
     "Letter",
@@ -53,7 +54,6 @@ __all__ = [
     "LinkDead",
     "LoginFailure",
     "NetworkThrottled",
-    "Operated",
     "PasswordRefused",
     "PendingAddress",
     "TransitionRefused",
@@ -90,13 +90,14 @@ class DirectDoor:
         self._events = events
         self._throttle = Throttle(state, lock=passwords.attempts == "lock", in_a_row=passwords.in_a_row)
         self._clients = KnownClients(state)
+        self.links = Links(database, clock, events)
         self._credentials = Credentials(database, policy, hasher, provisionals)
         self._login = Login(database, hasher, provisionals, self._credentials, self._throttle, self._clients, clock)
         self._resets = Resets(
             database, keys, self._credentials, self._throttle, clock, timedelta(minutes=passwords.reset_minutes)
         )
         self._addresses = Addresses(database, keys, clock)
-        self._operations = Operations(database, clock)
+        self._demands = Demands(database, clock)
         self._importer = Importer(
             database, provisionals, clock, timedelta(days=passwords.provisional_days), self._tell_run
         )
@@ -377,24 +378,22 @@ class DirectDoor:
         account = self._account(identifier)
         return None if account is None else account.view(self._state(account))
 
-    def operate(self, identifiers: Iterable[str], act: Act, *, actor: str) -> Operated:
-        """Close accounts, open them again, or demand another password. Their sessions are the caller's to end.
+    def require_change(self, identifiers: Iterable[str], *, actor: str) -> Demanded:
+        """Demand another password of these people. Their sessions are the caller's to end.
 
         Raises:
-            ValueError: the act is not an operator's.
             Unavailable: the database does not answer; what was done before stays done.
         """
-        operated = self._operations.apply(identifiers, act)
-        for identifier in operated.changed:
+        demanded = self._demands.of(identifiers)
+        for identifier in demanded.changed:
             self._clients.forget(identifier_key(identifier))
-            self._tell(EventName.ACCOUNT_CHANGED, identifier, actor=actor, detail={"act": act.value})
-        return operated
+            self._tell(EventName.CHANGE_REQUIRED, identifier, actor=actor)
+        return demanded
 
-    def require_change_of_all(self, *, actor: str) -> int:
+    def require_change_of_everybody(self, *, actor: str) -> int:
         """Demand another password of everybody who has one; return of how many. Sessions are the caller's to end."""
-        changed = self._operations.require_change_of_all()
-        act = Act.REQUIRE_CHANGE.value
-        self._tell(EventName.ACCOUNT_CHANGED, actor=actor, detail={"act": act, "accounts": changed})
+        changed = self._demands.of_everybody()
+        self._tell(EventName.CHANGE_REQUIRED, actor=actor, detail={"accounts": changed})
         return changed
 
     def start_reset(self, identifier: str, *, actor: str) -> bool:
@@ -403,9 +402,32 @@ class DirectDoor:
         if account is None:
             return False
         self._resets.note(identifier_key(identifier))
-        self._tell(EventName.ACCOUNT_CHANGED, account.identifier, actor=actor, detail={"act": "send_link"})
+        self._tell(EventName.LINK_ORDERED, account.identifier, actor=actor)
         self._sender.wake()
         return True
+
+    def disable(self, identifier: str) -> AccountView | None:
+        """Close an account: neither login nor reset any more. Its sessions are the caller's to end.
+
+        Returns:
+            The account as it is now, or None when there is none.
+
+        Raises:
+            TransitionRefused: it is closed already, or changed meanwhile.
+        """
+        return self._apply(identifier, Act.DISABLE)
+
+    def enable(self, identifier: str) -> AccountView | None:
+        """Open a closed account again, with nothing yet that opens it. See `disable`."""
+        return self._apply(identifier, Act.ENABLE)
+
+    def _apply(self, identifier: str, act: Act) -> AccountView | None:
+        with self._database.write() as connection:
+            account = store.find(connection, identifier_key(identifier))
+            if account is None:
+                return None
+            store.apply(connection, account, act, self._clock.now())
+        return self.find(identifier)
 
     def import_list(
         self,

@@ -136,3 +136,16 @@ outbox: Final = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("claim", sa.Text),
 )
+
+account_links: Final = sa.Table(
+    "account_links",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("linked_at", Moment, nullable=False),
+    # One person of a service opens one account, and one account is opened by one of them.
+    sa.UniqueConstraint("issuer", "subject"),
+    sa.UniqueConstraint("account_id", "issuer"),
+)

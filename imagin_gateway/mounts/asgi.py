@@ -1,7 +1,8 @@
 """The gateway around an ASGI application.
 
 Its own addresses run whole in one worker thread: nothing is written twice for
-sync and async. A request without a session cookie goes straight on.
+sync and async. A request of nobody, or of somebody this process knows, goes
+straight on, in the event loop; only a session not known yet costs a thread.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Any, Final, Protocol, TypeVar
 from imagin_gateway.exchange import MAX_BODY_BYTES, Request, Response
 from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.mounts.doorman import Doorman
-from imagin_gateway.mounts.incoming import KEY, TOO_LONG, client_address, declared_too_long, is_identity_header
+from imagin_gateway.mounts.incoming import KEY, TOO_LONG, HeaderUses, client_address, declared_too_long
+from imagin_gateway.mounts.passage import Passage
+from imagin_gateway.mounts.peer import certificate_of_scope, doubtful_names, peer_address
 from imagin_gateway.mounts.visitor import Visitor
 
 Scope = MutableMapping[str, Any]
@@ -51,6 +54,7 @@ class GatewayASGI:
         self._gateway = gateway
         self._app = app
         self._doorman = Doorman(gateway)
+        self._uses = HeaderUses()
         self._offload = offload
         self._waiting = 0
 
@@ -62,45 +66,55 @@ class GatewayASGI:
         return await loop.run_in_executor(pool, partial(context.run, call))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        kind = scope["type"]
+        if kind == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["type"] not in ("http", "websocket"):
+        if kind not in ("http", "websocket"):
             # Nothing is known of it, so nothing protects it.
-            raise RuntimeError(f"the gateway lets no {scope['type']!r} through")
-        path = _path(scope)
+            raise RuntimeError(f"the gateway lets no {kind!r} through")
+        doorman = self._doorman
+        passage = doorman.passage(_path(scope) if scope.get("root_path") else scope["path"])
+        headers = scope["headers"]
+        cookies, pretends = self._uses.read(headers)
+        # The way of most requests: no thread, no wait, no store.
+        visitor = doorman.glance(passage, cookies) if kind == "http" or passage.open else None
+        if visitor is None:
+            visitor = await self._slowly(scope, receive, send, passage)
+            if visitor is None:
+                return
+        inside = {**scope, KEY: visitor}
+        if pretends:
+            inside["headers"] = [line for line in headers if not self._uses.pretends(line[0])]
+        await self._app(inside, receive, send if visitor.person is None else _no_store(send))
+
+    async def _slowly(self, scope: Scope, receive: Receive, send: Send, passage: Passage) -> Visitor | None:
+        """Return the visitor to let through, or None once the request was answered."""
         headers = _headers(scope)
         address = client_address(
             (scope.get("client") or ("",))[0],
             headers.get("x-forwarded-for", ""),
             self._gateway.settings.trusted_proxies,
         )
-        below = self._doorman.below_mount(path)
-        if below is not None:
-            await self._own(scope, receive, send, below, headers, address)
-            return
-        visitor: Visitor | Response
-        if self._doorman.unreadable(path):
-            visitor = self._doorman.refusal_of_path
-        elif scope["type"] == "websocket" and not self._same_origin(headers) and self._doorman.protects(path):
+        if passage.below is not None:
+            await self._own(scope, receive, send, passage.below, headers, address)
+            return None
+        admitted: Visitor | Response
+        if passage.unreadable:
+            admitted = self._doorman.refusal_of_path
+        elif scope["type"] == "websocket" and not passage.open and not self._same_origin(headers):
             # A page of another site may open a socket with this browser's cookies: no rule of the browser forbids it.
-            visitor = Response(403)
-        elif self._doorman.knows_nobody(path, headers.get("cookie", "")):
-            visitor = self._doorman.anonymous
+            admitted = Response(403)
         else:
             method = scope.get("method", "GET")
             query = scope.get("query_string", b"")
-            visitor = await self._in(
-                self._gateway.lookups, lambda: self._doorman.admit(method, path, query, headers, address)
+            admitted = await self._in(
+                self._gateway.lookups, lambda: self._doorman.admit(method, passage, query, headers, address)
             )
-        if isinstance(visitor, Response):
-            await _refuse(scope, receive, send, visitor)
-            return
-        inside = {**scope, KEY: visitor}
-        inside["headers"] = [(name, value) for name, value in scope["headers"] if not _pretends(name)]
-        if visitor.person is not None:
-            send = _no_store(send)
-        await self._app(inside, receive, send)
+        if isinstance(admitted, Visitor):
+            return admitted
+        await _refuse(scope, receive, send, admitted)
+        return None
 
     async def _own(
         self, scope: Scope, receive: Receive, send: Send, below: str, headers: dict[str, str], address: str
@@ -119,6 +133,9 @@ class GatewayASGI:
             body=body,
             address=address,
             correlation=new_reference(),
+            peer=peer_address((scope.get("client") or ("",))[0]),
+            certificate=certificate_of_scope(scope),
+            doubtful=doubtful_names(scope["headers"]),
         )
         if self._waiting >= MOST_WAITING:
             await _write(send, self._doorman.refusal_of_rush)
@@ -148,10 +165,6 @@ def _headers(scope: Scope) -> dict[str, str]:
         joint = "; " if name == "cookie" else ", "
         headers[name] = headers[name] + joint + value if name in headers else value
     return headers
-
-
-def _pretends(raw_name: bytes) -> bool:
-    return is_identity_header(raw_name.decode("latin-1"))
 
 
 async def _body(receive: Receive, headers: dict[str, str]) -> bytes | None:
@@ -189,11 +202,15 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, response: Response
 
 
 def _no_store(send: Send) -> Send:
-    async def wrapped(message: Message) -> None:
+    # Not a coroutine of its own: what it returns is the server's, to be awaited.
+    def wrapped(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
-            headers = list(message.get("headers", ()))
-            if not any(name.lower() == b"cache-control" for name, _ in headers):
+            headers = message.get("headers") or ()
+            for name, _ in headers:
+                if name == b"cache-control" or name.lower() == b"cache-control":
+                    break
+            else:
                 message = {**message, "headers": [*headers, (b"cache-control", b"no-store")]}
-        await send(message)
+        return send(message)
 
     return wrapped

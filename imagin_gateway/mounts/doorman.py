@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import unicodedata
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
@@ -14,7 +13,11 @@ from imagin_gateway.flows.house import Visit
 from imagin_gateway.flows.landing import landing
 from imagin_gateway.flows.refusals import refusal
 from imagin_gateway.gateway import Gateway, new_reference
+from imagin_gateway.identity import lacks
+from imagin_gateway.mounts.cookie import CookieFinder
+from imagin_gateway.mounts.passage import Passage, Passages
 from imagin_gateway.mounts.visitor import Visitor
+from imagin_gateway.sessions.reader import COOKIE_LENGTH
 from imagin_gateway.sessions.session import Session
 
 _log = logging.getLogger("imagin_gateway")
@@ -32,34 +35,42 @@ class Doorman:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._cookie_name = gateway.settings.cookie_name("session")
-        self._anonymous = self._visitor(None)
+        self._find_cookie = CookieFinder(self._cookie_name, COOKIE_LENGTH).find
+        self._is_open = gateway.is_open
+        self._glance = gateway.house.sessions.glance
+        self.passage = Passages(gateway.settings).of
+        """What is known of a path."""
+        self.anonymous = self._visitor(None)
+        """The visitor who is nobody."""
         bare = gateway.house.pages.bare_headers()
         plain = "text/plain; charset=utf-8"
         self._unreadable = Response(400, b"Adresse illisible.", plain, bare)
         busy = "Trop de demandes. Réessayez dans quelques secondes."
         self._rush = Response(503, busy.encode(), plain, [*bare, ("Retry-After", "5")])
 
-    def below_mount(self, path: str) -> str | None:
-        """Return the part of a path below the gateway's mount path, or None if the path is the host's."""
-        mount = self._gateway.settings.mount_path
-        if path == mount:
-            return "/"
-        return path[len(mount) :] if path.startswith(mount + "/") else None
+    def glance(self, passage: Passage, cookies: str) -> Visitor | None:
+        """Return the visitor who may go on at once, or None: then `admit` decides. Waits for nobody.
 
-    def unreadable(self, path: str) -> bool:
-        """Tell whether a path is one that no honest browser sends, and that routers read in different ways.
-
-        Dot segments are resolved before sending (RFC 3986 §6.2.2.3). Some routers resolve them again, some strip
-        leading slashes or add one, and a pattern that ends with `$` takes a final line break for nothing: what is
-        one page to the host would be another to us. Refused, protected or not.
+        Args:
+            passage: where to.
+            cookies: the Cookie header.
         """
-        return (
-            not path.startswith("/")
-            or path.startswith("//")
-            or "\\" in path
-            or any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in path)
-            or any(part in (".", "..") for part in path.split("/"))
-        )
+        if self._cookie_name not in cookies:
+            return self.anonymous if passage.open else None
+        if not passage.simple:
+            return None
+        cookie = self._find_cookie(cookies)
+        if cookie is None:
+            return None
+        live = self._glance(cookie)
+        # Only a session that went through `admit` once has a visitor: it is not restricted.
+        if live is None or live.kept is None:
+            return None
+        session = live.session
+        if not passage.activities <= session.activities or not self._is_open(session.door):
+            return None
+        kept: Visitor = live.kept
+        return kept
 
     @property
     def refusal_of_path(self) -> Response:
@@ -71,56 +82,47 @@ class Doorman:
         """The answer when too many requests wait for a thread of ours."""
         return self._rush
 
-    def protects(self, path: str) -> bool:
-        """Tell whether a path of the host asks for a session."""
-        return bool(self._gateway.protections(path))
-
-    def knows_nobody(self, path: str, cookie_header: str) -> bool:
-        """Tell whether no store need be asked: neither cookie of ours nor protection."""
-        return self._cookie_name not in cookie_header and not self.protects(path)
-
-    @property
-    def anonymous(self) -> Visitor:
-        """The visitor who is nobody."""
-        return self._anonymous
-
     def admit(
-        self, method: str, path: str, query: bytes, headers: Mapping[str, str], address: str
+        self, method: str, passage: Passage, query: bytes, headers: Mapping[str, str], address: str
     ) -> Response | Visitor:
         """Return the visitor to let through, or the answer to give instead."""
         try:
-            return self._admit(method, path, query, headers, address)
+            return self._admit(method, passage, query, headers, address)
         except Exception:
             # Last handler: a fault lets nobody into what is protected, and signs nobody in elsewhere.
             _log.exception("fault while admitting a request")
-            if not self.protects(path):
-                return self._anonymous
-            visit = self._visit(method, path, headers, address)
+            if passage.open:
+                return self.anonymous
+            visit = self._visit(method, passage.path, headers, address)
             return refusal(self._gateway.house, visit, GatewayError("see the log", code=Code.FAULT))
 
     def _admit(
-        self, method: str, path: str, query: bytes, headers: Mapping[str, str], address: str
+        self, method: str, passage: Passage, query: bytes, headers: Mapping[str, str], address: str
     ) -> Response | Visitor:
-        gateway = self._gateway
-        protections = gateway.protections(path)
+        gateway, path = self._gateway, passage.path
         try:
-            session = gateway.session(parse_cookies(headers.get("cookie", "")))
+            live = gateway.live(parse_cookies(headers.get("cookie", "")))
         except Unavailable as error:
             # Never signed in while nobody can say so: closed where it matters, anonymous elsewhere.
-            if not protections:
-                return self._anonymous
+            if passage.open:
+                return self.anonymous
             return refusal(gateway.house, self._visit(method, path, headers, address), error)
-        if session is not None and session.restricted:
+        if live is None:
+            return self.anonymous if passage.open else self._to_login(method, path, query, headers)
+        session = live.session
+        if session.restricted:
             return gateway.to_first_password(_target(path, query) if method in ("GET", "HEAD") else None)
-        if not protections:
-            return self._visitor(session)
-        if session is None:
-            return self._to_login(method, path, query, headers)
-        asked = [part.activity for part in protections if part.activity is not None]
-        if not session.identity.can(*asked):
+        if live.kept is None:
+            live.kept = self._visitor(session)
+        visitor: Visitor = live.kept
+        if passage.open:
+            return visitor
+        if not session.identity.can(*passage.activities):
             visit = self._visit(method, path, headers, address)
             return refusal(gateway.house, visit, Refused("not open to this door", code=Code.ACTIVITY_CLOSED))
-        return self._visitor(session)
+        if not passage.simple and lacks(session.identity, gateway.house.clock.now(), passage.recent, passage.strength):
+            return self._to_confirm(method, path, query, headers)
+        return visitor
 
     def _visitor(self, session: Session | None) -> Visitor:
         mount = self._gateway.settings.mount_path
@@ -129,6 +131,10 @@ class Doorman:
             session_ends_at=session.absolute_end if session else None,
             login_path=mount + "/",
             logout_path=mount + "/fin",
+            session_path=mount + "/session",
+            session_script=self._gateway.house.pages.session_script_path,
+            confirm_path=mount + "/confirmer",
+            now=self._gateway.house.clock.now,
         )
 
     def _visit(self, method: str, path: str, headers: Mapping[str, str], address: str) -> Visit:
@@ -136,16 +142,34 @@ class Doorman:
         return Visit(request, None, "", False)
 
     def _to_login(self, method: str, path: str, query: bytes, headers: Mapping[str, str]) -> Response:
+        return self._sent_to("/", "login", "Connexion nécessaire", 401, method, path, query, headers)
+
+    def _to_confirm(self, method: str, path: str, query: bytes, headers: Mapping[str, str]) -> Response:
+        return self._sent_to(
+            "/confirmer", "confirm", "Nouvelle connexion nécessaire", 403, method, path, query, headers
+        )
+
+    def _sent_to(
+        self,
+        below: str,
+        name: str,
+        title: str,
+        status: int,
+        method: str,
+        path: str,
+        query: bytes,
+        headers: Mapping[str, str],
+    ) -> Response:
         gateway = self._gateway
         bare = gateway.house.pages.bare_headers()
-        mount = gateway.settings.mount_path
+        where = gateway.settings.mount_path + below
         accept = headers.get("accept", "")
         if "application/json" in accept and "text/html" not in accept:
-            problem = {"type": "about:blank", "title": "Connexion nécessaire", "status": 401, "login": mount + "/"}
-            return Response(401, json.dumps(problem).encode(), "application/problem+json", headers=bare)
+            problem = {"type": "about:blank", "title": title, "status": status, name: where}
+            return Response(status, json.dumps(problem).encode(), "application/problem+json", headers=bare)
         # What was posted is never replayed: after the login, the person lands on a page (row SAM-28).
         asked = landing(gateway.settings, _target(path, query) if method in ("GET", "HEAD") else None)
-        return Response(303, headers=(("Location", f"{mount}/?{urlencode({'next': asked})}"), *bare))
+        return Response(303, headers=(("Location", f"{where}?{urlencode({'next': asked})}"), *bare))
 
 
 def _target(path: str, query: bytes) -> str:

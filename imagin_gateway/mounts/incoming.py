@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from imagin_gateway.exchange import MAX_BODY_BYTES
@@ -80,6 +81,38 @@ def is_identity_header(name: str) -> bool:
     """
     plain = name.lower().replace("_", "-")
     return plain in _IDENTITY_HEADERS or plain.startswith(_PREFIXES)
+
+
+class HeaderUses:
+    """What each header of a request is to us, remembered by name: requests repeat the same few.
+
+    Safe to share between threads.
+    """
+
+    MOST_KEPT: Final = 1024
+    LONGEST_KEPT: Final = 64
+
+    def __init__(self) -> None:
+        self._plain: set[bytes] = set()
+
+    def read(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, bool]:
+        """Return the Cookie header, and whether any header pretends to say who somebody is."""
+        cookies, pretends, plain = "", False, self._plain
+        for name, value in headers:
+            if name in plain:
+                continue
+            if name == b"cookie" or name.lower() == b"cookie":
+                # HTTP/2 may split it (RFC 9113 §8.2.3).
+                cookies = f"{cookies}; {value.decode('latin-1')}" if cookies else value.decode("latin-1")
+            elif self.pretends(name):
+                pretends = True
+            elif len(plain) < self.MOST_KEPT and len(name) <= self.LONGEST_KEPT:
+                plain.add(name)
+        return cookies, pretends
+
+    def pretends(self, name: bytes) -> bool:
+        """Tell whether a header pretends to say who somebody is."""
+        return name not in self._plain and is_identity_header(name.decode("latin-1"))
 
 
 TOO_LONG: Final = b"\x00" * (MAX_BODY_BYTES + 1)

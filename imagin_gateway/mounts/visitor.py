@@ -1,14 +1,19 @@
-"""What a host reads of the person who makes a request."""
+"""What a host reads of the person who makes a request, and what it may ask of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote, urlencode
 
-from imagin_gateway.identity import Identity
+from imagin_gateway.identity import Identity, lacks
 from imagin_gateway.mounts.incoming import KEY
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +24,20 @@ class Visitor:
         person: the one immutable identity, or None.
         session_ends_at: latest end of the session, whatever the person does.
         login_path, logout_path: pages of the gateway to link to.
+        session_path: page of the person's session: how long it lasts, and the others they have.
+        session_script: our script for the pages of the host, which warns before the session ends.
+        confirm_path: page where the person proves anew who they are.
+        now: the gateway's clock.
     """
 
     person: Identity | None
     session_ends_at: datetime | None
     login_path: str
     logout_path: str
+    session_path: str = ""
+    session_script: str = ""
+    confirm_path: str = ""
+    now: Callable[[], datetime] = field(default=_now, repr=False, compare=False)
 
 
 def visitor(request: Any) -> Visitor:
@@ -37,9 +50,13 @@ def visitor(request: Any) -> Visitor:
     Raises:
         RuntimeError: the gateway is not mounted around this application.
     """
+    return _place(request)[KEY]  # type: ignore[no-any-return]  # `_place` saw to it
+
+
+def _place(request: Any) -> Mapping[str, Any]:
     for place in (request, *(getattr(request, name, None) for name in ("scope", "environ", "META"))):
-        if isinstance(place, Mapping) and isinstance(found := place.get(KEY), Visitor):
-            return found
+        if isinstance(place, Mapping) and isinstance(place.get(KEY), Visitor):
+            return place
     raise RuntimeError(
         "imagin_gateway is not mounted around this application: app = gateway.asgi(app), "
         "or app.wsgi_app = gateway.wsgi(app.wsgi_app)"
@@ -49,3 +66,39 @@ def visitor(request: Any) -> Visitor:
 def person(request: Any) -> Identity | None:
     """Return who is signed in, or None. See `visitor`."""
     return visitor(request).person
+
+
+def step_up(request: Any, *, within: timedelta | None = None, strength: Collection[str] = ()) -> str | None:
+    """Ask more of the person than a session: a login that is recent, or strong, or both.
+
+    Args:
+        request: as for `visitor`.
+        within: longest time since the person last proved who they are.
+        strength: values of `acr` or `amr`, one of which must have been reached; what a portal did not tell is weak.
+
+    Returns:
+        None when all of it holds. Otherwise the address to send the browser to (303): the person proves anew who
+        they are and comes back to this page. After a recent login that is still too weak, that page says so.
+
+    Raises:
+        RuntimeError: the gateway is not mounted around this application.
+    """
+    place = _place(request)
+    here: Visitor = place[KEY]
+    who = here.person
+    if who is None:
+        return f"{here.login_path}?{urlencode({'next': _asked(place)})}"
+    if not lacks(who, here.now(), within, [frozenset(strength)] if strength else []):
+        return None
+    return f"{here.confirm_path}?{urlencode({'next': _asked(place)})}"
+
+
+def _asked(place: Mapping[str, Any]) -> str:
+    """Return the page asked for, as the browser wrote it."""
+    if "wsgi.version" in place:
+        raw = (place.get("SCRIPT_NAME", "") + place.get("PATH_INFO", "")).encode("latin-1", "replace")
+        query = place.get("QUERY_STRING", "")
+    else:
+        raw = place.get("path", "/").encode()
+        query = place.get("query_string", b"").decode("ascii", "replace")
+    return quote(raw, safe="/:@!$&'()*+,;=-._~") + (f"?{query}" if query else "")

@@ -9,7 +9,17 @@ from typing import Any
 from imagin_gateway.exchange import MAX_BODY_BYTES, Request, Response
 from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.mounts.doorman import Doorman
-from imagin_gateway.mounts.incoming import KEY, TOO_LONG, client_address, declared_too_long, is_identity_header
+from imagin_gateway.mounts.incoming import (
+    KEY,
+    TOO_LONG,
+    HeaderUses,
+    client_address,
+    declared_too_long,
+    is_identity_header,
+)
+from imagin_gateway.mounts.passage import Passage
+from imagin_gateway.mounts.peer import certificate_of_environ, peer_address
+from imagin_gateway.mounts.visitor import Visitor
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -30,9 +40,25 @@ class GatewayWSGI:
         self._gateway = gateway
         self._app = app
         self._doorman = Doorman(gateway)
+        self._plain: set[str] = set()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        path = _path(environ)
+        doorman = self._doorman
+        passage = doorman.passage(_path(environ))
+        visitor = doorman.glance(passage, environ.get("HTTP_COOKIE", ""))
+        if visitor is None:
+            admitted = self._slowly(environ, passage)
+            if isinstance(admitted, Response):
+                return _write(admitted, environ["REQUEST_METHOD"], start_response)
+            visitor = admitted
+        inside = environ.copy()
+        if not self._plain.issuperset(environ):
+            self._remove_pretenders(inside)
+        inside[KEY] = visitor
+        return self._app(inside, start_response if visitor.person is None else _no_store(start_response))
+
+    def _slowly(self, environ: Environ, passage: Passage) -> Visitor | Response:
+        """Return the visitor to let through, or the answer to give."""
         headers = _headers(environ)
         method: str = environ["REQUEST_METHOD"]
         query = environ.get("QUERY_STRING", "").encode("latin-1", "replace")
@@ -41,27 +67,33 @@ class GatewayWSGI:
             headers.get("x-forwarded-for", ""),
             self._gateway.settings.trusted_proxies,
         )
-        below = self._doorman.below_mount(path)
-        if below is not None:
+        if passage.below is not None:
             body = _body(environ) if method == "POST" else b""
             if body is None:
-                return _write(self._doorman.refusal_of_path, method, start_response)
-            request = Request(method, below, query, headers, body, address, new_reference())
-            return _write(self._gateway.handle(request), method, start_response)
-        if self._doorman.unreadable(path):
-            return _write(self._doorman.refusal_of_path, method, start_response)
-        if self._doorman.knows_nobody(path, headers.get("cookie", "")):
-            visitor = self._doorman.anonymous
-        else:
-            admitted = self._doorman.admit(method, path, query, headers, address)
-            if isinstance(admitted, Response):
-                return _write(admitted, method, start_response)
-            visitor = admitted
-        inside = {name: value for name, value in environ.items() if not _pretends(name)}
-        inside[KEY] = visitor
-        if visitor.person is not None:
-            start_response = _no_store(start_response)
-        return self._app(inside, start_response)
+                return self._doorman.refusal_of_path
+            request = Request(
+                method,
+                passage.below,
+                query,
+                headers,
+                body,
+                address,
+                new_reference(),
+                peer=peer_address(environ.get("REMOTE_ADDR", "")),
+                certificate=certificate_of_environ(environ),
+            )
+            return self._gateway.handle(request)
+        if passage.unreadable:
+            return self._doorman.refusal_of_path
+        return self._doorman.admit(method, passage, query, headers, address)
+
+    def _remove_pretenders(self, inside: Environ) -> None:
+        """Remove what pretends to say who somebody is; remember the names that do not: requests repeat the same few."""
+        for name in inside.keys() - self._plain:
+            if _pretends(name):
+                del inside[name]
+            elif len(self._plain) < HeaderUses.MOST_KEPT and len(name) <= HeaderUses.LONGEST_KEPT:
+                self._plain.add(name)
 
 
 def _path(environ: Environ) -> str:

@@ -30,6 +30,18 @@ def asset_headers(settings: Settings) -> list[Header]:
     return [("Cache-Control", f"public, max-age={ONE_YEAR}, immutable"), *_common(settings)]
 
 
+def logo_headers(settings: Settings) -> list[Header]:
+    """Return what goes with the logo: the portals' own pages show it, so it alone is open to other sites."""
+    common = [each for each in _common(settings) if each[0] != "Cross-Origin-Resource-Policy"]
+    policy = "default-src 'none'; style-src 'none'; sandbox; frame-ancestors 'none'"
+    return [
+        ("Cache-Control", "public, max-age=86400"),
+        ("Cross-Origin-Resource-Policy", "cross-origin"),
+        ("Content-Security-Policy", policy),
+        *common,
+    ]
+
+
 def security_headers(settings: Settings, *, nonce: str, form_targets: Sequence[str] = ()) -> list[Header]:
     """Return what goes with a page.
 

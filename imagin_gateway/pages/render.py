@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from imagin_gateway.exchange import Response, SetCookie
 from imagin_gateway.keys import new_token
 from imagin_gateway.pages.assets import Asset
-from imagin_gateway.pages.headers import Header, asset_headers, bare_headers, security_headers
+from imagin_gateway.pages.headers import Header, asset_headers, bare_headers, logo_headers, security_headers
 from imagin_gateway.pages.prose import prose
 from imagin_gateway.pages.spoken import Spoken
 from imagin_gateway.pages.templating import catalogues, environment
 from imagin_gateway.pages.texts import FIRST_LANGUAGE
 from imagin_gateway.pages.views import Link
 from imagin_gateway.settings import Settings
+
+LOGO_PATH: Final = "/logo.svg"
+"""Below the mount path; portals keep this address in the metadata they have of us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class Pages:
         self._spoken = {language: Spoken(texts) for language, texts in self._catalogues.items()}
         self._style = Asset.of("gateway.css", "text/css; charset=utf-8")
         self._script = Asset.of("reveal.js", "text/javascript; charset=utf-8")
+        self._logo = Asset.of("logo.svg", "image/svg+xml")
+        self._session_script = Asset.of("session.js", "text/javascript; charset=utf-8")
         self._site = Site(
             home=settings.mount_path + "/",
             contact=Link(settings.contact, f"mailto:{settings.contact}"),
@@ -86,9 +92,18 @@ class Pages:
         """Where the script is served, mount path included; a new one at each version."""
         return self._settings.mount_path + self._script.path
 
+    @property
+    def session_script_path(self) -> str:
+        """Where the script for the pages of the host is served, mount path included; a new one at each version."""
+        return self._settings.mount_path + self._session_script.path
+
     def text(self, key: str, language: str = FIRST_LANGUAGE, **params: object) -> str:
         """Return a text of the catalogue. Raises `LookupError` when the key or a parameter lacks."""
         return self._catalogues[language](key, **params)
+
+    def spoken(self, language: str = FIRST_LANGUAGE) -> Spoken:
+        """Return what says moments and durations in a language."""
+        return self._spoken[language]
 
     def attribute_name(self, name: str, language: str = FIRST_LANGUAGE) -> str:
         """Return what people call an attribute: « votre adresse électronique »."""
@@ -101,10 +116,12 @@ class Pages:
         return bare_headers(self._settings)
 
     def asset(self, path: str) -> Response | None:
-        """Return the style sheet or the script served at this path below the mount path, or None."""
-        for asset in (self._style, self._script):
+        """Return the style sheet or a script served at this path below the mount path, or None."""
+        for asset in (self._style, self._script, self._session_script):
             if path == asset.path:
                 return Response(200, asset.body, asset.content_type, asset_headers(self._settings))
+        if path == LOGO_PATH:
+            return Response(200, self._logo.body, self._logo.content_type, logo_headers(self._settings))
         return None
 
     def render(

@@ -15,7 +15,7 @@ from imagin_gateway.pages.prose import unmentioned
 from imagin_gateway.pages.texts import FIRST_LANGUAGE, Catalogue, languages
 from imagin_gateway.pages.views import Link, checked_href, host_of
 
-REFUSALS: Final = tuple(f"R{number}" for number in range(1, 15))
+REFUSALS: Final = (*(f"R{number}" for number in range(1, 15)), "R16", "R17")
 """The pages of refusals, as the wording names them."""
 
 PASSWORD_MODES: Final = ("first", "change", "reset")

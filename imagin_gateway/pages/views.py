@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
@@ -72,6 +73,19 @@ class Choice:
     value: str
     label: str
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSession:
+    """One session of a person, for them to recognise it."""
+
+    handle: str
+    here: bool
+    device: str
+    address: str
+    door_name: str
+    since: datetime
+    seen: datetime
 
 
 def _nothing() -> Mapping[str, object]:

@@ -149,23 +149,31 @@ class Mapped:
         return f"Mapped({sorted(self.attributes)})"
 
 
-def map_attributes(raw: Mapping[str, Sequence[str]], *, return_hosts: Collection[str] = ()) -> Mapped:
+def map_attributes(
+    raw: Mapping[str, Sequence[str]],
+    *,
+    names: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    return_hosts: Collection[str] = (),
+) -> Mapped:
     """Keep what the vocabulary lists, and parse it.
 
     Args:
         raw: every value under each name, as the portal proved them.
+        names: by ARENA's name, those under which this portal tells it; they go before the usual ones.
         return_hosts: hosts that `FrEduUrlRetour` may lead to, lower case; with none, that address is dropped.
     """
     found = _by_name(raw)
     kept: dict[str, tuple[str, ...]] = {}
-    for canonical, spellings in SPELLINGS.items():
-        values = next((found[name] for name in map(str.lower, spellings) if name in found), ())
+    for canonical, spellings in _FOLDED.items():
+        told_as = (*map(str.lower, names[canonical]), *spellings) if canonical in names else spellings
+        values = next((found[name] for name in told_as if name in found), ())
         well_formed = _CHECKS[canonical]
         if fine := tuple(value for value in values if well_formed(value)):
             kept[canonical] = fine
     if returns := tuple(url for url in kept.pop("FrEduUrlRetour", ()) if _leads_to(url, return_hosts)):
         kept["FrEduUrlRetour"] = returns
-    codes = [code.strip() for name, values in raw.items() if name.lower() == "codaca" for code in values]
+    telling_academie = {"codaca", *map(str.lower, names.get("codaca", ()))}
+    codes = [code.strip() for name, values in raw.items() if name.lower() in telling_academie for code in values]
     codes = [code for code in codes if not _is_nothing(code)]
     return Mapped(
         family_name=_first(kept, "ctln"),
@@ -338,5 +346,7 @@ _CHECKS: Final[Mapping[str, Callable[[str], bool]]] = {
     "FrEduGestResp": lambda value: parse_management(value) is not None,
     "FrEduUrlRetour": _is_https,
 }
+
+_FOLDED: Final = {canonical: tuple(map(str.lower, names)) for canonical, names in SPELLINGS.items()}
 
 _CANONICAL: Final = {name.lower(): canonical for canonical, names in SPELLINGS.items() for name in names}

@@ -1,55 +1,37 @@
-"""Opening, reading and ending sessions. The record in the store alone decides.
+"""Opening, listing and ending sessions. The record in the store alone decides.
 
 The cookie is an unpredictable id made here, signed under a purpose of its own: a
 cookie we did not sign never reaches the store (row SES-02). The store's key is the
 SHA-256 of the id, so a copy of the store opens no session.
-
-Reading writes nothing. When a person was last seen is kept in memory and flushed
-in batches, off the request's way: a process knows its own requests at once, and
-those of the others within one grain. So the idle limit is exact where the last
-request was seen, exact to the grain elsewhere, and never late.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
-import msgspec
-
 from imagin_gateway.clock import Clock, timestamp
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.identity import Identity
 from imagin_gateway.keys import Keyring, digest, new_token
-from imagin_gateway.sessions.seen import LastSeen
-from imagin_gateway.sessions.session import Session, decode, encode, with_last_seen
+from imagin_gateway.sessions import indexes
+from imagin_gateway.sessions.reader import GRAIN, SessionReader
+from imagin_gateway.sessions.session import Session, decode, encode
 from imagin_gateway.state.store import Space, StateStore
-
-GRAIN: Final = timedelta(seconds=15)
-
-PURPOSE: Final = "session"
-
-# 256 bits, a dot, HMAC-SHA-256; the last character carries four bits, so that one signature has one spelling.
-_COOKIE: Final = re.compile(r"[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+from imagin_gateway.state.watch import DEFAULT_LAG
 
 _HANDLE: Final = re.compile(r"[0-9a-f]{16}")
 
-_EVERY_SESSION: Final = "all"
 
-
-class SessionRegistry:
+class SessionRegistry(SessionReader):
     """Sessions of one gateway. Safe to share between threads; survives `fork`.
 
     Args:
-        store: where records live.
-        keyring: keys that sign the cookie; dropping one ends every session it signed.
-        clock: time.
-        idle: longest time between two requests (row SES-07).
-        absolute: longest life, whatever the activity (row SES-08).
-        grain: longest time for which a request stays unknown to the other processes.
+        store, keyring, clock, idle, absolute, grain, cached, lag: see `SessionReader`.
+        parallel: sessions one person may have at once; any number when 0.
+        refuse_more: the login beyond that number is refused; else the oldest session ends.
 
     Every method raises `Unavailable` when the store does not answer.
     """
@@ -63,13 +45,14 @@ class SessionRegistry:
         absolute: timedelta,
         *,
         grain: timedelta = GRAIN,
+        cached: int = 0,
+        lag: float = DEFAULT_LAG,
+        parallel: int = 0,
+        refuse_more: bool = False,
     ) -> None:
-        self.store = store
-        self._signer = keyring.signer(PURPOSE)
-        self._clock = clock
-        self._idle = idle
-        self._absolute = absolute
-        self._seen = LastSeen(self._write_seen, grain)
+        super().__init__(store, keyring, clock, idle, absolute, grain=grain, cached=cached, lag=lag)
+        self._parallel = parallel
+        self._refuse_more = refuse_more
 
     def open(
         self,
@@ -80,6 +63,8 @@ class SessionRegistry:
         logout_hint: str = "",
         ends_at: datetime | None = None,
         restricted: str = "",
+        device: str = "",
+        address: str = "",
         replaces: str | None = None,
     ) -> str:
         """Open a session for somebody who has just been authenticated.
@@ -91,13 +76,15 @@ class SessionRegistry:
             logout_hint: what the portal wants back at logout.
             ends_at: when the portal wants the session over.
             restricted: the single thing it may do, e.g. `FIRST_PASSWORD`.
+            device: with what, in two words.
+            address: from which network address.
             replaces: cookie this browser held until now, whatever it is worth; its session ends here (row SES-03).
 
         Returns:
             The value of the new cookie. The id in it is always made here.
 
         Raises:
-            Refused: the portal's own end has already passed.
+            Refused: the portal's own end has already passed, or the person has all the sessions they may have.
             Unavailable: the store does not answer; no session was opened.
         """
         now = self._clock.now()
@@ -118,6 +105,8 @@ class SessionRegistry:
             name_id=name_id,
             logout_hint=logout_hint,
             restricted=restricted,
+            device=device,
+            address=address,
         )
         self.store.put(
             Space.SESSION,
@@ -125,25 +114,35 @@ class SessionRegistry:
             encode(session),
             expires_at=self._record_end(session, now),
             now=timestamp(now),
-            indexes=_indexes(session),
+            indexes=indexes.indexes_of(session),
         )
+        if self._parallel:
+            self._keep_within_limit(key, session)
         return self._signer.sign(session_id)
 
-    def resolve(self, cookie: str) -> Session | None:
-        """Return the live session of a cookie, or None. Writes nothing.
-
-        Raises:
-            Unavailable: the store does not answer: nobody is authenticated meanwhile.
-        """
-        key = self._key(cookie)
-        if key is None:
-            return None
+    def _keep_within_limit(self, key: str, opened: Session) -> None:
+        # Opened first, counted after: the store's order decides between logins that come at once, the same for all.
         now = self._clock.now()
-        raw = self.store.get(Space.SESSION, key, now=timestamp(now))
-        session = self._live(key, raw, now)
-        if session is not None:
-            self._seen.note(key, now)
-        return session
+        records = self.store.find(Space.SESSION, indexes.by_person(*opened.person), now=timestamp(now))
+        live = [record.key for record in records if self._live(record.key, record.value, now)]
+        if self._refuse_more:
+            if key in live[self._parallel :]:
+                self._end_key(key)
+                raise Refused("this person has all the sessions they may have", code=Code.TOO_MANY_SESSIONS)
+            return
+        for oldest in live[: -self._parallel]:
+            self._end_key(oldest)
+
+    def _end_key(self, key: str) -> bool:
+        ended = self.store.delete(Space.SESSION, key)
+        self._forget([key])
+        return ended
+
+    def _forget(self, keys: Collection[str] | None) -> None:
+        """Forget what ended here at once: this process need not be told."""
+        self._cache.forget(keys)
+        for key in keys or ():
+            self._seen.forget(key)
 
     def end(self, cookie: str) -> Session | None:
         """End the session of a cookie; return it if it was live."""
@@ -152,7 +151,7 @@ class SessionRegistry:
             return None
         now = self._clock.now()
         session = self._live(key, self.store.take(Space.SESSION, key, now=timestamp(now)), now)
-        self._seen.forget(key)
+        self._forget([key])
         return session
 
     def end_handle(self, handle: str, *, person: tuple[str, str] | None = None) -> Session | None:
@@ -165,22 +164,28 @@ class SessionRegistry:
         if not _HANDLE.fullmatch(handle):
             return None
         now = self._clock.now()
-        for record in self.store.find(Space.SESSION, _handle_index(handle), now=timestamp(now)):
+        for record in self.store.find(Space.SESSION, indexes.by_handle(handle), now=timestamp(now)):
             session = self._live(record.key, record.value, now)
             if session is None or (person is not None and session.person != person):
                 continue
-            if self.store.delete(Space.SESSION, record.key):
-                self._seen.forget(record.key)
+            if self._end_key(record.key):
                 return session
         return None
 
     def end_person(self, issuer: str, subject: str) -> int:
         """End every session of a person; return how many records went, one that was just over included."""
-        return self.store.delete_indexed(Space.SESSION, _person_index(issuer, subject))
+        return self._end_indexed(indexes.by_person(issuer, subject))
+
+    def end_others(self, kept: Session) -> int:
+        """End every session of a person but one; return how many were ended."""
+        now = self._seconds()
+        records = self.store.find(Space.SESSION, indexes.by_person(*kept.person), now=now)
+        sessions = [(record.key, decode(record.value)) for record in records]
+        return sum(self._end_key(key) for key, session in sessions if session is None or session.handle != kept.handle)
 
     def end_portal_session(self, issuer: str, portal_session: str) -> int:
         """End every session that a portal's session opened; return how many records went."""
-        return self.store.delete_indexed(Space.SESSION, _portal_index(issuer, portal_session))
+        return self._end_indexed(indexes.by_portal_session(issuer, portal_session))
 
     def end_name_id(self, issuer: str, name_id: str, portal_sessions: Collection[str] = ()) -> int:
         """End the sessions that a portal opened under a NameID; return how many records went.
@@ -191,114 +196,50 @@ class SessionRegistry:
             portal_sessions: SessionIndex values; those sessions only, or all of the NameID when there is none
                 (SAML Core §3.7.1).
         """
-        index = _name_index(issuer, name_id)
+        index = indexes.by_name_id(issuer, name_id)
         if not portal_sessions:
-            return self.store.delete_indexed(Space.SESSION, index)
+            return self._end_indexed(index)
         now = self._clock.now()
         ended = 0
         for record in self.store.find(Space.SESSION, index, now=timestamp(now)):
             session = decode(record.value)
             if session is not None and session.portal_session in portal_sessions:
-                ended += self.store.delete(Space.SESSION, record.key)
-                self._seen.forget(record.key)
+                ended += self._end_key(record.key)
         return ended
 
     def end_door(self, door: str) -> int:
         """End every session opened by a door; return how many records went."""
-        return self.store.delete_indexed(Space.SESSION, _door_index(door))
+        return self._end_many(indexes.by_door(door))
 
     def end_all(self) -> int:
         """End every session; return how many records went."""
-        return self.store.delete_indexed(Space.SESSION, _EVERY_SESSION)
+        return self._end_many(indexes.EVERY_SESSION)
+
+    def _end_indexed(self, index: str) -> int:
+        """End the few sessions under an index."""
+        keys = [record.key for record in self.store.find(Space.SESSION, index, now=self._seconds())]
+        ended = self.store.delete_indexed(Space.SESSION, index)
+        self._forget(keys)
+        return ended
+
+    def _end_many(self, index: str) -> int:
+        """End sessions too many to be listed: this process forgets all it knows, and reads the others again."""
+        try:
+            return self.store.delete_indexed(Space.SESSION, index)
+        finally:
+            self._forget(None)
+
+    def list_door(self, door: str) -> list[Session]:
+        """Return the live sessions opened by a door, oldest first. Costs as much as there are."""
+        return self._list(indexes.by_door(door))
 
     def list_person(self, issuer: str, subject: str) -> list[Session]:
         """Return the live sessions of a person, oldest first."""
+        return self._list(indexes.by_person(issuer, subject))
+
+    def _list(self, index: str) -> list[Session]:
         now = self._clock.now()
-        records = self.store.find(Space.SESSION, _person_index(issuer, subject), now=timestamp(now))
+        records = self.store.find(Space.SESSION, index, now=timestamp(now))
         return [session for record in records if (session := self._live(record.key, record.value, now))]
 
-    def flush(self) -> None:
-        """Write when people were last seen. A session that has ended meanwhile stays ended.
-
-        Raises:
-            Unavailable: the store does not answer; what was not written is kept for the next time.
-        """
-        self._seen.flush()
-
-    def close(self) -> None:
-        """Flush what waits and stop. The store stays open: it belongs to the caller."""
-        self._seen.close()
-
     # -- reading -------------------------------------------------------------
-
-    def _key(self, cookie: str) -> str | None:
-        """Return the store's key of a cookie we signed, else None."""
-        if not _COOKIE.fullmatch(cookie):
-            return None
-        session_id = self._signer.unsign(cookie)
-        return None if session_id is None else digest(session_id)
-
-    def _live(self, key: str, raw: bytes | None, now: datetime) -> Session | None:
-        """Return the session of a record if none of its limits has passed."""
-        session = None if raw is None else decode(raw)
-        if session is None:
-            return None
-        seen = self._seen.get(key)
-        if seen is not None and seen > session.last_seen:
-            session = msgspec.structs.replace(session, last_seen=seen)
-        # The limits of today's settings count too, when they are shorter than those it was opened under.
-        absolute_end = min(session.absolute_end, session.created_at + self._absolute)
-        return session if now < min(absolute_end, session.last_seen + self._idle) else None
-
-    def _record_end(self, session: Session, seen: datetime) -> float:
-        """Return when the store may drop a record.
-
-        One idle limit later than the session can end by what the record says: a
-        request that waits to be flushed, through an outage even, may have prolonged it.
-        """
-        return timestamp(min(session.absolute_end, seen + 2 * self._idle))
-
-    def _write_seen(self, key: str, seen: datetime) -> None:
-        now = timestamp(self._clock.now())
-        raw = self.store.get(Space.SESSION, key, now=now)
-        session = None if raw is None else decode(raw)
-        if raw is None or session is None or seen <= session.last_seen:
-            return
-        # `replace` writes to a live record only, so one that was ended between the two calls does not come back.
-        self.store.replace(
-            Space.SESSION, key, with_last_seen(raw, seen), expires_at=self._record_end(session, seen), now=now
-        )
-
-
-def _person_index(issuer: str, subject: str) -> str:
-    return "person:" + digest(json.dumps([issuer, subject]))
-
-
-def _portal_index(issuer: str, portal_session: str) -> str:
-    return "portal:" + digest(json.dumps([issuer, portal_session]))
-
-
-def _name_index(issuer: str, name_id: str) -> str:
-    return "name:" + digest(json.dumps([issuer, name_id]))
-
-
-def _door_index(door: str) -> str:
-    return "door:" + digest(door)
-
-
-def _handle_index(handle: str) -> str:
-    return f"handle:{handle}"
-
-
-def _indexes(session: Session) -> list[str]:
-    indexes = [
-        _person_index(session.issuer, session.subject),
-        _door_index(session.door),
-        _handle_index(session.handle),
-        _EVERY_SESSION,
-    ]
-    if session.portal_session:
-        indexes.append(_portal_index(session.issuer, session.portal_session))
-    if session.name_id:
-        indexes.append(_name_index(session.issuer, session.name_id))
-    return indexes

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from typing import Final, Protocol
 from weakref import WeakSet, ref
 
 from imagin_gateway.errors import Unavailable
@@ -15,39 +15,57 @@ from imagin_gateway.errors import Unavailable
 _log = logging.getLogger("imagin_gateway.sessions")
 
 
+class Seen(Protocol):
+    """Whoever was seen: `seen` in seconds since the epoch; `noted` while it waits to be written."""
+
+    key: str
+    seen: float
+    noted: bool
+
+
 class LastSeen:
     """Moments waiting to be written, and the thread that writes them.
+
+    Noting is done once between two flushes, so most requests do no more than store a
+    number; a flush writes the latest.
 
     The thread starts with the first moment noted, in each process: a server that
     forks its workers after building the gateway has one in each of them.
 
     Args:
-        write: records one moment under one key; may raise `Unavailable`.
+        write: records moments by key, and returns the keys that need not be written again; may raise `Unavailable`.
         grain: time between two flushes, by the machine's own clock.
     """
 
-    def __init__(self, write: Callable[[str, datetime], None], grain: timedelta) -> None:
+    def __init__(self, write: Callable[[Mapping[str, float]], Collection[str]], grain: timedelta) -> None:
         self._write = write
         self._grain = grain
         self._begin()
         _all.add(self)
 
     def _begin(self) -> None:
-        self._waiting: dict[str, datetime] = {}
+        self._waiting: dict[str, Seen] = {}
+        self._leaving: dict[str, Seen] = {}
         self._lock = threading.Lock()
+        self._one_flush = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def note(self, key: str, at: datetime) -> None:
-        """Remember that `key` was seen."""
+    def note(self, seen: Seen) -> None:
+        """Remember to write when `seen` was last seen."""
         with self._lock:
-            self._waiting[key] = at
+            held = self._waiting.get(seen.key)
+            if held is not None and held.seen > seen.seen:
+                seen.seen = held.seen
+            self._waiting[seen.key] = seen
+            seen.noted = True
             if self._thread is None and not self._stop.is_set():
                 self._thread = _start(self, self._stop, self._grain)
 
-    def get(self, key: str) -> datetime | None:
-        """Return the moment that waits under `key`."""
-        return self._waiting.get(key)
+    def get(self, key: str) -> float:
+        """Return the moment that waits under `key`; 0 if there is none."""
+        held = self._waiting.get(key) or self._leaving.get(key)
+        return 0.0 if held is None else held.seen
 
     def forget(self, key: str) -> None:
         """Drop what waits under `key`."""
@@ -56,13 +74,21 @@ class LastSeen:
 
     def flush(self) -> None:
         """Write what waits. Raises `Unavailable`; what was not written then waits for the next flush."""
-        with self._lock:
-            waiting = list(self._waiting.items())
-        for key, at in waiting:
-            self._write(key, at)
+        with self._one_flush:
             with self._lock:
-                if self._waiting.get(key) == at:
-                    del self._waiting[key]
+                leaving, self._waiting = self._waiting, {}
+                self._leaving = leaving
+                for seen in leaving.values():
+                    seen.noted = False  # before its moment is read: a request from now on notes it again
+            done: Collection[str] = ()
+            try:
+                done = self._write({key: seen.seen for key, seen in leaving.items()}) if leaving else ()
+            finally:
+                with self._lock:
+                    self._leaving = {}
+                    for key in leaving.keys() - self._waiting.keys() - set(done):
+                        self._waiting[key] = leaving[key]
+                        leaving[key].noted = True
 
     def close(self) -> None:
         """Stop the thread, then flush once more."""

@@ -1,4 +1,10 @@
-"""The session record: what a store keeps of one login. JSON, typed, versioned (never pickle: ASVS 1.5.2)."""
+"""The session record: what a store keeps of one login. JSON, typed, versioned (never pickle: ASVS 1.5.2).
+
+During a rolling upgrade two releases read and write the same records. So a release
+only *adds* fields, each with a default; leaves aside those it does not know, and
+keeps them when it writes; and `v` changes only with a record that the former
+release must not take for a session.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +41,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         name_id: NameID as received, for the same.
         logout_hint: what the portal wants back at logout (an ID token); it never leaves for a page or a cookie.
         restricted: name of the single thing this session may do; "" for a full session.
+        device, address: with what and from where it was opened, for the person to recognise it.
 
     The other attributes are those of `Identity`.
     """
@@ -46,6 +53,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     door: Filled
     activities: frozenset[Activity]
     authenticated_at: Moment
+    proved_at: Moment | None = None
     method: Filled
     acr: str | None = None
     amr: tuple[str, ...] = ()
@@ -61,6 +69,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     name_id: str = ""
     logout_hint: str = ""
     restricted: str = ""
+    device: str = ""
+    address: str = ""
 
     @classmethod
     def of(
@@ -75,6 +85,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         name_id: str = "",
         logout_hint: str = "",
         restricted: str = "",
+        device: str = "",
+        address: str = "",
     ) -> Session:
         """Return the record of a login that happens now."""
         return cls(
@@ -84,6 +96,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             door=identity.door,
             activities=identity.activities,
             authenticated_at=identity.authenticated_at,
+            proved_at=identity.proved_at,
             method=identity.method,
             acr=identity.acr,
             amr=identity.amr,
@@ -99,6 +112,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             name_id=name_id,
             logout_hint=logout_hint,
             restricted=restricted,
+            device=device,
+            address=address,
         )
 
     @cached_property
@@ -110,6 +125,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             door=self.door,
             activities=frozenset() if self.restricted else self.activities,
             authenticated_at=self.authenticated_at,
+            proved_at=self.proved_at,
             method=self.method,
             acr=self.acr,
             amr=self.amr,

@@ -7,12 +7,14 @@ There is no default secret. A secret may be written `env:NAME` or `file:/path`.
 from imagin_gateway.settings.direct import Accounts as Accounts
 from imagin_gateway.settings.direct import Mail as Mail
 from imagin_gateway.settings.direct import Passwords as Passwords
+from imagin_gateway.settings.header import HeaderPortal as HeaderPortal
 from imagin_gateway.settings.house import Events as Events
 from imagin_gateway.settings.house import Keys as Keys
 from imagin_gateway.settings.house import Protected as Protected
 from imagin_gateway.settings.oidc import OidcPortal as OidcPortal
 from imagin_gateway.settings.paths import under as under
 from imagin_gateway.settings.portal import LinkPortal as LinkPortal
+from imagin_gateway.settings.proconnect import ProConnect as ProConnect
 from imagin_gateway.settings.saml import SamlPortal as SamlPortal
 from imagin_gateway.settings.sessions import Sessions as Sessions
 from imagin_gateway.settings.sessions import State as State

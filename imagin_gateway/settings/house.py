@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationInfo, field_validator
+from datetime import timedelta
+
+from pydantic import Field, ValidationInfo, field_validator
 
 from imagin_gateway.identity import Activity
 from imagin_gateway.keys import Secret
@@ -49,6 +51,14 @@ class Protected(Section):
     prefix: str
     activity: Activity | None = None
     """Asked for on top of being signed in."""
+    recent_minutes: int | None = Field(default=None, ge=1, le=600)
+    """Longest time since the person last proved who they are; past it, they are asked again and come back."""
+    strength: tuple[str, ...] = ()
+    """Values of `acr` or `amr`, one of which the login must have reached; what a portal does not tell is weak."""
+
+    @property
+    def recent(self) -> timedelta | None:
+        return None if self.recent_minutes is None else timedelta(minutes=self.recent_minutes)
 
     @field_validator("prefix")
     @classmethod

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
+from imagin_gateway.keys import Secret
+from imagin_gateway.problems import wrong
 from imagin_gateway.settings.portal import FederatedPortal
 from imagin_gateway.settings.secrets import SecretText
 
@@ -19,8 +21,14 @@ class OidcPortal(FederatedPortal):
     issuer: str
     """Exactly as the provider writes it, final slash included or not."""
     client_id: str
-    client_secret: SecretText
-    client_authentication: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    client_authentication: Literal["client_secret_basic", "client_secret_post", "private_key_jwt"] = (
+        "client_secret_basic"
+    )
+    client_secret: SecretText | None = Field(default=None, validate_default=True)
+    """Needed unless `client_authentication` is `private_key_jwt`, which is the one to prefer."""
+    private_key: Path | None = None
+    """PEM: signs our assertions for `private_key_jwt`; its public half is served at our `metadata` address."""
+    private_key_algorithm: Literal["RS256", "PS256", "ES256"] = "RS256"
     scopes: tuple[str, ...] = ("openid", "profile", "email")
     algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"], ...] = (
         "RS256",
@@ -30,6 +38,27 @@ class OidcPortal(FederatedPortal):
     leeway_seconds: int = Field(default=30, ge=0, le=60)
     token_age_seconds: int = Field(default=600, ge=60, le=3600)
     """How long ago an ID token may have been issued."""
+    response_mode: Literal["query", "form_post"] = "query"
+    """How the answer comes: in the address, or in a form that the browser posts."""
+    acr_values: tuple[str, ...] = ()
+    """Authentication context classes asked for, the preferred one first."""
+    acr_request: Literal["acr_values", "claims"] = "acr_values"
+    """The parameter that asks for them; some providers take `claims` only."""
+    required_acr: tuple[str, ...] = ()
+    """One of these must be told, or nobody enters; a provider that tells none has told the weakest."""
+    required_amr: tuple[str, ...] = ()
+    """All of these methods must be told."""
+    max_age_seconds: int | None = Field(default=None, ge=0, le=86400)
+    """How long ago the provider may have checked the credentials; asked for, then checked."""
+    logout_tokens: Literal["strict", "early"] = "strict"
+    """`early`: a provider whose logout tokens say neither `typ: logout+jwt` nor when they end, as drafts allowed."""
     other_hosts: tuple[str, ...] = ()
     """Hosts the provider's discovery document may name besides the issuer's own."""
     timeout_seconds: float = Field(default=5, gt=0, le=30)
+
+    @field_validator("client_secret")
+    @classmethod
+    def _needed(cls, secret: Secret | None, info: ValidationInfo) -> Secret | None:
+        if secret is None and info.data.get("client_authentication") != "private_key_jwt":
+            raise wrong("clé absente", "le secret donné par le portail, ou private_key_jwt")
+        return secret

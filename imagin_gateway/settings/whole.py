@@ -15,10 +15,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.problems import problem_of, wrong
 from imagin_gateway.settings.direct import Accounts, Mail, Passwords
+from imagin_gateway.settings.header import HeaderPortal
 from imagin_gateway.settings.house import Events, Keys, Protected
 from imagin_gateway.settings.oidc import OidcPortal
 from imagin_gateway.settings.paths import checked_prefix, under
 from imagin_gateway.settings.portal import LinkPortal
+from imagin_gateway.settings.proconnect import ProConnect
 from imagin_gateway.settings.saml import SamlPortal
 from imagin_gateway.settings.secrets import MAKE_A_KEY
 from imagin_gateway.settings.sessions import Sessions, State
@@ -27,7 +29,7 @@ ENVIRONMENT_PREFIX: Final = "IMAGIN_GATEWAY_"
 
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 
-PortalSettings = Annotated[LinkPortal | SamlPortal | OidcPortal, Field(discriminator="protocol")]
+PortalSettings = Annotated[LinkPortal | SamlPortal | OidcPortal | HeaderPortal, Field(discriminator="protocol")]
 
 
 class Settings(BaseSettings):
@@ -76,6 +78,8 @@ class Settings(BaseSettings):
     mail: Mail
     events: Events = Events()
     portals: dict[str, PortalSettings] = Field(default_factory=dict)
+    proconnect: ProConnect | None = None
+    """Another way to accounts of the direct door, for those who linked the two; off unless it says `enabled`."""
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None, /, **values: Any) -> Settings:
@@ -201,7 +205,10 @@ def _read_toml(file: Path) -> dict[str, Any]:
     raise SettingsError([problem], str(file)) from None
 
 
-_PATH_KEYS: Final = ("metadata", "private_key", "certificate", "ca_file")
+_PATH_KEYS: Final = (
+    *("metadata", "metadata_certificate", "metadata_copy", "private_key", "certificate", "ca_file"),
+    *("other_private_keys", "other_certificates"),
+)
 
 
 def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -221,15 +228,27 @@ def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     events = anchored.get("events")
     if isinstance(events, dict) and isinstance(path := events.get("path"), str) and path != "-":
         anchored["events"] = {**events, "path": str(folder / path)}
+    service = anchored.get("proconnect")
+    if isinstance(service, dict):
+        anchored["proconnect"] = {
+            key: folder / value if key in _PATH_KEYS and isinstance(value, str) else value
+            for key, value in service.items()
+        }
     portals = anchored.get("portals")
     if isinstance(portals, dict):
         anchored["portals"] = {
-            door: {k: folder / v if k in _PATH_KEYS and isinstance(v, str) else v for k, v in portal.items()}
+            door: {k: _from(folder, v) if k in _PATH_KEYS else v for k, v in portal.items()}
             if isinstance(portal, dict)
             else portal
             for door, portal in portals.items()
         }
     return anchored
+
+
+def _from(folder: Path, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from(folder, each) for each in value]
+    return folder / value if isinstance(value, str) else value
 
 
 def _across(settings: Settings) -> list[Problem]:
@@ -239,14 +258,14 @@ def _across(settings: Settings) -> list[Problem]:
         problems.append(Problem("passwords.profile", "ce profil est réservé aux tests", '"rfc9106" ou "owasp"'))
     if settings.mail.security == "none" and not settings.development and settings.mail.host not in _LOOPBACK:
         problems.append(Problem("mail.security", "le courrier partirait en clair", '"starttls" ou "tls"'))
+    if excess := settings.sessions.unreasoned:
+        problems.append(Problem("sessions.reason", f"{excess}, sans raison écrite", "écrire la raison, ou réduire"))
     for door, portal in settings.portals.items():
         if isinstance(portal, OidcPortal):
             parts = urlsplit(portal.issuer)
             local = settings.development and parts.scheme == "http" and parts.hostname in _LOOPBACK
             if parts.scheme != "https" and not local:
                 problems.append(Problem(f"portals.{door}.issuer", "l'émetteur doit être en https", '"https://..."'))
-            if not portal.client_secret:
-                problems.append(Problem(f"portals.{door}.client_secret", "secret vide", "celui donné par le portail"))
     if not any(under(settings.landing, prefix) for prefix in settings.landings):
         problems.append(Problem("landing", "cette page n'est dans aucun préfixe de landings", "l'ajouter à landings"))
     return problems

@@ -15,7 +15,8 @@ def open_store(url: str) -> StateStore:
     """Open the store that `url` names. The engine is imported here, when it is wanted.
 
     Args:
-        url: ``sqlite:///path``, ``redis://host``, ``rediss://host`` (TLS) or ``unix:///socket``.
+        url: ``sqlite:///path``, ``redis://host``, ``rediss://host`` (TLS), ``unix:///socket``,
+            ``redis+sentinel://host,host/master`` or ``redis+cluster://host,host``.
 
     Raises:
         SettingsError: the address is none of these, or the file cannot be used.

@@ -13,19 +13,22 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Generator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote
 
 import redis
-from redis.backoff import NoBackoff
-from redis.commands.core import Script
-from redis.retry import Retry
+from redis.exceptions import NoScriptError
 
 from imagin_gateway.errors import Code, Problem, SettingsError, Unavailable
 from imagin_gateway.state import scripts
-from imagin_gateway.state.address import refusal
-from imagin_gateway.state.store import Record, Space
+from imagin_gateway.state.address import AddressRefused, Reach, parse
+from imagin_gateway.state.connecting import connecting
+from imagin_gateway.state.endangering import endangering
+from imagin_gateway.state.redis_watch import RedisWatch
+from imagin_gateway.state.scripts import Script
+from imagin_gateway.state.store import Record, Space, Swap, check_followed
+from imagin_gateway.state.watch import OnChange
 
 PREFIX: Final = "{imagin-gateway}"
 """Before every key. The braces keep our keys on one node of a cluster, where scripts may touch them together."""
@@ -38,12 +41,15 @@ LONGEST: Final = 10 * 366 * 86400.0
 BATCH: Final = 1000
 """Records removed by one run of a script, which holds the whole server meanwhile."""
 
+T = TypeVar("T")
+
 
 class RedisStateStore:
     """`StateStore` in Redis. Safe to share between threads, and survives `fork`.
 
     Args:
-        url: ``redis://``, ``rediss://`` (TLS, always verified) or ``unix://``.
+        url: ``redis://``, ``rediss://`` (TLS, always verified) or ``unix://``; with ``+sentinel`` or ``+cluster``
+            after the first two, a server that may be replaced.
         timeout: seconds to wait for the server before `Unavailable`.
         prefix: before every key.
 
@@ -52,66 +58,66 @@ class RedisStateStore:
     """
 
     def __init__(self, url: str, *, timeout: float = 2.0, prefix: str = PREFIX) -> None:
-        if wrong := refusal(url):
-            raise SettingsError([Problem("state.url", *wrong)])
-        tls: dict[str, Any] = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
-        self._client: redis.Redis = redis.Redis.from_url(
-            url,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            # Never by itself a second time: a command whose answer was lost may have run. (A connection that broke
-            # while it was idle is noticed and made anew before it is used.)
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=False,
-            **(tls if url.startswith("rediss://") else {}),
-        )
+        try:
+            self._address = parse(url)
+        except AddressRefused as refused:
+            raise SettingsError([Problem("state.url", refused.wrong, refused.remedy)]) from None
         self._prefix = prefix
+        self._number = f"{prefix}:number"
+        self._way = connecting(self._address, timeout=timeout, probe=self._number)
         self._closed = False
-        self._put = self._client.register_script(scripts.PUT)
-        self._put_if_absent = self._client.register_script(scripts.PUT_IF_ABSENT)
-        self._replace = self._client.register_script(scripts.REPLACE)
-        self._remove = self._client.register_script(scripts.REMOVE)
-        self._increment = self._client.register_script(scripts.INCREMENT)
-        self._find = self._client.register_script(scripts.FIND)
-        self._delete_indexed = self._client.register_script(scripts.DELETE_INDEXED)
+        self._watches: list[RedisWatch] = []
 
     def put(
         self, space: Space, key: str, value: bytes, *, expires_at: float, now: float, indexes: Sequence[str] = ()
     ) -> None:
         """Write a record, replacing its value and its indexes."""
         tokens = [_token(index) for index in dict.fromkeys(indexes)]
-        self._run(self._put, space, key, *_end(expires_at, now), now, value, *tokens)
+        self._run(scripts.PUT, space, key, *_end(expires_at, now), now, value, *tokens)
 
     def put_if_absent(self, space: Space, key: str, value: bytes, *, expires_at: float, now: float) -> bool:
         """Write a record unless a live one is there; tell whether it was written."""
-        return bool(self._run(self._put_if_absent, space, key, *_end(expires_at, now), now, value))
+        return bool(self._run(scripts.PUT_IF_ABSENT, space, key, *_end(expires_at, now), now, value))
 
-    def replace(self, space: Space, key: str, value: bytes, *, expires_at: float, now: float) -> bool:
-        """Change the value and end of a live record, keeping its indexes; False (and nothing written) if it is gone."""
-        return bool(self._run(self._replace, space, key, *_end(expires_at, now), now, value))
+    def swap(self, space: Space, changes: Sequence[Swap], *, now: float) -> list[bool]:
+        """Change values and ends of live records, keeping their indexes, where they still hold the old value."""
+        if not changes:
+            return []
+        arguments: list[Any] = []
+        for change in changes:
+            arguments += [_quoted(change.key), *_end(change.expires_at, now), change.old, change.new]
+        keys = [self._key(space, change.key) for change in changes]
+        return [bool(each) for each in self._run_on(keys, scripts.SWAP, self._index_prefix(space), now, *arguments)]
 
     def get(self, space: Space, key: str, *, now: float) -> bytes | None:
         """Return a live value, or None."""
-        with self._answering():
-            raw: Any = self._client.get(self._key(space, key))
+        name = self._key(space, key)
+        raw: bytes | None = self._ask(lambda client: client.get(name))
         return _live(raw, now)
+
+    def get_many(self, space: Space, keys: Sequence[str], *, now: float) -> list[bytes | None]:
+        """Return what `get` would for each key, in one round trip."""
+        if not keys:
+            return []
+        names = [self._key(space, key) for key in keys]
+        found: list[bytes | None] = self._ask(lambda client: client.mget(names))
+        return [_live(raw, now) for raw in found]
 
     def take(self, space: Space, key: str, *, now: float) -> bytes | None:
         """Return a live value and remove it: of many takers, one has it."""
-        return _live(self._run(self._remove, space, key), now)
+        return _live(self._run(scripts.REMOVE, space, key), now)
 
     def delete(self, space: Space, key: str) -> bool:
         """Remove a record; tell whether there was one."""
-        return self._run(self._remove, space, key) is not None
+        return self._run(scripts.REMOVE, space, key) is not None
 
     def increment(self, space: Space, key: str, *, expires_at: float, now: float) -> int:
         """Add one to a counter and return it; a new counter starts at one and ends at `expires_at`."""
-        return int(self._run(self._increment, space, key, *_end(expires_at, now), now))
+        return int(self._run(scripts.INCREMENT, space, key, *_end(expires_at, now), now))
 
     def find(self, space: Space, index: str, *, now: float) -> list[Record]:
         """Return the live records under an index, oldest first."""
-        with self._answering():
-            rows = self._find(keys=[self._index(space, index)], args=[self._key(space, ""), now])
+        rows = self._run_on([self._index(space, index)], scripts.FIND, self._key(space, ""), now)
         found: list[tuple[int, Record]] = []
         for member, raw in rows:
             number, _, key = member.decode("ascii").partition(":")
@@ -124,16 +130,24 @@ class RedisStateStore:
 
         Done a batch at a time: when the server fails on the way, a part is removed.
         """
+        keys = [self._index(space, index)]
         total = 0
         while True:
-            with self._answering():
-                looked_at, removed = self._delete_indexed(
-                    keys=[self._index(space, index)],
-                    args=[self._key(space, ""), self._index_prefix(space), BATCH],
-                )
+            looked_at, removed = self._run_on(
+                keys, scripts.DELETE_INDEXED, self._key(space, ""), self._index_prefix(space), BATCH
+            )
             total += int(removed)
             if looked_at < BATCH:
                 return total
+
+    def watch(self, space: Space, on_change: OnChange, *, lag: float) -> RedisWatch:
+        """Follow the changes of the sessions, as the server announces them."""
+        check_followed(space)
+        watch = RedisWatch(
+            self.dedicated, self.in_charge, self._key(space, ""), f"{self._prefix}:beat:", on_change, lag
+        )
+        self._watches.append(watch)
+        return watch
 
     def purge(self, *, now: float) -> int:
         """Return 0: Redis collects each record by itself, `COLLECT_AFTER` seconds past its end."""
@@ -142,32 +156,81 @@ class RedisStateStore:
 
     def ping(self) -> None:
         """Raise `Unavailable` if the store does not answer."""
-        with self._answering():
-            self._client.ping()
+        # Not PING: a replica, or a node that has lost our slot, answers it too.
+        self._ask(lambda client: client.get(self._number))
 
     def close(self) -> None:
         """Close every connection. The store answers `Unavailable` from then on."""
         self._closed = True
-        self._client.close()
+        for watch in self._watches:
+            watch.close()
+        self._way.close()
 
-    @contextlib.contextmanager
-    def _answering(self) -> Generator[None, None, None]:
+    def in_charge(self) -> str:
+        """Return a name for the server that is in charge of our keys, as known for one second at most.
+
+        Another name than before means that the server was replaced: what was learnt from it may be outdated.
+
+        Raises:
+            Unavailable: nobody is in charge, or nobody can say who is.
+        """
+        return self._guarded(self._way.in_charge)
+
+    def dedicated(self) -> redis.Redis:
+        """Return a new client of the one server that is in charge of our keys now, for what follows one server.
+
+        It has connections of its own (RESP 2), made when they are wanted, with the login, TLS and timeout of the
+        store. It does not move: when `in_charge` changes or a connection breaks, ask for another. The caller closes it.
+
+        Raises:
+            Unavailable: nobody is in charge, or nobody can say who is.
+        """
+        return self._guarded(self._way.dedicated)
+
+    def warnings(self) -> list[Problem]:
+        """Return what in the server's own settings endangers the state. Empty where it tells none of them.
+
+        Raises:
+            Unavailable: the server does not answer.
+        """
+        through = self._address.reach is not Reach.DIRECT
+        client = self.dedicated()
+        with contextlib.closing(client):
+            told = self._guarded(client.info)
+        return endangering(told, fails_over=through)
+
+    def _guarded(self, act: Callable[[], T]) -> T:
+        """Return what `act` does, or raise `Unavailable`: nothing else comes out, whatever happened."""
         if self._closed:
             raise Unavailable("the state store is closed", code=Code.STORE_UNAVAILABLE)
         try:
-            yield
-        except (redis.RedisError, OSError) as error:
+            return act()
+        except Exception as error:  # all: redis-py has errors that are none of `RedisError`, those of a cluster first
+            with contextlib.suppress(Exception):
+                self._way.failed(error)
             # Not chained: what a server answers to a command it refuses may repeat the command, values included.
             kind = type(error).__name__
             raise Unavailable(f"the state store does not answer ({kind})", code=Code.STORE_UNAVAILABLE) from None
 
+    def _ask(self, command: Callable[[Any], Any]) -> Any:
+        return self._guarded(lambda: command(self._way.client()))
+
+    def _run_on(self, keys: list[str], script: Script, *arguments: Any) -> Any:
+        """Run a script: one round trip, and a second one when the server has forgotten the script."""
+
+        def run(client: Any) -> Any:
+            try:
+                return client.evalsha(script.sha, len(keys), *keys, *arguments)
+            except NoScriptError:
+                return client.eval(script.text, len(keys), *keys, *arguments)
+
+        return self._ask(run)
+
     def _run(self, script: Script, space: Space, key: str, *arguments: Any) -> Any:
         """Run a script on one record."""
-        with self._answering():
-            return script(
-                keys=[self._key(space, key), f"{self._prefix}:number"],
-                args=[self._index_prefix(space), _quoted(key), *arguments],
-            )
+        return self._run_on(
+            [self._key(space, key), self._number], script, self._index_prefix(space), _quoted(key), *arguments
+        )
 
     def _key(self, space: Space, key: str) -> str:
         return f"{self._prefix}:{space.value}:{_quoted(key)}"

@@ -2,11 +2,32 @@
 
 A record reads `<end> <number> <index> <index>...\\n<value>`. Numbers that come from
 outside the script are passed on as the text they came as: Lua would round them.
+
+While a cluster moves our slot from one node to another, a script can be stopped at
+a key that has already left. Hence the order: a live record is listed before it is
+written, and what it was before is taken off the lists afterwards. A member too many
+is nothing; a record that no list names would escape those who end it.
 """
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass, field
 from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script, and the sum by which a server that has seen it knows it."""
+
+    text: str
+    sha: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # SHA-1 is Redis' name for a script, not a protection.
+        sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        object.__setattr__(self, "sha", sha)
+
 
 _HELPERS: Final = r"""
 local function split(raw)
@@ -44,32 +65,34 @@ local function list(indexes, prefix, ends, ttl, number, key)
 end
 """
 
-PUT: Final = (
+PUT: Final = Script(
     _HELPERS
     + r"""
 local prefix, key, ends, ttl, now, value = unpack(ARGV, 1, 6)
 local old = redis.call('GET', KEYS[1])
-if old then unlist(old, prefix, key) end
 local number = '0'
 local indexes = ''
 if #ARGV > 6 then
-  number = string.format('%.0f', redis.call('INCR', KEYS[2]))
-  local record_prefix = string.sub(KEYS[1], 1, #KEYS[1] - #key)
-  for i = 7, #ARGV do
-    local index = prefix .. ARGV[i]
-    indexes = indexes .. ' ' .. ARGV[i]
-    for _, dead in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', now, 'LIMIT', 0, 20)) do
-      remove(dead, index, prefix, record_prefix)
-    end
-  end
+  local former = old and select(2, split(old))
+  repeat -- once, unless somebody deleted the counter: what is listed under the former number leaves the lists below
+    number = string.format('%.0f', redis.call('INCR', KEYS[2]))
+  until number ~= former
+  indexes = ' ' .. table.concat(ARGV, ' ', 7)
 end
-redis.call('SET', KEYS[1], ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
 list(indexes, prefix, ends, ttl, number, key)
+redis.call('SET', KEYS[1], ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
+if old then unlist(old, prefix, key) end
+local record_prefix = string.sub(KEYS[1], 1, #KEYS[1] - #key)
+each_index(indexes, prefix, function(index)
+  for _, dead in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', now, 'LIMIT', 0, 20)) do
+    remove(dead, index, prefix, record_prefix)
+  end
+end)
 return 1
 """
 )
 
-PUT_IF_ABSENT: Final = (
+PUT_IF_ABSENT: Final = Script(
     _HELPERS
     + r"""
 local prefix, key, ends, ttl, now, value = unpack(ARGV)
@@ -81,20 +104,29 @@ return 1
 """
 )
 
-REPLACE: Final = (
+SWAP: Final = Script(
     _HELPERS
     + r"""
-local prefix, key, ends, ttl, now, value = unpack(ARGV)
-local old = redis.call('GET', KEYS[1])
-if not alive(old, now) then return 0 end
-local _, number, indexes = split(old)
-redis.call('SET', KEYS[1], ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
-list(indexes, prefix, ends, ttl, number, key)
-return 1
+local prefix, now = ARGV[1], ARGV[2]
+local done = {}
+for i, record_key in ipairs(KEYS) do
+  local key, ends, ttl, expected, value = unpack(ARGV, 5 * i - 2, 5 * i + 2)
+  local old = redis.call('GET', record_key)
+  done[i] = 0
+  if alive(old, now) then
+    local _, number, indexes, held = split(old)
+    if held == expected then
+      list(indexes, prefix, ends, ttl, number, key)
+      redis.call('SET', record_key, ends .. ' ' .. number .. indexes .. '\n' .. value, 'PX', ttl)
+      done[i] = 1
+    end
+  end
+end
+return done
 """
 )
 
-REMOVE: Final = (
+REMOVE: Final = Script(
     _HELPERS
     + r"""
 local prefix, key = unpack(ARGV)
@@ -106,7 +138,7 @@ return old
 """
 )
 
-INCREMENT: Final = (
+INCREMENT: Final = Script(
     _HELPERS
     + r"""
 local prefix, key, ends, ttl, now = unpack(ARGV)
@@ -124,7 +156,7 @@ return 1
 """
 )
 
-FIND: Final = (
+FIND: Final = Script(
     _HELPERS
     + r"""
 local record_prefix, now = unpack(ARGV)
@@ -144,7 +176,7 @@ return found
 """
 )
 
-DELETE_INDEXED: Final = (
+DELETE_INDEXED: Final = Script(
     _HELPERS
     + r"""
 local record_prefix, prefix, batch = unpack(ARGV)

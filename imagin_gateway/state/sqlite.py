@@ -6,16 +6,18 @@ import contextlib
 import itertools
 import os
 import sqlite3
-import threading
 from collections import deque
 from collections.abc import Generator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 from weakref import WeakSet
 
 from imagin_gateway.errors import Code, Unavailable
 from imagin_gateway.state.sqlite_file import prepare
-from imagin_gateway.state.store import Record, Space
+from imagin_gateway.state.sqlite_watch import SqliteWatch
+from imagin_gateway.state.store import Record, Space, Swap, check_followed
+from imagin_gateway.state.watch import OnChange
 
 PURGE_EVERY: Final = 64
 """Writes between two opportunistic purges, in one process."""
@@ -46,8 +48,7 @@ class SqliteStateStore:
         self._closed = False
         self._writes = itertools.count(1)
         self._idle: deque[sqlite3.Connection] = deque()
-        self._watcher: sqlite3.Connection | None = None
-        self._watch_lock = threading.Lock()
+        self._watches: list[SqliteWatch] = []
         prepare(self._path, busy_timeout)
         _stores.add(self)
 
@@ -68,23 +69,35 @@ class SqliteStateStore:
             _insert(db, space, key, value, expires_at, ())
             return True
 
-    def replace(self, space: Space, key: str, value: bytes, *, expires_at: float, now: float) -> bool:
-        """Change the value and end of a live record, keeping its indexes; False (and nothing written) if it is gone.
+    def swap(self, space: Space, changes: Sequence[Swap], *, now: float) -> list[bool]:
+        """Change values and ends of live records, keeping their indexes, where they still hold the old value.
 
-        Not synced by itself: over a power cut the former value may come back, the
-        record itself may not.
+        Not synced by itself: over a power cut the former values may come back, the
+        records themselves may not.
         """
         with self._writing(now, durable=False) as db:
-            changed = db.execute(
-                "UPDATE record SET value = ?, expires_at = ? WHERE space = ? AND key = ? AND expires_at > ?",
-                (value, expires_at, space.value, key, now),
-            )
-            return changed.rowcount == 1
+            return [
+                db.execute(
+                    "UPDATE record SET value = ?, expires_at = ?"
+                    " WHERE space = ? AND key = ? AND expires_at > ? AND value = ?",
+                    (change.new, change.expires_at, space.value, change.key, now, change.old),
+                ).rowcount
+                == 1
+                for change in changes
+            ]
 
     def get(self, space: Space, key: str, *, now: float) -> bytes | None:
         """Return a live value, or None."""
         with self._connection() as db:
             return _live(db, space, key, now)
+
+    def get_many(self, space: Space, keys: Sequence[str], *, now: float) -> list[bytes | None]:
+        """Return what `get` would for each key, all as of one moment."""
+        with self._connection() as db:
+            db.execute("BEGIN")
+            values = [_live(db, space, key, now) for key in keys]
+            db.execute("COMMIT")
+            return values
 
     def take(self, space: Space, key: str, *, now: float) -> bytes | None:
         """Return a live value and remove it: of many takers, one has it."""
@@ -128,6 +141,14 @@ class SqliteStateStore:
             )
             return removed.rowcount
 
+    def watch(self, space: Space, on_change: OnChange, *, lag: float) -> SqliteWatch:
+        """Follow the changes of the sessions. None is ever late, whatever the lag."""
+        del lag
+        check_followed(space)
+        watch = SqliteWatch(partial(self._connect, busy_timeout=0), space, on_change)
+        self._watches.append(watch)
+        return watch
+
     def purge(self, *, now: float) -> int:
         """Remove what has expired, a batch a transaction so that nobody waits long; return how many records went."""
         total = 0
@@ -149,40 +170,29 @@ class SqliteStateStore:
         with contextlib.suppress(IndexError):
             while True:
                 self._idle.pop().close()
-        with self._watch_lock:
-            if self._watcher is not None:
-                self._watcher.close()
-                self._watcher = None
-
-    def data_version(self) -> int:
-        """Return a number that changes with every commit to the file, by this or any other process.
-
-        Raises:
-            Unavailable: the file cannot be read.
-        """
-        # A connection's own commits leave its number unchanged: this one never writes.
-        with self._watch_lock, _translated():
-            if self._watcher is None:
-                self._watcher = self._connect()
-            number: int = self._watcher.execute("PRAGMA data_version").fetchone()[0]
-            return number
+        for watch in self._watches:
+            watch.close()
 
     # -- connections ---------------------------------------------------------
 
     def _forget_connections(self) -> None:
         """In a child process: leave the parent's connections alone, neither used nor closed (SQLite FAQ, fork)."""
-        _inherited.append((self._idle, self._watcher))
+        _inherited.append((self._idle, [watch.connection for watch in self._watches]))
         self._idle = deque()
-        self._watcher = None
-        self._watch_lock = threading.Lock()
+        for watch in self._watches:
+            watch.forget_connection()
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, *, busy_timeout: float | None = None) -> sqlite3.Connection:
         if self._closed:
             raise Unavailable("the state store is closed")
         # `rw`: a file removed under us is an outage, not an empty store.
         address = f"{self._path.as_uri()}?mode=rw"
         db = sqlite3.connect(
-            address, uri=True, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
+            address,
+            uri=True,
+            timeout=self._busy_timeout if busy_timeout is None else busy_timeout,
+            isolation_level=None,
+            check_same_thread=False,
         )
         db.execute("PRAGMA foreign_keys = ON")
         return db

@@ -22,6 +22,9 @@ OURS: Final = (APPLICATION_ID, SCHEMA_VERSION, True)
 OLDEST_SQLITE: Final = (3, 37, 0)
 """First version with STRICT tables."""
 
+JOURNAL_LENGTH: Final = 10_000
+"""Changes of sessions that are remembered; a process that missed more forgets all it knows."""
+
 _SCHEMA: Final = """
 CREATE TABLE record (
   seq INTEGER PRIMARY KEY,
@@ -40,6 +43,20 @@ CREATE TABLE record_index (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX record_index_by_record ON record_index (seq);
 """
+
+
+_INTO_JOURNAL: Final = f""" ON record WHEN OLD.space = 'session' BEGIN
+  INSERT INTO change (space, key) VALUES (OLD.space, OLD.key);
+  DELETE FROM change WHERE n <= last_insert_rowid() - {JOURNAL_LENGTH};
+END"""  # noqa: S608  # a constant of ours
+
+_JOURNAL: Final = (
+    "CREATE TABLE IF NOT EXISTS change (n INTEGER PRIMARY KEY AUTOINCREMENT, space TEXT, key TEXT) STRICT",
+    "CREATE TRIGGER IF NOT EXISTS session_changed AFTER UPDATE" + _INTO_JOURNAL,
+    "CREATE TRIGGER IF NOT EXISTS session_gone AFTER DELETE" + _INTO_JOURNAL,
+)
+"""Added after the first release, whose version number stays: its processes, which may still run during an upgrade,
+fire the triggers without knowing of them."""
 
 
 def prepare(path: Path, busy_timeout: float) -> None:
@@ -83,6 +100,9 @@ def _make_tables(db: sqlite3.Connection, busy_timeout: float) -> Problem | None:
             db.execute(statement)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    if _marks(db) == OURS:
+        for statement in _JOURNAL:
+            db.execute(statement)
     db.execute("COMMIT")
     return _foreign(db)
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from imagin_gateway.state.watch import OnChange, Watch
+
 
 class Space(StrEnum):
     """Kinds of records; a key of one space is nothing in another."""
@@ -22,12 +24,34 @@ class Space(StrEnum):
     COUNTER = "counter"
 
 
+def check_followed(space: Space) -> None:
+    """Raise `ValueError` unless an engine follows that space."""
+    if space is not Space.SESSION:
+        raise ValueError("only sessions are followed")
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What is kept under a key. `expires_at` is in seconds since the epoch."""
 
     key: str
     value: bytes
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """A change of a record that holds only if nobody changed it meanwhile.
+
+    Attributes:
+        old: the value it was worked out from.
+        new: the value to write.
+        expires_at: the new end.
+    """
+
+    key: str
+    old: bytes
+    new: bytes
     expires_at: float
 
 
@@ -44,12 +68,19 @@ class StateStore(Protocol):
         """Write a record unless a live one is there; tell whether it was written."""
         ...
 
-    def replace(self, space: Space, key: str, value: bytes, *, expires_at: float, now: float) -> bool:
-        """Change the value and end of a live record, keeping its indexes; False (and nothing written) if it is gone."""
+    def swap(self, space: Space, changes: Sequence[Swap], *, now: float) -> list[bool]:
+        """Change values and ends of live records, keeping their indexes.
+
+        Each on its own: False, and nothing written, where the record is gone or holds another value than `old`.
+        """
         ...
 
     def get(self, space: Space, key: str, *, now: float) -> bytes | None:
         """Return a live value, or None."""
+        ...
+
+    def get_many(self, space: Space, keys: Sequence[str], *, now: float) -> list[bytes | None]:
+        """Return what `get` would for each key, in one round trip."""
         ...
 
     def take(self, space: Space, key: str, *, now: float) -> bytes | None:
@@ -70,6 +101,20 @@ class StateStore(Protocol):
 
     def delete_indexed(self, space: Space, index: str) -> int:
         """Remove every record under an index; return how many there were."""
+        ...
+
+    def watch(self, space: Space, on_change: OnChange, *, lag: float) -> Watch:
+        """Follow the changes of a space, whoever makes them.
+
+        Args:
+            space: `Space.SESSION`; the others change too fast for anybody to follow.
+            on_change: called with the keys of records that were changed or removed, or with None for all of them;
+                from any thread, and never while the caller of `current` must wait.
+            lag: seconds for which a change may stay unknown.
+
+        Raises:
+            ValueError: another space.
+        """
         ...
 
     def purge(self, *, now: float) -> int:

@@ -13,12 +13,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from imagin_gateway.gateway import open_stores
+from imagin_gateway.identity import DIRECT_ISSUER, Identity
+from imagin_gateway.settings import Settings
 from tests.local.helper import MailServer
+from tests.state.servers import PrivateRedis
 
 SETTINGS = """
 development = true
@@ -99,6 +105,18 @@ def test_check_says_what_each_door_is(operator: Operator) -> None:
     assert "arena-paris : oidc, http://127.0.0.1:1/" in done.stdout
     assert "arena-creteil : lien vers https://externet.ac-creteil.fr" in done.stdout
     assert "mode développement" in done.stderr
+
+
+def test_check_tells_what_in_a_redis_endangers_the_state(operator: Operator) -> None:
+    with closing(PrivateRedis("maxmemory 100mb", "maxmemory-policy allkeys-lru")) as server:
+        server.start()
+        done = operator.run("check", IMAGIN_GATEWAY_STATE__URL=server.url)
+        assert done.returncode == 0, done.stderr
+        assert "Attention : state.url" in done.stderr
+        assert "noeviction" in done.stderr
+        with server.client() as client:
+            client.config_set("maxmemory-policy", "noeviction")
+        assert "state.url" not in operator.run("check", IMAGIN_GATEWAY_STATE__URL=server.url).stderr
 
 
 def test_check_lists_every_problem_at_once_and_shows_no_secret(operator: Operator) -> None:
@@ -319,26 +337,21 @@ def test_no_command_takes_or_shows_a_password(operator: Operator) -> None:
             assert "--mot-de-passe" not in told
 
 
-def test_accounts_are_closed_opened_again_and_asked_for_another_password(operator: Operator) -> None:
+def test_another_password_is_demanded_of_some_or_of_everybody(operator: Operator) -> None:
     operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
-    done = operator.run("accounts", "disable", "MDurand7", "inconnu")
-    assert done.returncode == 1
-    assert "1 comptes désactivés" in done.stdout
-    assert "Aucun compte pour 1" in done.stderr
-    assert "désactivé" in operator.run("accounts", "show", "mdurand7").stdout
-    done = operator.run("accounts", "enable", "mdurand7")
-    assert done.returncode == 0
-    assert "expiré" in operator.run("accounts", "show", "mdurand7").stdout
     (operator.folder / "who.txt").write_text("mdurand7\n\npmartin2\n", encoding="utf-8")
+    open_session(operator)
     done = operator.run("accounts", "require-change", "--file", "who.txt")
+    assert "1 sessions terminées" in done.stdout
     assert "Sans effet sur 2 comptes" in done.stderr
+    unknown = operator.run("accounts", "require-change", "inconnu")
+    assert (unknown.returncode, "Aucun compte pour 1" in unknown.stderr) == (1, True)
     assert "0 comptes" in operator.run("accounts", "require-change", "--all").stdout
     assert operator.run("accounts", "require-change").returncode == 2
     assert operator.run("accounts", "require-change", "--all", "mdurand7").returncode == 2
     assert operator.run("accounts", "require-change", "--file", "nowhere.txt").returncode == 1
-    acts = [event["detail"]["act"] for event in operator.events if event["event"] == "account_changed"]  # type: ignore[index]  # a mapping
-    assert acts == ["disable", "enable", "require_change"]
-    assert all(str(e["actor"]).startswith("cli:") for e in operator.events if e["event"] == "account_changed")
+    (event,) = [each for each in operator.events if each["event"] == "change_required"]
+    assert str(event["actor"]).startswith("cli:")
     assert operator.run("accounts", "upgrade").returncode == 0
 
 
@@ -373,3 +386,64 @@ def test_mail_that_waits_is_sent_by_a_command_once_or_until_it_is_stopped(
     assert (running.returncode, "Arrêté" in told) == (0, True), wrong
     assert relay.inbox.subjects == ["Choisir un nouveau mot de passe"] * 2
     assert relay.inbox.recipients == [["marie@exemple.test"]] * 2
+
+
+def open_session(operator: Operator, subject: str = "mdurand7") -> None:
+    """Open a session behind the operator's back, as a process of the gateway would."""
+    opened = open_stores(Settings.load(operator.folder / "gateway.toml"))
+    who = Identity(
+        issuer=DIRECT_ISSUER,
+        subject=subject,
+        door="direct",
+        activities=frozenset(),
+        authenticated_at=datetime.now(UTC),
+        method="password",
+    )
+    opened.sessions.open(who, device="Firefox, [bold]Windows", address="192.0.2.7")
+    opened.close()
+
+
+@pytest.mark.row("LOG-06", "SES-11")
+def test_sessions_are_listed_then_ended_one_by_one_by_person_by_door_or_all(operator: Operator) -> None:
+    assert operator.run("convocations", "import", "list.csv").returncode == 0
+    for subject in ("mdurand7", "mdurand7", "mdurand7", "pmartin2", "pmartin2", "autre"):
+        open_session(operator, subject)
+    listed = operator.run("sessions", "list", "--door", "direct", "--subject", "MDurand7")
+    assert listed.returncode == 0, listed.stderr
+    rows = [line for line in listed.stdout.splitlines() if "mdurand7" in line]
+    assert len(rows) == 3
+    assert "Firefox, [bold]Windows" in rows[0]
+    assert "192.0.2.7" in rows[0]
+    handle = rows[0].split()[0]
+    assert operator.run("sessions", "end", "--session", handle).stdout == "1 session terminée.\n"
+    assert operator.run("sessions", "end", "--session", handle).stdout == "Aucune session ouverte.\n"
+    done = operator.run("sessions", "end", "--door", "direct", "--subject", "mdurand7")
+    assert done.stdout == "2 sessions terminées.\n"
+    assert operator.run("sessions", "list", "--door", "direct", "--subject", "mdurand7").stdout.startswith("Aucune")
+    assert len(operator.run("sessions", "list", "--door", "direct").stdout.splitlines()) == 4
+    assert operator.run("sessions", "end", "--door", "direct").stdout == "3 sessions terminées.\n"
+    open_session(operator)
+    assert operator.run("sessions", "end", "--all").stdout == "1 session terminée.\n"
+    told = [each for each in operator.events if str(each["event"]).startswith("sessions_")]
+    assert len(told) == 8
+    assert all(str(each["actor"]).startswith("cli:") for each in told)
+    assert operator.run("sessions", "list").returncode == 2
+    assert operator.run("sessions", "list", "--door", "arena-lyon").returncode == 1
+    assert operator.run("sessions", "end", "--all", "--session", handle).returncode == 2
+
+
+@pytest.mark.row("LOG-06", "SES-10")
+def test_an_account_is_closed_with_its_sessions_and_opened_again(operator: Operator) -> None:
+    assert operator.run("convocations", "import", "list.csv").returncode == 0
+    open_session(operator)
+    done = operator.run("accounts", "disable", "MDurand7")
+    assert done.stdout == "Compte mdurand7 fermé ; sessions terminées : 1.\n"
+    assert "désactivé" in operator.run("accounts", "show", "mdurand7").stdout
+    twice = operator.run("accounts", "disable", "mdurand7")
+    assert twice.returncode == 1
+    assert "Traceback" not in twice.stderr
+    assert operator.run("accounts", "enable", "mdurand7").stdout == "Compte mdurand7 rouvert.\n"
+    assert operator.run("accounts", "enable", "inconnu").returncode == 1
+    assert operator.run("accounts", "disable", "inconnu").returncode == 1
+    names = [each["event"] for each in operator.events if "account_" in str(each["event"])]
+    assert names[:1] + names[-1:] == ["account_disabled", "account_enabled"]

@@ -23,7 +23,7 @@ from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.events import CallSink
 from imagin_gateway.exchange import Request, Response
 from imagin_gateway.local.door import Letter
-from imagin_gateway.providers.portal import Arrival, Departure, Recall
+from imagin_gateway.providers.portal import Arrival, Departure, LogoutOrder, LogoutWay, PortalSession, Recall
 from tests.client import HOST, Client, host_asgi, host_wsgi, over_asgi, over_wsgi
 from tests.clock import ManualClock
 from tests.state.engines import redis_server
@@ -43,10 +43,17 @@ class ScriptedPortal:
         self.unsolicited = unsolicited
         self.clock = clock
         self.left: list[Departure] = []
+        self.anew: list[bool] = []
+        self.tells_proof = True
         self.fail: Exception | None = None
         self.ends_in: timedelta | None = None
+        self.offers_logout = False
+        self.left_for_logout: list[PortalSession] = []
+        self.logouts: list[Departure] = []
+        self.answered: list[bool] = []
 
-    def depart(self, now: Any) -> Departure:
+    def depart(self, now: Any, *, anew: bool = False) -> Departure:
+        self.anew.append(anew)
         if self.fail:
             raise self.fail
         correlation = secrets.token_urlsafe(24)
@@ -71,10 +78,14 @@ class ScriptedPortal:
             subject=told["who"],
             method="saml" if self.answer_method == "POST" else "oidc",
             authenticated_at=now,
+            proved_at=now if self.tells_proof else None,
             family_name=told["who"].upper(),
             given_name="Jo",
             email="jean.martin@exemple.test",
             ends_at=now + self.ends_in if self.ends_in else None,
+            portal_session=told.get("sid", ""),
+            name_id=told.get("name", ""),
+            logout_hint=told.get("hint", ""),
             message_id=told.get("id", ""),
             message_ends_at=now + timedelta(minutes=5),
             solicited=bool(to),
@@ -83,6 +94,49 @@ class ScriptedPortal:
 
     def metadata(self, now: Any) -> Response | None:
         return None
+
+    def depart_logout(self, session: PortalSession, now: Any) -> Departure | None:
+        if self.fail:
+            raise self.fail
+        if not self.offers_logout:
+            return None
+        self.left_for_logout.append(session)
+        correlation = secrets.token_urlsafe(24)
+        departure = Departure(
+            f"{self.issuer}/logout?request={correlation}",
+            correlation,
+            {"asked": correlation},
+            self.answer_method == "POST",
+        )
+        self.logouts.append(departure)
+        return departure
+
+    def logout_asked(self, message: Request, way: LogoutWay, now: Any) -> LogoutOrder | None:
+        told = message.form if message.method == "POST" else message.query
+        if self.fail:
+            raise self.fail
+        if way is LogoutWay.BROWSER and "done" in told:
+            return None
+        if told.get("signed") != "yes":
+            raise AnswerRefused(Code.SAML_UNSIGNED, "the order is not signed")
+        return LogoutOrder(
+            issuer=told.get("issuer", self.issuer),
+            subject=told.get("who", ""),
+            name_id=told.get("name", ""),
+            portal_sessions=tuple(told["sid"].split()) if "sid" in told else (),
+            message_id=told.get("id", ""),
+            message_ends_at=now + timedelta(minutes=5),
+            done=self._done,
+        )
+
+    def _done(self, whole: bool) -> Response:
+        self.answered.append(whole)
+        return Response(200, b"done" if whole else b"not done", "text/plain; charset=utf-8")
+
+    def logout_returned(self, answer: Request, recall: Recall, now: Any) -> None:
+        told = answer.form if answer.method == "POST" else answer.query
+        if recall(told.get("to", ""))["asked"] != told["to"] or told["done"] != "yes":
+            raise AnswerRefused(Code.PORTAL_REFUSED, "the portal did not end its session")
 
 
 @dataclass
@@ -202,14 +256,16 @@ def make_house(tmp_path: Path) -> Iterator[Callable[..., TheHouse]]:
         each.gateway.close()
 
 
-def sign_in(house: TheHouse, client: Client, who: str, door: str = "arena-creteil", next_page: str = "") -> Any:
+def sign_in(
+    house: TheHouse, client: Client, who: str, door: str = "arena-creteil", next_page: str = "", **more: str
+) -> Any:
     """Log in by a portal, from our side, and follow to the landing page."""
     target = f"/connexion/portail/{door}" + (f"?next={next_page}" if next_page else "")
     assert client.get(target).status == 303
     portal = house.portals[door]
     to = portal.left[-1].correlation
     if portal.answer_method == "POST":
-        fields = {"who": who, "to": to, "id": secrets.token_hex(8)}
+        fields = {"who": who, "to": to, "id": secrets.token_hex(8), **more}
         reply = client.post(f"/connexion/portail/{door}/acs", fields, headers={"Origin": portal.issuer})
     else:
         reply = client.get(f"/connexion/portail/{door}/retour?who={who}&to={to}")

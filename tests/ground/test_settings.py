@@ -71,7 +71,7 @@ url = "memcached://x"
 [accounts]
 url = "mysql://x"
 [sessions]
-idle_minutes = 90
+idle_minutes = 1500
 absolute_hours = "dix"
 idle_minute = 3
 [mail]
@@ -112,7 +112,7 @@ enabled = true
     assert "vouliez-vous écrire « base_url » ?" in told["base_ur"]
     assert "idle_minutes" in told["sessions.idle_minute"]
     assert "secrets.token_urlsafe" in told["keys.signing"]
-    assert "au plus 60" in told["sessions.idle_minutes"]
+    assert "au plus 1440" in told["sessions.idle_minutes"]
 
 
 @pytest.mark.row("KEY-03")
@@ -181,8 +181,10 @@ def test_without_the_data_notice_nothing_starts(tmp_path: Path) -> None:
 @pytest.mark.row("SES-07")
 @pytest.mark.row("SES-08")
 def test_session_limits_have_ceilings(tmp_path: Path) -> None:
-    assert "sessions.idle_minutes" in problems(tmp_path, GOOD + "[sessions]\nidle_minutes = 61\n")
-    assert "sessions.absolute_hours" in problems(tmp_path, GOOD + "[sessions]\nabsolute_hours = 25\n")
+    for longer in ("idle_minutes = 61", "absolute_hours = 25"):
+        assert "sans raison écrite" in problems(tmp_path, GOOD + f"[sessions]\n{longer}\n")["sessions.reason"]
+    reasoned = load(tmp_path, GOOD + '[sessions]\nidle_minutes = 61\nabsolute_hours = 25\nreason = "veille"\n')
+    assert reasoned.sessions.idle_minutes == 61
     assert load(tmp_path, GOOD).sessions.idle_minutes == 30
     assert load(tmp_path, GOOD).sessions.absolute_hours == 10
 

@@ -21,7 +21,7 @@ from imagin_gateway.local import store
 from imagin_gateway.local.accounts import Account
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.door import CredentialsRefused, DirectDoor
-from imagin_gateway.local.lifecycle import AccountState, Act
+from imagin_gateway.local.lifecycle import AccountState
 from imagin_gateway.local.migrate import upgrade_accounts
 from imagin_gateway.local.schema import accounts
 from imagin_gateway.state.sqlite import SqliteStateStore
@@ -152,24 +152,32 @@ class Lives(RuleBasedStateMachine):
     @rule(who=who)
     def disable(self, who: str) -> None:
         model = self.model(who)
-        done = self.door.operate([who], Act.DISABLE, actor="")
-        assert bool(done.changed) == (model.state not in (None, S.DISABLED))
-        if done.changed:
+        try:
+            done = self.door.disable(who)
+        except Refused:
+            assert model.state is S.DISABLED
+            return
+        assert (done is None) == (model.state is None)
+        if done is not None:
             model.state = S.DISABLED
             model.links.clear()
 
     @rule(who=who)
     def enable(self, who: str) -> None:
         model = self.model(who)
-        done = self.door.operate([who], Act.ENABLE, actor="")
-        assert bool(done.changed) == (model.state is S.DISABLED)
-        if done.changed:
+        try:
+            done = self.door.enable(who)
+        except Refused:
+            assert model.state is not S.DISABLED
+            return
+        assert (done is None) == (model.state is None)
+        if done is not None:
             model.state = S.EXPIRED
 
     @rule(who=who)
     def require_change(self, who: str) -> None:
         model = self.model(who)
-        done = self.door.operate([who], Act.REQUIRE_CHANGE, actor="")
+        done = self.door.require_change([who], actor="")
         assert bool(done.changed) == (model.state is S.ACTIVE)
         if done.changed:
             model.state = S.CHANGE_REQUIRED

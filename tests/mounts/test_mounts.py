@@ -79,7 +79,7 @@ def test_reading_a_session_writes_nothing_and_sets_no_cookie(
     sign_in(house, client, "jdupont", next_page="/missions")
     written: list[str] = []
     store = house.gateway.house.state
-    for name in ("put", "put_if_absent", "replace", "take", "delete", "increment", "delete_indexed"):
+    for name in ("put", "put_if_absent", "swap", "take", "delete", "increment", "delete_indexed"):
         monkeypatch.setattr(store, name, lambda *_, _name=name, **__: written.append(_name))
     for _ in range(5):
         reply = client.get("/missions")
@@ -265,17 +265,20 @@ def test_a_kind_of_connection_nobody_knows_is_not_let_through(make_house: Callab
         asyncio.run(GatewayASGI(opened.gateway, host_asgi)({"type": "webtransport"}, None, None))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
 def test_a_fault_in_a_store_closes_what_is_protected(
-    house: TheHouse,  # noqa: F811
+    kind: str,
+    make_house: Callable[..., TheHouse],  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client = house.client()
-    sign_in(house, client, "jdupont", next_page="/missions")
+    opened = make_house(kind, sessions={"cached": 0})
+    client = opened.client()
+    sign_in(opened, client, "jdupont", next_page="/missions")
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("boom-secret")
 
-    monkeypatch.setattr(house.gateway.house.state, "get", broken)
+    monkeypatch.setattr(opened.gateway.house.state, "get", broken)
     reply = client.get("/missions")
     assert reply.status == 500
     assert "boom-secret" not in reply.text
@@ -378,7 +381,7 @@ def test_while_sqlite_is_unreadable_nobody_is_signed_in(
     make_house: Callable[..., TheHouse],  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    opened = make_house(kind)
+    opened = make_house(kind, sessions={"cached": 0})
     client = opened.client()
     sign_in(opened, client, "jdupont", next_page="/missions")
     with monkeypatch.context() as down:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from imagin_gateway.pages.views import Choice, DoorCard, DoorView, FieldError, LastDoor, Link
+from imagin_gateway.pages.views import Choice, DoorCard, DoorView, FieldError, LastDoor, Link, OpenSession
 from imagin_gateway.policy import siec
 
 CSRF = "bWFycXVl.c2lnbmF0dXJl"
@@ -100,6 +100,7 @@ LOGIN: dict[str, Any] = {
     "identifier": "",
     "chooser_href": "/connexion/",
     "reset_href": "/connexion/mot-de-passe/oubli",
+    "proconnect_href": None,
     "failed": False,
     "empty_identifier": False,
     "empty_password": False,
@@ -180,6 +181,54 @@ CODES: dict[str, Any] = {
     "cancel_href": "/connexion/session",
 }
 
+SESSION: dict[str, Any] = {
+    "action": "/connexion/session",
+    "csrf": CSRF,
+    "soon": False,
+    "idle_ends": datetime(2026, 12, 14, 14, 2, tzinfo=UTC),
+    "hours": 10,
+    "continue_href": "/",
+    "logout_href": "/connexion/fin",
+    "others_href": "/connexion/session/toutes",
+    "password_href": "/connexion/mot-de-passe",
+    "address_href": "/connexion/adresse",
+    "proconnect_href": None,
+}
+
+PROCONNECT: dict[str, Any] = {
+    "mode": "offer",
+    "action": "/connexion/proconnect",
+    "csrf": CSRF,
+    "told": "",
+    "back_href": "/connexion/session",
+}
+
+CONFIRM: dict[str, Any] = {
+    "action": "/connexion/confirmer",
+    "csrf": CSRF,
+    "next": "/missions",
+    "username": "mdurand7",
+    "portal_name": "",
+    "portal_href": "",
+    "failed": False,
+    "reset_href": "/connexion/mot-de-passe/oubli",
+    "cancel_href": "/",
+}
+
+
+def open_session(**changes: Any) -> OpenSession:
+    values: dict[str, Any] = {
+        "handle": "fedcba9876543210",
+        "here": False,
+        "device": "Firefox, Windows",
+        "address": "192.0.2.7",
+        "door_name": "Accès direct",
+        "since": MOMENT,
+        "seen": MOMENT,
+    }
+    return OpenSession(**{**values, **changes})
+
+
 _PARIS = POLICY.door("arena-paris")
 
 STATES: dict[str, State] = {
@@ -255,11 +304,88 @@ STATES: dict[str, State] = {
             "door_name": "Accès direct",
             "since": MOMENT,
             "ends": datetime(2026, 12, 14, 23, 32, tzinfo=UTC),
-            "continue_href": "/",
-            "logout_href": "/connexion/fin",
-            "password_href": "/connexion/mot-de-passe",
-            "address_href": "/connexion/adresse",
+            **SESSION,
         },
+        signed=True,
+    ),
+    "session-soon": State(
+        "session",
+        {
+            "name": "Marie Durand",
+            "door_name": "portail de Créteil",
+            "since": MOMENT,
+            "ends": datetime(2026, 12, 14, 23, 32, tzinfo=UTC),
+            **SESSION,
+            "soon": True,
+            "password_href": None,
+        },
+        signed=True,
+    ),
+    "session-last": State(
+        "session",
+        {
+            "name": "Marie Durand",
+            "door_name": "Accès direct",
+            "since": MOMENT,
+            "ends": datetime(2026, 12, 14, 14, 2, tzinfo=UTC),
+            **SESSION,
+            "soon": True,
+        },
+    ),
+    "sessions": State(
+        "sessions",
+        {
+            "action": "/connexion/session/toutes",
+            "csrf": CSRF,
+            "sessions": [
+                open_session(handle="0123456789abcdef", here=True),
+                open_session(device="", address="", door_name="portail de Paris"),
+            ],
+            "ended": False,
+            "back_href": "/connexion/session",
+        },
+        signed=True,
+    ),
+    "sessions-one": State(
+        "sessions",
+        {
+            "action": "/connexion/session/toutes",
+            "csrf": CSRF,
+            "sessions": [open_session(here=True)],
+            "ended": True,
+            "back_href": "/connexion/session",
+        },
+        signed=True,
+    ),
+    "confirm": State("confirm", CONFIRM, signed=True),
+    "confirm-failed": State("confirm", {**CONFIRM, "failed": True}, error=True, signed=True),
+    "confirm-portal": State(
+        "confirm",
+        {
+            **CONFIRM,
+            "username": "",
+            "portal_name": _PARIS.name.fr,
+            "portal_href": "/connexion/portail/arena-paris?next=%2Fmissions&anew=1",
+        },
+    ),
+    **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(1, 20)},
+    "login-proconnect": State("login", {**LOGIN, "proconnect_href": "/connexion/portail/proconnect"}, signed=True),
+    "proconnect-offer": State("proconnect", PROCONNECT, signed=True),
+    "proconnect-linked": State("proconnect", {**PROCONNECT, "mode": "linked"}, signed=True),
+    "proconnect-confirm": State(
+        "proconnect", {**PROCONNECT, "mode": "confirm", "told": "Élodie Lefèvre, e.lefevre@exemple.test"}, signed=True
+    ),
+    "session-proconnect": State(
+        "session",
+        {
+            "name": "Marie Durand",
+            "door_name": "Accès direct",
+            "since": MOMENT,
+            "ends": datetime(2026, 12, 14, 23, 32, tzinfo=UTC),
+            **SESSION,
+            "proconnect_href": "/connexion/proconnect",
+        },
+        signed=True,
     ),
     "address": State("address", ADDRESS, signed=True),
     **{
@@ -272,7 +398,6 @@ STATES: dict[str, State] = {
         "address_codes", {**CODES, "errors": [ADDRESS_ERRORS["code"]]}, error=True, signed=True
     ),
     "address-done": State("address_done", {"continue_href": "/connexion/session"}),
-    **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(1, 15)},
     "refusal-R1-full": State(
         "refusal",
         {**REFUSAL, "id": "R1", "params": {"portal": "Portail de Paris", "right": "portail de Créteil"}},

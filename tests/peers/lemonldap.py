@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -125,6 +126,24 @@ class LemonLdap:
         self.stop()
         self.start()
 
+    def change_signing_key(self) -> None:
+        """Sign with a new key from now on, and start again."""
+        from tests.peers.authority import key_pair
+
+        self._keys = replace(self._keys, signing=key_pair(f"{self._host} signing {self._number}"))
+        self.stop()
+        self.start()
+
+    def change_token_key(self) -> None:
+        """Sign tokens with another key under another name, as its administrator would, and start again."""
+        from tests.peers.authority import key_pair
+
+        number = int(self._keys.token_key.rpartition("-")[2]) + 1
+        pair = key_pair(f"{self._host} tokens {number}")
+        self._keys = replace(self._keys, tokens=pair, token_key=f"tests-{number}")
+        self.stop()
+        self.start()
+
     def start(self) -> None:
         """Start, and wait until it answers. Raises `RuntimeError` with its log if it does not."""
         from tests.peers.lemonldap_files import configuration, write
@@ -140,6 +159,7 @@ class LemonLdap:
             attributes=self._attributes,
             providers=self._providers,
             clients=self._clients,
+            believed=self._authority.root,
         )
         write(self._folder, share, settings)
         key, certificate = self._tls
@@ -153,24 +173,25 @@ class LemonLdap:
             **perl_environment(UNPACKED.root),
             "LLNG_DEFAULTCONFFILE": str(self._folder / "lemonldap-ng.ini"),
         }
+        before = len(self.log()) if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 command, env=environment, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        self._wait(self._process)
+        self._wait(self._process, before)
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait(self, process: subprocess.Popen[bytes], before: int) -> None:
         import httpx2
 
         deadline = time.monotonic() + 20
         with self._client() as client:
-            while time.monotonic() < deadline and process.poll() is None and "[error]" not in self.log():
+            while time.monotonic() < deadline and process.poll() is None and "[error]" not in self.log()[before:]:
                 with contextlib.suppress(httpx2.HTTPError):
                     if client.get(self.entity_id).status_code == 200:
                         return
                 time.sleep(0.05)
         self.stop()
-        raise RuntimeError(f"the portal does not answer; its log ends so:\n{self.log()[:3000]}")
+        raise RuntimeError(f"the portal does not answer; its log ends so:\n{self.log()[before:][:3000]}")
 
     def _client(self) -> httpx2.Client:
         import httpx2

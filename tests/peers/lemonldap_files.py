@@ -48,10 +48,13 @@ class Keys:
     signing: tuple[str, str] = field(repr=False)
     encryption: tuple[str, str] = field(repr=False)
     tokens: tuple[str, str] = field(repr=False)
+    token_key: str = "tests-1"
+    """Name of the key that signs tokens."""
 
     @classmethod
     def new(cls, host: str) -> Keys:
-        return cls(*(key_pair(f"{host} {use}") for use in ("signing", "encryption", "tokens")))
+        signing, encryption, tokens = (key_pair(f"{host} {use}") for use in ("signing", "encryption", "tokens"))
+        return cls(signing, encryption, tokens)
 
 
 def column(attribute: str) -> str:
@@ -84,8 +87,9 @@ def configuration(
     attributes: Sequence[str],
     providers: Sequence[ServiceProvider],
     clients: Sequence[Client],
+    believed: Path,
 ) -> dict[str, Any]:
-    """Return the portal's configuration, in its own vocabulary."""
+    """Return the portal's configuration, in its own vocabulary; `believed` is the authority of those it calls."""
     return {
         "cfgNum": number,
         "cfgAuthor": "tests",
@@ -99,6 +103,7 @@ def configuration(
         "exportedHeaders": {},
         "applicationList": {},
         "notification": 0,
+        "lwpSslOpts": {"SSL_ca_file": str(believed)},
         # Each of these asks for an image library.
         **{f"captcha_{page}_enabled": 0 for page in ("login", "mail", "register")},
         "macros": {"_whatToTrace": "lc($_user)"},
@@ -223,7 +228,7 @@ def _openid(url: str, keys: Keys, attributes: Sequence[str], clients: Sequence[C
         "oidcServiceMetaDataIssuer": url,
         "oidcServicePrivateKeySig": keys.tokens[0],
         "oidcServicePublicKeySig": keys.tokens[1],
-        "oidcServiceKeyIdSig": "tests-1",
+        "oidcServiceKeyIdSig": keys.token_key,
         "oidcServiceAllowImplicitFlow": 0,
         "oidcServiceAllowHybridFlow": 0,
         "oidcRPMetaDataOptions": options,
@@ -267,6 +272,18 @@ use warnings;
 use Plack::App::File;
 use Plack::Builder;
 use Lemonldap::NG::Portal::Main;
+use LWP::Protocol::https;
+
+# The names of these tests are in no directory: all that the portal calls is on this machine.
+# What is verified is the name, as ever.
+{{
+    no warnings 'redefine';
+    my $plain = \\&LWP::Protocol::https::_extra_sock_opts;
+    *LWP::Protocol::https::_extra_sock_opts = sub {{
+        my ($self, $host, @more) = @_;
+        return ($plain->(@_), PeerAddr => '127.0.0.1', SSL_verifycn_name => $host, SSL_hostname => $host);
+    }};
+}}
 
 my $portal = Lemonldap::NG::Portal::Main->run({{}});
 

@@ -44,8 +44,9 @@ def arrive(browser: Browser, who: Person) -> Page:
 def expected(world: World, who: Person, door: str, method: str) -> dict[str, object]:
     """Return what the host must read of a person."""
     told = who.attributes
-    kept = ("ct-remote-user", "ctln", "ctfn", "cn", "ctemail", "title", "rne", "codaca", "FrEduRne")
-    values = {name: told[name] for name in kept}
+    kept = ("ct-remote-user", "ctln", "ctfn", "cn", "ctemail", "title", "rne", "codaca", "FrEduRne", "FrEduUrlRetour")
+    # The address back to the portal is kept where it leads to the host that this door is known by.
+    values = {name: told[name] for name in kept if name != "FrEduUrlRetour" or door == BOTH_WAYS}
     return {
         "issuer": world.portal.entity_id if method == "saml" else world.portal.url,
         "subject": who.login,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlencode
 
 import httpx2
@@ -18,6 +18,8 @@ from imagin_gateway import Gateway, Settings
 from imagin_gateway import settings as sections
 from imagin_gateway.identity import Door
 from imagin_gateway.providers.oidc.portal import OidcPortal
+from imagin_gateway.providers.portal import Portal
+from imagin_gateway.providers.saml.portal import SamlPortalClient
 from tests.peers.authority import Authority, key_pair
 from tests.peers.browser import Browser, Page
 from tests.peers.lemonldap import HOST, LemonLdap
@@ -113,6 +115,37 @@ class World:
         told: dict[str, Any] = json.loads(browser.open(f"{self.at.ours}/").text)
         return told.get("person")
 
+    @contextmanager
+    def registered_with(self, **options: object) -> Iterator[None]:
+        """Let the portal's administrator change how it speaks to `BOTH_WAYS`, for a while."""
+        first, *others = providers(self)
+        self.portal.trust(ServiceProvider(first.metadata, {**first.options, **options}), *others)
+        try:
+            yield
+        finally:
+            self.portal.trust(first, *others)
+
+    @contextmanager
+    def saml_with(self, door: str, **changes: object) -> Iterator[None]:
+        """Let the gateway's administrator change the section of a SAML door, for a while."""
+        from imagin_gateway.gateway import open_portals
+
+        portals = cast(dict[str, Portal], self.gateway.house.portals)
+        before, settings = portals[door], self.gateway.settings
+        changed = settings.portals[door].model_copy(update=changes)
+        opened = open_portals(settings.model_copy(update={"portals": {door: changed}}), self.gateway.house.policy)
+        portals[door] = opened[door]
+        try:
+            yield
+        finally:
+            portals[door] = before
+
+    def saml(self, door: str) -> SamlPortalClient:
+        """Return a SAML portal of the gateway."""
+        found = self.gateway.house.portals[door]
+        assert isinstance(found, SamlPortalClient)
+        return found
+
     def open_id(self, **changes: Any) -> OidcPortal:
         """Open the OpenID portal of the gateway's settings once more, with changes to its section."""
         config = self.gateway.settings.portals[OPENID]
@@ -150,6 +183,8 @@ def _settings(folder: Path, at: Addresses, authority: Authority, portal: LemonLd
         "scopes": ["openid", "profile", "email", "arena"],
         "subject_attribute": "ct-remote-user",
         "ca_file": authority.root,
+        # Its logout tokens say `typ: JWT` and no end.
+        "logout_tokens": "early",
     }
     return Settings.load(
         base_url=at.ours,
@@ -170,7 +205,7 @@ def _settings(folder: Path, at: Addresses, authority: Authority, portal: LemonLd
     )
 
 
-def _registered(world: World) -> list[ServiceProvider]:
+def providers(world: World) -> list[ServiceProvider]:
     """Return us as the portal's administrator would register us: from our own metadata."""
     with httpx2.Client(verify=world.authority.believed(), trust_env=False, timeout=10) as client:
         both, solicited = (
@@ -189,7 +224,13 @@ def opened(folder: Path) -> Iterator[World]:
     port = free_port()
     url = f"https://{OURS}:{port}"
     redirect_uris = (f"{url}/connexion/portail/{OPENID}/retour",)
-    client = Client("imagin", secrets.token_urlsafe(32), redirect_uris)
+    logout = {
+        "PostLogoutRedirectUris": f"{url}/connexion/portail/{OPENID}/fin",
+        "LogoutUrl": f"{url}/connexion/portail/{OPENID}/fin/canal",
+        "LogoutType": "back",
+        "LogoutSessionRequired": 1,
+    }
+    client = Client("imagin", secrets.token_urlsafe(32), redirect_uris, logout)
     signed = Client("imagin-signed", secrets.token_urlsafe(32), redirect_uris, {"UserInfoSignAlg": "RS256"})
     with (
         resolving_to_loopback(HOST, OURS),
@@ -201,7 +242,7 @@ def opened(folder: Path) -> Iterator[World]:
             served = Served(gateway.asgi(host), port, authority.server(OURS))
             served.start()
             try:
-                portal.trust(*_registered(world))
+                portal.trust(*providers(world))
                 yield world
             finally:
                 served.stop()

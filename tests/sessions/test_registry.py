@@ -16,14 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagin_gateway.clock import timestamp
-from imagin_gateway.errors import Code, Refused, Unavailable
+from imagin_gateway.errors import Code, Refused, SettingsError, Unavailable
 from imagin_gateway.keys import Keyring, Secret, digest
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import FIRST_PASSWORD
 from imagin_gateway.settings import Sessions
 from imagin_gateway.state import open_store
-from imagin_gateway.state.store import Space, StateStore
+from imagin_gateway.state.store import Space, StateStore, Swap
 from tests.clock import ManualClock
+from tests.flows.conftest import settings_of
 from tests.sessions.conftest import ABSOLUTE, IDLE
 from tests.sessions.people import PARIS, CountingStore, person
 from tests.state.servers import PrivateRedis
@@ -186,11 +187,13 @@ class TestSignature:
 
 class TestLimits:
     @pytest.mark.row("SES-07")
-    def test_the_defaults_are_30_minutes_and_at_most_one_hour(self) -> None:
+    def test_the_default_is_30_minutes_and_more_than_one_hour_wants_a_reason(self, tmp_path: Path) -> None:
         assert Sessions().idle == timedelta(minutes=30)
-        assert Sessions(idle_minutes=60).idle == timedelta(hours=1)
-        with pytest.raises(ValueError, match="idle_minutes"):
-            Sessions(idle_minutes=61)
+        assert settings_of(tmp_path, sessions={"idle_minutes": 60}).sessions.idle == timedelta(hours=1)
+        with pytest.raises(SettingsError, match="plus de 60 minutes"):
+            settings_of(tmp_path, sessions={"idle_minutes": 61, "absolute_hours": 24, "reason": "  "})
+        reasoned = {"idle_minutes": 61, "absolute_hours": 24, "reason": "salle de correction surveillée"}
+        assert settings_of(tmp_path, sessions=reasoned).sessions.idle == timedelta(minutes=61)
 
     @pytest.mark.row("SES-07")
     def test_a_session_ends_at_its_idle_limit(self, registry: SessionRegistry, clock: ManualClock) -> None:
@@ -222,11 +225,19 @@ class TestLimits:
         other.close()
 
     @pytest.mark.row("SES-08")
-    def test_the_absolute_limit_is_10_hours_and_at_most_24(self) -> None:
+    def test_the_default_is_10_hours_and_more_than_24_wants_a_reason(self, tmp_path: Path) -> None:
         assert Sessions().absolute == timedelta(hours=10)
-        assert Sessions(absolute_hours=24).absolute == timedelta(hours=24)
-        with pytest.raises(ValueError, match="absolute_hours"):
-            Sessions(absolute_hours=25)
+        assert settings_of(tmp_path, sessions={"absolute_hours": 24}).sessions.absolute == timedelta(hours=24)
+        with pytest.raises(SettingsError, match="plus de 24 heures"):
+            settings_of(tmp_path, sessions={"absolute_hours": 25})
+        reasoned = {"absolute_hours": 48, "reason": "épreuves de deux jours"}
+        assert settings_of(tmp_path, sessions=reasoned).sessions.absolute == timedelta(hours=48)
+
+    @pytest.mark.row("A11-13")
+    def test_fewer_than_ten_extensions_want_a_reason(self, tmp_path: Path) -> None:
+        with pytest.raises(SettingsError, match="moins de 10 prolongations"):
+            settings_of(tmp_path, sessions={"idle_minutes": 30, "absolute_hours": 4})
+        assert settings_of(tmp_path, sessions={"idle_minutes": 24, "absolute_hours": 4}).sessions.idle_minutes == 24
 
     @pytest.mark.row("SES-08")
     def test_a_request_every_minute_does_not_move_the_absolute_limit(
@@ -332,7 +343,7 @@ class TestReading:
         cookie = registry.open(person())
         now = timestamp(clock.now())
         raw = pickle.dumps(Bomb())
-        store.replace(Space.SESSION, digest(session_id(cookie)), raw, expires_at=now + 60, now=now)
+        overwrite(store, digest(session_id(cookie)), raw, now)
         assert registry.resolve(cookie) is None
         assert registry.list_person(PARIS, "mdurand7") == []
         registry.flush()
@@ -346,12 +357,18 @@ class TestReading:
         now = timestamp(clock.now())
         registry.resolve(broken)
         registry.resolve(whole)
-        store.replace(Space.SESSION, digest(session_id(broken)), b"{", expires_at=now + 60, now=now)
+        overwrite(store, digest(session_id(broken)), b"{", now)
         clock.move(60)
         registry.resolve(whole)
         registry.flush()
         assert [session.last_seen for session in registry.list_person(PARIS, "mdurand7")] == [clock.now()]
         assert registry.end_person(PARIS, "mdurand7") >= 1
+
+
+def overwrite(store: StateStore, key: str, raw: bytes, now: float) -> None:
+    old = store.get(Space.SESSION, key, now=now)
+    assert old is not None
+    assert store.swap(Space.SESSION, [Swap(key, old, raw, now + 60)], now=now) == [True]
 
 
 class Bomb:

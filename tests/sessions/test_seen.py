@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,7 +24,7 @@ from tests.sessions.people import PARIS, CountingStore, person
 SOON = timedelta(milliseconds=5)
 NEVER = timedelta(hours=1)
 PATIENCE = 20  # seconds before a test that waits for a thread gives up
-MOMENT = datetime(2026, 12, 14, 8, 0, tzinfo=UTC)
+MOMENT = datetime(2026, 12, 14, 8, 0, tzinfo=UTC).timestamp()
 
 
 def test_a_flush_writes_each_session_seen_once(
@@ -35,9 +36,9 @@ def test_a_flush_writes_each_session_seen_once(
         registry.resolve(cookie)
     counted.calls.clear()
     registry.flush()
-    assert counted.calls == ["get", "replace"] * 3
+    assert counted.calls == ["get_many", "swap"]
     registry.flush()
-    assert len(counted.calls) == 6
+    assert len(counted.calls) == 2
 
 
 def test_nothing_is_written_for_a_session_seen_when_it_was_opened(
@@ -46,7 +47,7 @@ def test_nothing_is_written_for_a_session_seen_when_it_was_opened(
     registry.resolve(registry.open(person()))
     counted.calls.clear()
     registry.flush()
-    assert counted.calls == ["get"]
+    assert counted.calls == ["get_many"]
 
 
 def test_a_moment_never_goes_back(
@@ -95,9 +96,9 @@ def test_a_session_revoked_between_the_two_calls_of_a_flush_stays_dead(
     cookie = registry.open(person())
     clock.move(60)
     registry.resolve(cookie)
-    counted.before["replace"] = lambda: store.delete_indexed(Space.SESSION, "all")
+    counted.before["swap"] = lambda: store.delete_indexed(Space.SESSION, "all")
     registry.flush()
-    assert counted.calls[-1] == "replace"
+    assert counted.calls[-1] == "swap"
     assert registry.resolve(cookie) is None
 
 
@@ -117,7 +118,7 @@ def test_a_moment_that_waits_does_not_outlive_the_idle_limit(
 
 def test_the_thread_flushes_by_itself(counted: CountingStore, keyring: Keyring, clock: ManualClock) -> None:
     written = threading.Event()
-    counted.before["replace"] = written.set
+    counted.before["swap"] = written.set
     registry = SessionRegistry(counted.as_store, keyring, clock, IDLE, ABSOLUTE, grain=SOON)
     cookie = registry.open(person())
     clock.move(60)
@@ -134,7 +135,7 @@ def test_no_flush_happens_on_the_way_of_a_request(counted: CountingStore, keyrin
         writers.add(threading.current_thread().name)
         written.set()
 
-    counted.before["replace"] = note_the_thread
+    counted.before["swap"] = note_the_thread
     registry = SessionRegistry(counted.as_store, keyring, clock, IDLE, ABSOLUTE, grain=SOON)
     cookie = registry.open(person())
     while not written.is_set():
@@ -161,8 +162,16 @@ def test_closing_flushes_what_waits_and_ends_the_thread(
     registry.close()
 
 
-def write_nothing(key: str, at: datetime) -> None:
-    """Keep nothing."""
+def write_all(moments: Mapping[str, float]) -> Collection[str]:
+    """Keep nothing, and say that all is written."""
+    return moments
+
+
+@dataclass
+class Somebody:
+    key: str = "k"
+    seen: float = MOMENT
+    noted: bool = False
 
 
 class Failing:
@@ -171,46 +180,47 @@ class Failing:
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
         self.failed = threading.Event()
-        self.written: list[tuple[str, datetime]] = []
+        self.written: list[dict[str, float]] = []
         self.done = threading.Event()
 
-    def __call__(self, key: str, at: datetime) -> None:
+    def __call__(self, moments: Mapping[str, float]) -> Collection[str]:
         if self.errors:
             error = self.errors.pop(0)
             if not self.errors:
                 self.failed.set()
             raise error
-        self.written.append((key, at))
+        self.written.append(dict(moments))
         self.done.set()
+        return moments
 
 
 def test_what_could_not_be_written_waits_for_the_next_flush() -> None:
     write = Failing(Unavailable())
     seen = LastSeen(write, NEVER)
-    seen.note("k", MOMENT)
+    seen.note(Somebody())
     with pytest.raises(Unavailable):
         seen.flush()
     assert seen.get("k") == MOMENT
     seen.flush()
-    assert seen.get("k") is None
-    assert write.written == [("k", MOMENT)]
+    assert not seen.get("k")
+    assert write.written == [{"k": MOMENT}]
     seen.close()
 
 
 def test_the_thread_outlives_an_outage_and_tells_it_once(caplog: pytest.LogCaptureFixture) -> None:
     write = Failing(Unavailable(), Unavailable(), Unavailable())
     seen = LastSeen(write, SOON)
-    seen.note("k", MOMENT)
+    seen.note(Somebody())
     assert write.done.wait(PATIENCE)
     seen.close()
-    assert write.written == [("k", MOMENT)]
+    assert write.written == [{"k": MOMENT}]
     assert caplog.text.count("trying again") == 1
 
 
 def test_the_thread_outlives_a_fault(caplog: pytest.LogCaptureFixture) -> None:
     write = Failing(RuntimeError("a fault of ours"))
     seen = LastSeen(write, SOON)
-    seen.note("k", MOMENT)
+    seen.note(Somebody())
     assert write.done.wait(PATIENCE)
     seen.close()
     assert "requests cannot be recorded" in caplog.text
@@ -218,22 +228,61 @@ def test_the_thread_outlives_a_fault(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_closing_while_the_store_is_down_raises_nothing(caplog: pytest.LogCaptureFixture) -> None:
     seen = LastSeen(Failing(Unavailable()), NEVER)
-    seen.note("k", MOMENT)
+    seen.note(Somebody())
     seen.close()
     assert "could not be recorded" in caplog.text
 
 
 def test_a_moment_noted_during_a_flush_is_not_lost() -> None:
-    later = MOMENT + timedelta(seconds=1)
+    later = MOMENT + 1
+    somebody = Somebody()
 
-    def write(key: str, at: datetime) -> None:
-        if at == MOMENT:
-            seen.note("k", later)
+    def write(moments: Mapping[str, float]) -> Collection[str]:
+        if moments == {"k": MOMENT}:
+            assert not somebody.noted
+            assert seen.get("k") == MOMENT
+            somebody.seen = later
+            seen.note(somebody)
+        return moments
 
     seen = LastSeen(write, NEVER)
-    seen.note("k", MOMENT)
+    seen.note(somebody)
     seen.flush()
+    assert somebody.noted
     assert seen.get("k") == later
+    seen.flush()
+    assert not seen.get("k")
+    seen.close()
+
+
+def test_only_the_first_request_between_two_flushes_is_noted_and_the_latest_is_written() -> None:
+    write = Failing()
+    seen = LastSeen(write, NEVER)
+    somebody = Somebody()
+    seen.note(somebody)
+    somebody.seen = MOMENT + 7
+    seen.flush()
+    assert write.written == [{"k": MOMENT + 7}]
+    seen.close()
+
+
+def test_a_session_read_again_keeps_the_moment_that_waits() -> None:
+    seen = LastSeen(write_all, NEVER)
+    seen.note(Somebody(seen=MOMENT + 9))
+    again = Somebody()
+    seen.note(again)
+    assert again.seen == MOMENT + 9
+    seen.close()
+
+
+def test_what_was_not_written_waits_though_nothing_failed() -> None:
+    seen = LastSeen(lambda moments: [], NEVER)
+    somebody = Somebody()
+    seen.note(somebody)
+    seen.flush()
+    assert somebody.noted
+    assert seen.get("k") == MOMENT
+    seen.forget("k")
     seen.close()
 
 
@@ -241,18 +290,18 @@ def test_a_request_goes_on_when_no_thread_is_to_be_had(monkeypatch: pytest.Monke
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    written: list[str] = []
-    seen = LastSeen(lambda key, at: written.append(key), NEVER)
+    write = Failing()
+    seen = LastSeen(write, NEVER)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        seen.note("k", MOMENT)
+        seen.note(Somebody())
     seen.close()
-    assert written == ["k"]
+    assert write.written == [{"k": MOMENT}]
 
 
 def test_what_nobody_closed_is_collected_and_its_thread_ends() -> None:
-    seen = LastSeen(write_nothing, SOON)
-    seen.note("k", MOMENT)
+    seen = LastSeen(write_all, SOON)
+    seen.note(Somebody())
     thread = seen._thread
     assert thread is not None
     del seen
@@ -274,12 +323,12 @@ def test_a_forked_child_starts_afresh_with_a_thread_of_its_own() -> None:
     seen._lock.acquire()  # as if another thread of the parent held it at that moment
 
     def check() -> bool:
-        if seen.get("parent") is not None:
+        if seen.get("parent"):
             return False
-        seen.note("child", MOMENT)
-        return write.done.wait(PATIENCE) and write.written == [("child", MOMENT)]
+        seen.note(Somebody("child"))
+        return write.done.wait(PATIENCE) and write.written == [{"child": MOMENT}]
 
-    seen._waiting["parent"] = MOMENT
+    seen._waiting["parent"] = Somebody("parent")
     assert in_a_child(check) == 0
     seen._lock.release()
     assert seen.get("parent") == MOMENT

@@ -53,6 +53,12 @@ VERSION_1 = (
 """As the first release writes it. Never changed: later releases must read it."""
 
 
+WITH_HINT_AND_DEVICE = VERSION_1[:-1] + (
+    ',"logout_hint":"hint.of.portal","device":"Firefox, Windows","address":"192.0.2.7"}'
+)
+"""As the second release writes it. Never changed either."""
+
+
 def record(identity: Identity | None = None, **more: Any) -> Session:
     fields: dict[str, Any] = {"handle": "0123456789abcdef", "now": NOW, "absolute_end": NOW + timedelta(hours=10)}
     return Session.of(identity or person(), **(fields | more))
@@ -72,11 +78,34 @@ def test_the_record_of_the_first_release_is_read_and_what_is_written_still_holds
     assert decode(VERSION_1.encode()) == session
 
 
+def test_the_record_of_the_second_release_is_read_and_what_is_written_still_holds_it() -> None:
+    session = record(
+        portal_session="_s1",
+        name_id="_n1",
+        logout_hint="hint.of.portal",
+        device="Firefox, Windows",
+        address="192.0.2.7",
+    )
+    assert json.loads(encode(session)).items() >= json.loads(WITH_HINT_AND_DEVICE).items()
+    assert decode(WITH_HINT_AND_DEVICE.encode()) == session
+
+
+def test_the_first_release_reads_what_this_one_writes() -> None:
+    fields = json.loads(VERSION_1)
+    first = msgspec.defstruct(
+        "First", [(name, type(value) if value is not None else Any) for name, value in fields.items()]
+    )
+    read = msgspec.json.decode(
+        encode(record(portal_session="_s1", name_id="_n1", device="Firefox, Windows")), type=first
+    )
+    assert {name: getattr(read, name) for name in fields} == fields
+
+
 def test_a_field_of_a_later_release_is_left_aside_and_kept_when_seen_again() -> None:
-    later = VERSION_1.replace('"v":1', '"v":1,"device":{"name":"téléphone"}').encode()
+    later = VERSION_1.replace('"v":1', '"v":1,"badge":{"name":"téléphone"}').encode()
     assert decode(later) == record(portal_session="_s1", name_id="_n1")
     seen = with_last_seen(later, NOW + timedelta(minutes=5))
-    assert json.loads(seen)["device"] == {"name": "téléphone"}
+    assert json.loads(seen)["badge"] == {"name": "téléphone"}
     read = decode(seen)
     assert read is not None
     assert read.last_seen == NOW + timedelta(minutes=5)

@@ -1,3 +1,3 @@
-from tests.state.engines import fresh_url, redis_server, store, url
+from tests.state.engines import cluster, fresh_url, redis_server, sentinelled, store, url
 
-__all__ = ["fresh_url", "redis_server", "store", "url"]
+__all__ = ["cluster", "fresh_url", "redis_server", "sentinelled", "store", "url"]

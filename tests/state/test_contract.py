@@ -1,4 +1,4 @@
-"""What every engine of the ephemeral state promises; the same tests on SQLite and on Redis."""
+"""What every engine of the ephemeral state promises; the same tests on SQLite and on Redis, however it is reached."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagin_gateway.errors import Code, Unavailable
-from imagin_gateway.state.store import Record, Space, StateStore
+from imagin_gateway.state.store import Record, Space, StateStore, Swap
+from tests.state.engines import EVERY_ENGINE, on
 from tests.state.workers import END, KEY, NOW, act, in_processes
+
+pytestmark = on(*EVERY_ENGINE)
 
 HOSTILE = [
     "",
@@ -70,7 +73,7 @@ def test_a_record_ends_at_the_exact_moment(store: StateStore, index: list[str]) 
     for after in (END, END + 1):
         assert store.get(Space.FLOW, "k", now=after) is None
         assert store.find(Space.FLOW, "i", now=after) == []
-        assert store.replace(Space.FLOW, "k", b"again", expires_at=END + 10, now=after) is False
+        assert store.swap(Space.FLOW, [Swap("k", b"v", b"again", END + 10)], now=after) == [False]
     assert store.take(Space.FLOW, "k", now=END) is None
 
 
@@ -88,22 +91,42 @@ def test_a_record_written_already_over_does_not_exist(store: StateStore) -> None
     assert store.find(Space.FLOW, "i", now=NOW) == []
 
 
-def test_replace_keeps_the_indexes_through_the_former_end(store: StateStore) -> None:
+def test_a_swap_keeps_the_indexes_through_the_former_end(store: StateStore) -> None:
     store.put(Space.SESSION, "k", b"v", expires_at=NOW + 10, now=NOW, indexes=["i", "j"])
-    assert store.replace(Space.SESSION, "k", b"w", expires_at=NOW + 20, now=NOW + 9) is True
+    assert store.swap(Space.SESSION, [Swap("k", b"v", b"w", NOW + 20)], now=NOW + 9) == [True]
     store.put(Space.SESSION, "other", b"", expires_at=NOW + 20, now=NOW + 15, indexes=["i"])
     assert store.get(Space.SESSION, "k", now=NOW + 15) == b"w"
     assert [record.key for record in store.find(Space.SESSION, "i", now=NOW + 15)] == ["k", "other"]
     assert store.find(Space.SESSION, "j", now=NOW + 15) == [Record("k", b"w", NOW + 20)]
 
 
-def test_replace_brings_nothing_back(store: StateStore) -> None:
-    assert store.replace(Space.SESSION, "k", b"v", expires_at=END, now=NOW) is False
+def test_a_swap_brings_nothing_back(store: StateStore) -> None:
+    gone = [Swap("k", b"v", b"w", END)]
+    assert store.swap(Space.SESSION, gone, now=NOW) == [False]
     store.put(Space.SESSION, "k", b"v", expires_at=END, now=NOW, indexes=["i"])
     store.delete(Space.SESSION, "k")
-    assert store.replace(Space.SESSION, "k", b"v", expires_at=END, now=NOW) is False
+    assert store.swap(Space.SESSION, gone, now=NOW) == [False]
     assert store.get(Space.SESSION, "k", now=NOW) is None
     assert store.find(Space.SESSION, "i", now=NOW) == []
+
+
+def test_swaps_of_one_call_hold_each_on_its_own(store: StateStore) -> None:
+    for key in ("same", "changed", "also"):
+        store.put(Space.SESSION, key, b"old\x00\n", expires_at=END, now=NOW, indexes=["i"])
+    store.swap(Space.SESSION, [Swap("changed", b"old\x00\n", b"by another", END)], now=NOW)
+    changes = [Swap(key, b"old\x00\n", b"new", END + 5) for key in ("same", "gone", "changed", "also")]
+    assert store.swap(Space.SESSION, changes, now=NOW) == [True, False, False, True]
+    values = store.get_many(Space.SESSION, ["also", "gone", "changed", "same"], now=NOW)
+    assert values == [b"new", None, b"by another", b"new"]
+    assert [record.expires_at for record in store.find(Space.SESSION, "i", now=NOW)] == [END + 5, END, END + 5]
+    assert store.swap(Space.SESSION, [], now=NOW) == []
+    assert store.get_many(Space.SESSION, [], now=NOW) == []
+
+
+def test_get_many_leaves_out_what_has_ended(store: StateStore) -> None:
+    store.put(Space.SESSION, "long", b"1", expires_at=END, now=NOW)
+    store.put(Space.SESSION, "short", b"2", expires_at=NOW + 1, now=NOW)
+    assert store.get_many(Space.SESSION, ["short", "long", "short"], now=NOW + 1) == [None, b"1", None]
 
 
 def test_take_gives_once(store: StateStore) -> None:
@@ -132,7 +155,7 @@ def test_an_index_names_no_later_record_of_the_same_key(store: StateStore) -> No
 def test_find_tells_the_oldest_first(store: StateStore) -> None:
     for key in ("c", "a", "b"):
         store.put(Space.SESSION, key, key.encode(), expires_at=END, now=NOW, indexes=["i"])
-    store.replace(Space.SESSION, "c", b"seen", expires_at=END + 1, now=NOW)
+    store.swap(Space.SESSION, [Swap("c", b"c", b"seen", END + 1)], now=NOW)
     found = store.find(Space.SESSION, "i", now=NOW)
     assert found == [Record("c", b"seen", END + 1), Record("a", b"a", END), Record("b", b"b", END)]
 
@@ -197,7 +220,7 @@ def test_any_text_is_a_key_of_its_own_and_any_bytes_a_value(store: StateStore, t
     for number, text in enumerate(texts):
         assert store.get(Space.SESSION, text, now=NOW) == value + bytes([number])
         assert store.find(Space.SESSION, text, now=NOW) == [Record(text, value + bytes([number]), END)]
-        assert store.replace(Space.SESSION, text, value, expires_at=END, now=NOW)
+        assert store.swap(Space.SESSION, [Swap(text, value + bytes([number]), value, END)], now=NOW) == [True]
         assert store.take(Space.SESSION, text, now=NOW) == value
 
 
@@ -232,19 +255,19 @@ def test_no_increment_is_lost_between_processes(url: str, store: StateStore) -> 
     assert sorted(map(int, in_processes("increment", url, processes=5, threads=10))) == [*range(1, 51)]
 
 
-def test_of_a_replace_and_a_delete_at_once_the_delete_lasts(store: StateStore) -> None:
+def test_of_a_swap_and_a_delete_at_once_the_delete_lasts(store: StateStore) -> None:
     for attempt in range(30):
         key = f"k{attempt}"
         store.put(Space.SESSION, key, b"v", expires_at=END, now=NOW, indexes=["i"])
         barrier = Barrier(5)
 
-        def replace(key: str = key, barrier: Barrier = barrier) -> None:
+        def swap(key: str = key, barrier: Barrier = barrier) -> None:
             barrier.wait()
-            store.replace(Space.SESSION, key, b"w", expires_at=END, now=NOW)
+            store.swap(Space.SESSION, [Swap(key, b"v", b"w", END)], now=NOW)
 
         with ThreadPoolExecutor(5) as pool:
             for _ in range(4):
-                pool.submit(replace)
+                pool.submit(swap)
             barrier.wait()
             store.delete(Space.SESSION, key)
         assert store.get(Space.SESSION, key, now=NOW) is None
@@ -254,7 +277,8 @@ def test_of_a_replace_and_a_delete_at_once_the_delete_lasts(store: StateStore) -
 CALLS: dict[str, Callable[[StateStore], object]] = {
     "put": lambda store: store.put(Space.FLOW, "k", b"v", expires_at=END, now=NOW, indexes=["i"]),
     "put_if_absent": lambda store: store.put_if_absent(Space.FLOW, "k", b"v", expires_at=END, now=NOW),
-    "replace": lambda store: store.replace(Space.FLOW, "k", b"v", expires_at=END, now=NOW),
+    "swap": lambda store: store.swap(Space.FLOW, [Swap("k", b"v", b"v", END)], now=NOW),
+    "get_many": lambda store: store.get_many(Space.FLOW, ["k", "l"], now=NOW),
     "get": lambda store: store.get(Space.FLOW, "k", now=NOW),
     "take": lambda store: store.take(Space.FLOW, "k", now=NOW),
     "delete": lambda store: store.delete(Space.FLOW, "k"),

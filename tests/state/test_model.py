@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from imagin_gateway.state import open_store
-from imagin_gateway.state.store import Record, Space
+from imagin_gateway.state.store import Record, Space, Swap
+from tests.state.engines import on
 
 SPACES = st.sampled_from([Space.SESSION, Space.FLOW])
 KEYS = st.sampled_from(["a", "b", "a:b", "", "é\x00\n"])
@@ -62,13 +63,20 @@ def machine(fresh_url: Callable[[], str]) -> type[RuleBasedStateMachine]:
             if written:
                 self.kept[space, key] = Kept(value, ends, frozenset(), next(self.numbers))
 
-        @rule(space=SPACES, key=KEYS, value=VALUES, life=LIVES)
-        def replace(self, space: Space, key: str, value: bytes, life: int) -> None:
+        @rule(space=SPACES, key=KEYS, old=st.none() | VALUES, value=VALUES, life=LIVES)
+        def swap(self, space: Space, key: str, old: bytes | None, value: bytes, life: int) -> None:
             live = self.live(space, key)
+            expected = live.value if old is None and live is not None else old or b""
             ends = self.now + life
-            assert self.store.replace(space, key, value, expires_at=ends, now=self.now) == (live is not None)
-            if live is not None:
+            done = self.store.swap(space, [Swap(key, expected, value, ends)], now=self.now)
+            assert done == [live is not None and live.value == expected]
+            if live is not None and done == [True]:
                 live.value, live.ends = value, ends
+
+        @rule(space=SPACES, keys=st.lists(KEYS, max_size=4))
+        def get_many(self, space: Space, keys: list[str]) -> None:
+            live = [self.live(space, key) for key in keys]
+            assert self.store.get_many(space, keys, now=self.now) == [each.value if each else None for each in live]
 
         @rule(space=SPACES, key=KEYS)
         def get(self, space: Space, key: str) -> None:
@@ -124,6 +132,7 @@ def machine(fresh_url: Callable[[], str]) -> type[RuleBasedStateMachine]:
     return StoreMachine
 
 
+@on("sqlite", "redis", "cluster")
 def test_every_sequence_of_operations_does_what_a_dictionary_does(fresh_url: Callable[[], str]) -> None:
     run_state_machine_as_test(
         machine(fresh_url), settings=settings(deadline=None, max_examples=60, stateful_step_count=40)

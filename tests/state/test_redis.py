@@ -15,9 +15,9 @@ import redis
 
 from imagin_gateway.errors import Code, SettingsError, Unavailable
 from imagin_gateway.state.redis import COLLECT_AFTER, PREFIX, RedisStateStore
-from imagin_gateway.state.store import Space
+from imagin_gateway.state.store import Space, Swap
 from tests.state.lossy import LossyDoor
-from tests.state.servers import PrivateRedis
+from tests.state.servers import MASTER, PrivateRedis, RedisCluster, free_port, until
 from tests.state.test_contract import CALLS, HOSTILE
 from tests.state.tls import TlsDoor, write_certificate
 from tests.state.workers import END, NOW
@@ -73,9 +73,9 @@ def test_every_key_but_the_number_is_collected_by_redis_soon_after_its_end(
         assert life < ends[f"{PREFIX}:{name}"] <= life + COLLECT_AFTER
 
 
-def test_replace_moves_the_collection_too(store: RedisStateStore, behind: redis.Redis) -> None:
+def test_a_swap_moves_the_collection_too(store: RedisStateStore, behind: redis.Redis) -> None:
     store.put(Space.SESSION, "s", b"v", expires_at=NOW + 100, now=NOW, indexes=["i"])
-    store.replace(Space.SESSION, "s", b"v", expires_at=NOW + 900, now=NOW)
+    store.swap(Space.SESSION, [Swap("s", b"v", b"v", NOW + 900)], now=NOW)
     for name in ("session:s", "index:session:i"):
         assert behind.ttl(f"{PREFIX}:{name}") > 800
 
@@ -112,6 +112,43 @@ def test_an_index_names_no_later_record_of_a_key_that_redis_dropped(
     assert store.get(Space.SESSION, "s", now=NOW) == b"w"
 
 
+def test_a_record_put_again_is_listed_though_somebody_deleted_the_counter(
+    store: RedisStateStore, behind: redis.Redis
+) -> None:
+    store.put(Space.SESSION, "s", b"v", expires_at=END, now=NOW, indexes=["i", "j"])
+    behind.delete(f"{PREFIX}:number")
+    store.put(Space.SESSION, "s", b"w", expires_at=END, now=NOW, indexes=["i"])
+    assert [record.value for record in store.find(Space.SESSION, "i", now=NOW)] == [b"w"]
+    assert store.find(Space.SESSION, "j", now=NOW) == []
+
+
+def outer(client: redis.Redis) -> dict[str, int]:
+    """Return how often each command came from outside since the last reset; not those inside scripts."""
+    told = client.info("commandstats")
+    asked = ("get", "evalsha", "eval", "script|load", "script", "ping", "multi", "exec", "exists", "mget")
+    return {name: told[f"cmdstat_{name}"]["calls"] for name in asked if f"cmdstat_{name}" in told}
+
+
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - {"get", "get_many", "ping", "purge"}))
+def test_an_operation_is_one_round_trip(store: RedisStateStore, behind: redis.Redis, name: str) -> None:
+    CALLS[name](store)  # the server knows the script now
+    behind.config_resetstat()
+    CALLS[name](store)
+    made = outer(behind)
+    made.pop("get", None)  # inside the script
+    assert made == {"evalsha": 1}
+
+
+def test_reading_is_one_get(store: RedisStateStore, behind: redis.Redis) -> None:
+    store.put(Space.SESSION, "s", b"v", expires_at=END, now=NOW, indexes=["i"])
+    behind.config_resetstat()
+    assert store.get(Space.SESSION, "s", now=NOW) == b"v"
+    assert outer(behind) == {"get": 1}
+    behind.config_resetstat()
+    assert store.get_many(Space.SESSION, ["s", "t"], now=NOW) == [b"v", None]
+    assert outer(behind) == {"mget": 1}
+
+
 def test_keys_are_made_of_plain_characters_whatever_comes(store: RedisStateStore, behind: redis.Redis) -> None:
     for text in HOSTILE:
         store.put(Space.SESSION, text, b"v", expires_at=END, now=NOW, indexes=[text])
@@ -126,7 +163,7 @@ def test_what_is_no_record_of_ours_ended_long_ago(store: RedisStateStore, behind
     name = f"{PREFIX}:session:k"
     behind.set(name, garbage)
     assert store.get(Space.SESSION, "k", now=NOW) is None
-    assert store.replace(Space.SESSION, "k", b"v", expires_at=END, now=NOW) is False
+    assert store.swap(Space.SESSION, [Swap("k", b"", b"v", END)], now=NOW) == [False]
     assert store.take(Space.SESSION, "k", now=NOW) is None
     behind.set(name, garbage)
     assert store.put_if_absent(Space.SESSION, "k", b"v", expires_at=END, now=NOW) is True
@@ -181,17 +218,67 @@ def test_connections_that_a_restart_broke_are_made_anew(own_server: PrivateRedis
         store.put(Space.SESSION, "s", b"v", expires_at=END, now=NOW)
 
 
-def test_a_command_whose_answer_was_lost_is_not_run_again(store: RedisStateStore, redis_server: PrivateRedis) -> None:
+def counts_once(store: RedisStateStore, door: LossyDoor) -> None:
+    """The answer to a command that counts is lost: the store says so, and does not count again."""
     assert store.increment(Space.COUNTER, "c", expires_at=END, now=NOW) == 1  # the server knows the script now
+    door.lost = b"EVALSHA"
+    with pytest.raises(Unavailable):
+        store.increment(Space.COUNTER, "c", expires_at=END, now=NOW)
+    door.lost = b""
+    assert store.get(Space.COUNTER, "c", now=NOW) == b"2"
+
+
+def test_a_command_whose_answer_was_lost_is_not_run_again(behind: redis.Redis, redis_server: PrivateRedis) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="ig-") as short,
-        closing(LossyDoor(Path(short) / "s", urlsplit(redis_server.url).path, b"EVALSHA")) as door,
-        closing(RedisStateStore(door.url)) as cut_off,
+        closing(LossyDoor(Path(short) / "s", str(redis_server.socket))) as door,
+        closing(RedisStateStore(door.url)) as store,
     ):
-        cut_off.ping()
+        counts_once(store, door)
+
+
+def test_nor_is_it_where_sentinels_name_the_master(behind: redis.Redis, redis_server: PrivateRedis) -> None:
+    port = free_port()
+    watch = (f"sentinel monitor {MASTER} 127.0.0.1 {port} 1",)
+    with (
+        closing(LossyDoor(port, str(redis_server.socket))) as door,
+        closing(PrivateRedis(*watch, port=free_port(), arguments=("--sentinel",))) as sentinel,
+        closing(RedisStateStore(f"redis+sentinel://127.0.0.1:{sentinel.port}/{MASTER}")) as store,
+    ):
+        sentinel.start()
+        counts_once(store, door)
+
+
+def test_nor_is_it_in_a_cluster() -> None:
+    port = free_port()
+    with (
+        closing(RedisCluster(f"cluster-announce-port {port}", masters=1)) as alone,
+        closing(LossyDoor(port, str(alone.servers[0].socket))) as door,
+        closing(RedisStateStore(f"redis+cluster://127.0.0.1:{port}")) as store,
+    ):
+        alone.start()
+        with alone.servers[0].client() as client:
+            until(lambda: client.execute_command("CLUSTER", "SLOTS")[0][2][1] == port, "the node names the door")
+        counts_once(store, door)
+        assert store.in_charge() == f"127.0.0.1:{port}"
+
+
+def test_a_place_where_another_server_took_over_is_looked_at_again(
+    behind: redis.Redis, redis_server: PrivateRedis, own_server: PrivateRedis
+) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="ig-") as short,
+        closing(LossyDoor(Path(short) / "s", str(own_server.socket))) as door,
+        closing(RedisStateStore(door.url)) as store,
+        own_server.client() as client,
+    ):
+        store.ping()
+        client.replicaof("127.0.0.1", free_port())
+        door.behind = str(redis_server.socket)
         with pytest.raises(Unavailable):
-            cut_off.increment(Space.COUNTER, "c", expires_at=END, now=NOW)
-    assert store.get(Space.COUNTER, "c", now=NOW) == b"2"
+            store.put(Space.FLOW, "k", b"v", expires_at=END, now=NOW)
+        store.put(Space.FLOW, "k", b"v", expires_at=END, now=NOW)
+        assert behind.exists(f"{PREFIX}:flow:k")
 
 
 def test_a_full_server_is_unavailable_and_forgets_nothing(own_server: PrivateRedis) -> None:

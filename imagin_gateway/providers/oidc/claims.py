@@ -43,6 +43,9 @@ class Expected:
         now: the present moment.
         leeway: how far the clocks may differ, at most 60 s.
         max_age: how old a token may be.
+        contexts: one of these `acr` must be told; any, and none, will do when it is empty.
+        methods: every one of these `amr` must be told.
+        recency: how long ago the credentials may have been checked, if that was asked for.
     """
 
     issuer: str
@@ -51,6 +54,9 @@ class Expected:
     now: datetime
     leeway: timedelta
     max_age: timedelta
+    contexts: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    recency: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +93,16 @@ def check_id_token(claims: Claims, alg: str, access_token: str, expected: Expect
     check_nonce(claims, expected.nonce)
     subject = check_subject(claims)
     check_access_token_hash(claims, alg, access_token)
+    authenticated_at = check_authentication_time(claims, expected.now, expected.leeway)
+    acr, amr = check_context_class(claims), check_methods(claims)
+    check_strength(acr, amr, expected.contexts, expected.methods)
+    check_recency(authenticated_at, expected.now, expected.leeway, expected.recency)
     return IdToken(
         subject=subject,
         issued_at=issued_at,
-        authenticated_at=check_authentication_time(claims, expected.now, expected.leeway),
-        acr=check_context_class(claims),
-        amr=check_methods(claims),
+        authenticated_at=authenticated_at,
+        acr=acr,
+        amr=amr,
         session=check_session(claims),
     )
 
@@ -198,6 +208,26 @@ def check_methods(claims: Claims) -> tuple[str, ...]:
     if not isinstance(methods, list) or len(methods) > MAX_METHODS:
         raise AnswerRefused(Code.OIDC_CLAIMS, "amr is not a list of texts")
     return tuple(_text({"amr": method}, "amr") for method in methods)
+
+
+def check_strength(acr: str | None, amr: tuple[str, ...], contexts: tuple[str, ...], methods: tuple[str, ...]) -> None:
+    """Core §2 `acr`, `amr` (ASVS 6.8.4): as strong as the configuration wants; what is not told is the weakest."""
+    if contexts and acr not in contexts:
+        raise AnswerRefused(Code.OIDC_STRENGTH, "the authentication is not of a context class asked for")
+    if not set(methods) <= set(amr):
+        raise AnswerRefused(Code.OIDC_STRENGTH, "the authentication lacks a method asked for")
+
+
+def check_recency(
+    authenticated_at: datetime | None, now: datetime, leeway: timedelta, recency: timedelta | None
+) -> None:
+    """Core §3.1.2.1 `max_age`, §3.1.3.7 step 13: where it was asked, `auth_time` is required, and recent."""
+    if recency is None:
+        return
+    if authenticated_at is None:
+        raise AnswerRefused(Code.OIDC_RECENCY, "the token does not say when the credentials were checked")
+    if now - authenticated_at > recency + leeway:
+        raise AnswerRefused(Code.OIDC_RECENCY, "the credentials were checked too long ago")
 
 
 def check_session(claims: Claims) -> str:

@@ -64,8 +64,14 @@ def _client(config: OidcPortal) -> list[_Finding]:
     found: list[_Finding] = []
     if not config.client_id or not (config.client_id.isascii() and config.client_id.isprintable()):
         found.append(("client_id", "l'identifiant du client est vide ou illisible", "celui donné par le portail"))
-    if not config.client_secret:
-        found.append(("client_secret", "secret vide", "celui donné par le portail"))
+    by_key = config.client_authentication == "private_key_jwt"
+    if by_key and config.private_key is None:
+        found.append(("private_key", "aucune clé, alors que private_key_jwt en demande une", "un fichier PEM"))
+    elif not by_key and config.private_key is not None:
+        remedy = 'client_authentication = "private_key_jwt"'
+        found.append(("private_key", "une clé dont cette façon de s'authentifier ne se sert pas", remedy))
+    if not by_key and not config.client_secret:
+        found.append(("client_secret", "secret absent ou vide", "celui donné par le portail"))
     return found
 
 
@@ -76,6 +82,12 @@ def _requests(config: OidcPortal) -> list[_Finding]:
     if any(not scope or set(scope) & set(' "\\') or not scope.isascii() for scope in config.scopes):
         # RFC 6749 §3.3.
         found.append(("scopes", "une portée contient une espace ou un signe interdit", "une portée par entrée"))
+    if "offline_access" in config.scopes:
+        # A session of ours never outlives its own limits: there is nothing to refresh.
+        found.append(("scopes", "aucun jeton de renouvellement n'est jamais demandé", "enlever offline_access"))
+    for key, values in (("acr_values", config.acr_values), ("required_acr", config.required_acr)):
+        if any(not value or set(value) & set(' "\\') or not value.isprintable() for value in values):
+            found.append((key, "une valeur est vide ou contient une espace", 'une valeur par entrée, "eidas1"'))
     if not config.algorithms:
         found.append(("algorithms", "aucun algorithme de signature", '["RS256"]'))
     return found

@@ -28,6 +28,7 @@ class Provider:
         issuer: equal to the configured one.
         userinfo_endpoint: None when the provider has none.
         says_issuer: answers carry `iss` (RFC 9207 §3), so one without it is refused.
+        end_session_endpoint: where a person logs out (RP-Initiated Logout 1.0 §2.1); None when it has none.
     """
 
     issuer: str
@@ -36,6 +37,7 @@ class Provider:
     jwks_uri: str
     userinfo_endpoint: str | None
     says_issuer: bool
+    end_session_endpoint: str | None = None
 
 
 def address(issuer: str) -> str:
@@ -65,7 +67,8 @@ def read(document: dict[str, Any], issuer: str, wire: Wire) -> Provider:
         authorization_endpoint=_endpoint(document, "authorization_endpoint", wire),
         token_endpoint=_endpoint(document, "token_endpoint", wire),
         jwks_uri=_endpoint(document, "jwks_uri", wire),
-        userinfo_endpoint=_endpoint(document, "userinfo_endpoint", wire) if "userinfo_endpoint" in document else None,
+        userinfo_endpoint=_optional(document, "userinfo_endpoint", wire),
+        end_session_endpoint=_optional(document, "end_session_endpoint", wire),
         says_issuer=document.get("authorization_response_iss_parameter_supported") is True,
     )
 
@@ -81,6 +84,10 @@ def check_code_flow(document: dict[str, Any]) -> None:
     types = document.get("response_types_supported", ["code"])
     if not isinstance(types, list) or "code" not in types:
         raise AnswerRefused(Code.OIDC_DISCOVERY, "the portal does not offer the authorization code flow")
+
+
+def _optional(document: dict[str, Any], name: str, wire: Wire) -> str | None:
+    return _endpoint(document, name, wire) if name in document else None
 
 
 def _endpoint(document: dict[str, Any], name: str, wire: Wire) -> str:

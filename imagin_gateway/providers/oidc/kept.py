@@ -1,20 +1,23 @@
 """A document of the portal, fetched when it is needed and kept for a while.
 
-One thread fetches, the others wait for it, a bounded time. A portal that failed is
-left alone for a few seconds: whoever comes meanwhile is told at once, instead of
-waiting in line for the same failure.
+From the middle of its life on it is fetched afresh behind the scenes, so that people
+wait for a portal only the first time, and a portal that is down for less than half
+that life is not noticed. Where somebody must wait, one thread fetches and the others
+wait for it, a bounded time. A portal that failed is left alone for a few seconds:
+whoever comes meanwhile is told at once, instead of waiting in line for the same failure.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
-from imagin_gateway.errors import Code, Unavailable
+from imagin_gateway.errors import Code, GatewayError, Unavailable
 
 T = TypeVar("T")
 
@@ -22,7 +25,17 @@ PAUSE: Final = timedelta(seconds=5)
 """How long a portal that failed is left alone."""
 
 RENEWALS: Final = timedelta(minutes=1)
-"""Least time between two forced refetches (row OID-14)."""
+"""Least time between two forced refetches (row OID-14), and between two behind the scenes."""
+
+Background = Callable[[Callable[[], None]], None]
+"""Runs something without making anybody wait for it."""
+
+_log = logging.getLogger(__name__)
+
+
+def in_a_thread(work: Callable[[], None]) -> None:
+    """Run `work` in a thread of its own, which does not keep the process alive."""
+    threading.Thread(target=work, name="imagin-gateway-renewal", daemon=True).start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +52,12 @@ class Kept(Generic[T]):
         fetch: reads the document at an address; may raise anything.
         life: how long it is believed.
         patience: seconds to wait for the thread that is fetching.
+        background: runs what nobody waits for.
     """
 
-    def __init__(self, fetch: Callable[[str], T], *, life: timedelta, patience: float) -> None:
+    def __init__(
+        self, fetch: Callable[[str], T], *, life: timedelta, patience: float, background: Background = in_a_thread
+    ) -> None:
         self._fetch = fetch
         self._life = life
         self._patience = patience
@@ -49,6 +65,9 @@ class Kept(Generic[T]):
         self._held: _Held[T] | None = None
         self._failed_at: datetime | None = None
         self._renewed_at: datetime | None = None
+        self._background = background
+        self._behind = threading.Lock()
+        self._behind_at: datetime | None = None
 
     def get(self, address: str, now: datetime) -> T:
         """Return the document, fetched unless a fresh one is held.
@@ -58,6 +77,8 @@ class Kept(Generic[T]):
             AnswerRefused: what it answers is refused.
         """
         if (held := self._fresh(address, now)) is not None:
+            if abs(now - held.at) >= self._life / 2:
+                self._renew_behind(address, now)
             return held.value
         with self._turn():
             if (held := self._fresh(address, now)) is not None:
@@ -75,6 +96,31 @@ class Kept(Generic[T]):
                 return None
             self._renewed_at = now  # before the call: a portal that fails is not asked again at once either
             return self._take(address, now)
+
+    def _renew_behind(self, address: str, now: datetime) -> None:
+        """Have the document fetched by nobody in particular; of many who ask for it, one is heard."""
+        with self._behind:
+            if self._behind_at is not None and _near(self._behind_at, now, RENEWALS):
+                return
+            self._behind_at = now
+
+        def work() -> None:
+            failure = ""
+            try:
+                with self._turn():
+                    self._take(address, now)
+            except GatewayError as error:
+                failure = error.code.value
+            except Exception as error:
+                failure = type(error).__name__
+            if failure:
+                # What is held is believed until its own end, and not a moment longer.
+                _log.warning("a document of a portal could not be renewed: %s", failure)
+
+        try:
+            self._background(work)
+        except RuntimeError:
+            _log.warning("no thread could be started to renew a document of a portal")
 
     def _take(self, address: str, now: datetime) -> T:
         try:

@@ -7,17 +7,22 @@ the verifier and the tokens pass through no logger and no shared client object.
 from __future__ import annotations
 
 import base64
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 from authlib.oauth2 import ClientAuth, OAuth2Client
 from authlib.oauth2.rfc6749.parameters import prepare_token_request
 
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.keys import Secret, new_token
+from imagin_gateway.providers.oidc.assertion import ASSERTION_TYPE, AssertionSigner
 from imagin_gateway.providers.oidc.wire import Reply, Wire
+from imagin_gateway.settings import OidcPortal
 
 MAX_CODE_CHARS: Final = 4096
 
@@ -34,9 +39,11 @@ class Registration:
     Attributes:
         client_id: our name there.
         client_secret: our secret there.
-        authentication: how the secret is shown, ``client_secret_basic`` or ``client_secret_post``.
+        authentication: how we prove who we are, ``client_secret_basic``, ``client_secret_post`` or ``private_key_jwt``.
         redirect_uri: where answers come; a constant of the configuration.
         scopes: what is asked for.
+        signer: proves who we are without a shared secret (``private_key_jwt``).
+        more: parameters that the configuration adds to every authorization request.
     """
 
     client_id: str
@@ -44,6 +51,8 @@ class Registration:
     authentication: str
     redirect_uri: str
     scopes: tuple[str, ...]
+    signer: AssertionSigner | None = None
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +77,36 @@ class Tokens:
     id_token: Secret
 
 
-def authorization_url(endpoint: str, registration: Registration, ticket: Ticket) -> str:
+def asked_for(config: OidcPortal) -> dict[str, str]:
+    """Return the parameters that the configuration adds to every authorization request (Core §3.1.2.1, §5.5.1.1)."""
+    more: dict[str, str] = {}
+    if config.response_mode == "form_post":
+        more["response_mode"] = "form_post"
+    if config.acr_values and config.acr_request == "acr_values":
+        more["acr_values"] = " ".join(config.acr_values)
+    elif config.acr_values:
+        wanted = {"id_token": {"acr": {"essential": True, "values": list(config.acr_values)}}}
+        more["claims"] = json.dumps(wanted, separators=(",", ":"))
+    if config.max_age_seconds is not None:
+        more["max_age"] = str(config.max_age_seconds)
+    return more
+
+
+def authorization_url(
+    endpoint: str, registration: Registration, ticket: Ticket, login_hint: str = "", *, anew: bool = False
+) -> str:
     """Return the address at which the person logs in (Core 1.0 §3.1.2.1, RFC 7636 §4.3).
 
     Args:
         endpoint: `authorization_endpoint` of the portal.
         registration: what we are to it.
         ticket: values of this login.
+        login_hint: as the portal gave it when it began the login (Core §4).
+        anew: ask for the credentials whatever the portal remembers; `max_age` makes it tell when it did.
     """
+    more = {**registration.more, **({"login_hint": login_hint} if login_hint else {})}
+    if anew:
+        more |= {"prompt": "login", "max_age": "0"}
     client = OAuth2Client(
         session=None,
         client_id=registration.client_id,
@@ -84,7 +115,7 @@ def authorization_url(endpoint: str, registration: Registration, ticket: Ticket)
         code_challenge_method="S256",
     )
     url, _ = client.create_authorization_url(
-        endpoint, state=ticket.state, nonce=ticket.nonce, code_verifier=ticket.verifier, response_type="code"
+        endpoint, state=ticket.state, nonce=ticket.nonce, code_verifier=ticket.verifier, response_type="code", **more
     )
     return str(url)
 
@@ -101,7 +132,7 @@ def told_error(error: object) -> tuple[str, ...]:
     return (error,) if isinstance(error, str) and _ERROR_NAME.match(error) else ()
 
 
-def redeem(wire: Wire, endpoint: str, registration: Registration, code: Secret, verifier: str) -> Tokens:
+def redeem(wire: Wire, endpoint: str, registration: Registration, code: Secret, verifier: str, now: datetime) -> Tokens:
     """Change a code into tokens (Core 1.0 §3.1.3).
 
     Args:
@@ -110,6 +141,7 @@ def redeem(wire: Wire, endpoint: str, registration: Registration, code: Secret, 
         registration: what we are to it.
         code: of the answer.
         verifier: of this login.
+        now: the present moment.
 
     Raises:
         AnswerRefused: `OIDC_TOKEN_RESPONSE`, with the error the portal tells, if any.
@@ -122,10 +154,25 @@ def redeem(wire: Wire, endpoint: str, registration: Registration, code: Secret, 
         code_verifier=verifier,
     )
     headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+    headers, form = _authenticated(registration, endpoint, headers, form, now)
+    return read(wire.post(endpoint, Code.OIDC_TOKEN_RESPONSE, form, headers))
+
+
+def _authenticated(
+    registration: Registration, endpoint: str, headers: dict[str, str], form: str, now: datetime
+) -> tuple[dict[str, str], str]:
+    """Core §9: say who we are, in the one way of the configuration."""
+    if registration.signer is not None:
+        proof = {
+            "client_id": registration.client_id,
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": registration.signer.assertion(registration.client_id, endpoint, now),
+        }
+        return headers, f"{form}&{urlencode(proof)}"
     method = _basic if registration.authentication == "client_secret_basic" else "client_secret_post"
     client = ClientAuth(registration.client_id, registration.client_secret.reveal(), method)
     _, headers, form = client.prepare("POST", endpoint, headers, form)
-    return read(wire.post(endpoint, Code.OIDC_TOKEN_RESPONSE, form, headers))
+    return headers, form
 
 
 def _basic(client: ClientAuth, _method: str, uri: str, headers: dict[str, str], body: str) -> tuple[Any, ...]:

@@ -23,6 +23,13 @@ MAX_HEADER_CHARS: Final = 16 * 1024
 """A certificate chain in a header is legal, long, and not read."""
 
 
+PLAIN_TYPES: Final = frozenset({"jwt"})
+"""What an ID token or a signed userinfo may say that it is."""
+
+LOGOUT_TYPES: Final = frozenset({"logout+jwt"})
+"""What a logout token must say that it is (Back-Channel Logout 1.0 §2.4, RFC 8725 §3.11)."""
+
+
 class _Registry(JWSRegistry):
     """The algorithms of one portal, by exact name.
 
@@ -66,7 +73,9 @@ class Verifier:
         self._registry = _Registry(algorithms=self._algorithms, strict_check_header=False)
         self._keys = keys
 
-    def verify(self, token: str, jwks_uri: str, now: datetime, code: Code) -> Signed:
+    def verify(
+        self, token: str, jwks_uri: str, now: datetime, code: Code, types: Collection[str] = PLAIN_TYPES
+    ) -> Signed:
         """Return the claims of a JWT in compact form.
 
         A key that is not known, or a signature that does not fit, is tried once more
@@ -77,6 +86,7 @@ class Verifier:
             jwks_uri: where the portal publishes its keys.
             now: the present moment.
             code: reason when it is no JWT at all.
+            types: values of `typ` that are taken, lower case, without ``application/``.
 
         Raises:
             AnswerRefused: `code`, `OIDC_ALGORITHM`, `OIDC_TOKEN_TYPE` or `OIDC_SIGNATURE`.
@@ -86,7 +96,7 @@ class Verifier:
         header = jws.headers()
         alg = self.check_algorithm(header)
         check_critical(header)
-        check_type(header)
+        check_type(header, types)
         kid = _kid(header)
         keys = self._keys.get(jwks_uri, now)
         if not self._any(jws, keys, alg, kid):
@@ -132,10 +142,10 @@ def check_critical(header: dict[str, Any]) -> None:
         raise AnswerRefused(Code.OIDC_TOKEN_TYPE, "the token needs an extension")
 
 
-def check_type(header: dict[str, Any]) -> None:
+def check_type(header: dict[str, Any], types: Collection[str] = PLAIN_TYPES) -> None:
     """RFC 8725 §3.11, ASVS 9.2.2: a token made for something else (`at+jwt`, `logout+jwt`) is not this one."""
     kind = header.get("typ", "JWT")
-    if not isinstance(kind, str) or kind.lower().removeprefix("application/") != "jwt":
+    if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in types:
         raise AnswerRefused(Code.OIDC_TOKEN_TYPE, "the token is of another type")
 
 

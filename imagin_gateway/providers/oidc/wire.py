@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,6 +21,11 @@ MAX_ANSWER_BYTES: Final = 1024 * 1024
 
 MAX_URL_CHARS: Final = 2048
 
+MAX_KNOWN: Final = 64
+"""Addresses remembered once they are checked: a portal has a handful."""
+
+_HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "imagin-gateway"}
+
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _log = logging.getLogger(__name__)
@@ -34,6 +38,8 @@ class Reply:
     status: int
     media_type: str
     body: bytes = field(repr=False)
+    date: str = ""
+    """What time the portal says it is (RFC 9110 §6.6.1); believed by nobody, shown to the operator."""
 
     def json(self, code: Code) -> dict[str, Any]:
         """Return the JSON object of the body. Raises `AnswerRefused` with `code` when it is none."""
@@ -58,15 +64,11 @@ class Wire:
     ) -> None:
         self._hosts = hosts
         self._plain_loopback = plain_loopback
-        self._client = httpx2.Client(
-            transport=transport,
-            timeout=timeout,
-            follow_redirects=False,
-            trust_env=False,
-            # A cookie set by the portal during one login must not travel with the next person's.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"Accept-Encoding": "identity", "User-Agent": "imagin-gateway"},
-        )
+        # The transport alone, without the client that is usually around it: nothing here follows a redirect, keeps a
+        # cookie of one login for the next, asks the environment for a proxy, or adds credentials.
+        self._transport = transport
+        self._extensions = {"timeout": httpx2.Timeout(timeout).as_dict()}
+        self._known: dict[str, httpx2.URL] = {}
 
     def allows(self, url: object) -> bool:
         """Tell whether `url` is an address of this portal: https, a known host, no credentials, no fragment."""
@@ -84,13 +86,13 @@ class Wire:
 
     def get(self, url: str, code: Code, headers: Mapping[str, str] | None = None) -> Reply:
         """Read `url`. See `_ask`."""
-        return self._ask(self._client.build_request("GET", url, headers=dict(headers or {})), code)
+        return self._ask("GET", url, code, None, headers or {})
 
     def post(self, url: str, code: Code, body: str, headers: Mapping[str, str]) -> Reply:
         """Send a form to `url`. See `_ask`."""
-        return self._ask(self._client.build_request("POST", url, content=body.encode(), headers=dict(headers)), code)
+        return self._ask("POST", url, code, body.encode(), headers)
 
-    def _ask(self, request: httpx2.Request, code: Code) -> Reply:
+    def _ask(self, method: str, url: str, code: Code, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         """Send a request and return the whole answer.
 
         Raises:
@@ -99,8 +101,10 @@ class Wire:
             Unavailable: no answer in time, a broken connection, a certificate that is not
                 believed, or a portal that says so itself (429, 5xx).
         """
-        if not self.allows(str(request.url)):
-            raise AnswerRefused(code, "the address is not one of this portal")
+        address = self._address(url, code)
+        request = httpx2.Request(
+            method, address, headers={**_HEADERS, **headers}, content=body, extensions=self._extensions
+        )
         failure = ""
         try:
             return self._exchange(request, code)
@@ -110,8 +114,23 @@ class Wire:
         _log.warning("a call to a portal failed: %s (%s)", failure, code.value)
         raise Unavailable("the portal does not answer", code=Code.PORTAL_UNAVAILABLE)
 
+    def _address(self, url: str, code: Code) -> httpx2.URL:
+        """Return an address as it will be called, once it is known to be this portal's."""
+        known = self._known.get(url)
+        if known is None:
+            try:
+                known = httpx2.URL(url)
+            except httpx2.InvalidURL:
+                known = None
+            # Raised here, so that the address does not hang from the error.
+            if known is None or not self.allows(str(known)):
+                raise AnswerRefused(code, "the address is not one of this portal")
+            if len(self._known) < MAX_KNOWN:
+                self._known[url] = known
+        return known
+
     def _exchange(self, request: httpx2.Request, code: Code) -> Reply:
-        answer = self._client.send(request, stream=True)
+        answer = self._transport.handle_request(request)
         try:
             status = answer.status_code
             if status == 429 or status >= 500:
@@ -129,8 +148,8 @@ class Wire:
         finally:
             answer.close()
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return Reply(status, media_type, bytes(body))
+        return Reply(status, media_type, bytes(body), answer.headers.get("date", ""))
 
     def close(self) -> None:
         """Close every connection."""
-        self._client.close()
+        self._transport.close()

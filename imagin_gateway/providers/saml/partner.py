@@ -20,10 +20,25 @@ from imagin_gateway.errors import AnswerRefused, Problem
 from imagin_gateway.providers.saml import documents
 from imagin_gateway.providers.saml.reading import instant
 from imagin_gateway.providers.saml.signature import UnusableKey, VerificationKey
-from imagin_gateway.providers.saml.vocabulary import REDIRECT, SAMLP, ds, md
+from imagin_gateway.providers.saml.vocabulary import POST, REDIRECT, SAMLP, ds, md
 
 _CERTIFICATE: Final = f"{ds('KeyInfo')}/{ds('X509Data')}/{ds('X509Certificate')}"
 _RSA_KEY: Final = f"{ds('KeyInfo')}/{ds('KeyValue')}/{ds('RSAKeyValue')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """The SingleLogoutService of a portal (Metadata §2.4.2).
+
+    Attributes:
+        url: where a LogoutRequest goes, by HTTP-Redirect; "" when that is not offered.
+        answer_url: where a LogoutResponse goes.
+        answer_by_post: it goes there by HTTP-POST: the portal offers nothing else.
+    """
+
+    url: str
+    answer_url: str
+    answer_by_post: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,8 @@ class Partner:
         sso_url: where an AuthnRequest goes, by HTTP-Redirect.
         keys: of its IDPSSODescriptor, for signing; all of them are tried.
         wants_signed_requests: `WantAuthnRequestsSigned`.
+        logout: where logout messages go; None when it offers no logout by HTTP-Redirect or HTTP-POST.
+        error_url: page of the portal for those it sends here without what is needed; "" unless https.
         valid_until: after that its metadata says nothing any more (Metadata §2.3.2).
     """
 
@@ -42,6 +59,8 @@ class Partner:
     sso_url: str
     keys: tuple[VerificationKey, ...]
     wants_signed_requests: bool
+    logout: Logout | None
+    error_url: str
     valid_until: datetime | None
 
 
@@ -74,12 +93,26 @@ def read(raw: bytes, entity_id: str, *, development: bool) -> Partner:
         raise MetadataRefused(
             ("ce n’est pas un document XML acceptable", "les métadonnées SAML du portail, telles qu’il les publie")
         ) from None
+    return of(root, entity_id, development=development)
+
+
+def of(root: etree._Element, entity_id: str, *, development: bool) -> Partner:
+    """Read one identity provider out of a metadata tree; the rest of it is left where it is.
+
+    Raises:
+        MetadataRefused: listing everything wrong.
+    """
+    problems: list[tuple[str, str]] = []
     entity = _entity(root, entity_id)
     role = _role(entity)
-    problems: list[tuple[str, str]] = []
     sso_url = _endpoint(role, development, problems)
     keys = _keys(role, problems)
-    valid_until = _valid_until([role, entity, *entity.iterancestors()], problems)
+    logout = _logout(role, development, problems)
+    ends = None
+    try:
+        ends = valid_until([role, entity, *entity.iterancestors()])
+    except MetadataRefused as refused:
+        problems += refused.problems
     if problems:
         raise MetadataRefused(*problems)
     return Partner(
@@ -87,7 +120,9 @@ def read(raw: bytes, entity_id: str, *, development: bool) -> Partner:
         sso_url=sso_url,
         keys=keys,
         wants_signed_requests=role.get("WantAuthnRequestsSigned", "").strip() in ("true", "1"),
-        valid_until=valid_until,
+        logout=logout,
+        error_url=_error_url(role),
+        valid_until=ends,
     )
 
 
@@ -130,6 +165,30 @@ def _endpoint(role: etree._Element, development: bool, problems: list[tuple[str,
     if not is_address(location, development=development):
         problems.append(("l’adresse SingleSignOnService n’est pas une adresse https complète", '"https://..."'))
     return location
+
+
+def _logout(role: etree._Element, development: bool, problems: list[tuple[str, str]]) -> Logout | None:
+    """Find where logout messages go: HTTP-Redirect before HTTP-POST; other bindings are not spoken here."""
+    offered: dict[str, etree._Element] = {}
+    for each in role.findall(md("SingleLogoutService")):
+        offered.setdefault(each.get("Binding", ""), each)
+    for binding in (REDIRECT, POST):
+        service = offered.get(binding)
+        if service is None:
+            continue
+        location = service.get("Location", "")
+        answer = service.get("ResponseLocation", location)
+        if not (is_address(location, development=development) and is_address(answer, development=development)):
+            problems.append(("l’adresse SingleLogoutService n’est pas une adresse https complète", '"https://..."'))
+            return None
+        return Logout(location if binding == REDIRECT else "", answer, binding == POST)
+    return None
+
+
+def _error_url(role: etree._Element) -> str:
+    """Metadata §2.4.1: errorURL "may be used to direct a user". Only a link of https is shown to people (SAM-19)."""
+    url = role.get("errorURL", "")
+    return url if is_address(url, development=False) else ""
 
 
 def is_address(url: str, *, development: bool) -> bool:
@@ -205,11 +264,12 @@ def _base64(element: etree._Element) -> bytes:
         raise ValueError("not base64") from None
 
 
-def _valid_until(elements: Sequence[etree._Element], problems: list[tuple[str, str]]) -> datetime | None:
-    """Return the earliest end told by the role, its entity, or what holds it."""
+def valid_until(elements: Sequence[etree._Element]) -> datetime | None:
+    """Return the earliest end told by elements of metadata. Raises `MetadataRefused` for one that cannot be read."""
     try:
         ends = [end for each in elements if (end := instant(each.get("validUntil"))) is not None]
     except AnswerRefused:
-        problems.append(("une date validUntil est illisible", "une date UTC, comme 2027-01-31T00:00:00Z"))
-        return None
+        raise MetadataRefused(
+            ("une date validUntil est illisible", "une date UTC, comme 2027-01-31T00:00:00Z")
+        ) from None
     return min(ends, default=None)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from imagin_gateway import settings
 from imagin_gateway.errors import AnswerRefused, Code
+from imagin_gateway.providers import scopes
 from imagin_gateway.providers.attributes import map_attributes, subject
 from imagin_gateway.providers.portal import Arrival
 from imagin_gateway.providers.saml.profile import Accepted
@@ -13,7 +14,13 @@ from imagin_gateway.providers.saml.reading import Assertion
 
 
 def arrival(
-    section: settings.SamlPortal, assertion: Assertion, accepted: Accepted, *, relay: str, return_hosts: Collection[str]
+    section: settings.SamlPortal,
+    assertion: Assertion,
+    accepted: Accepted,
+    *,
+    relay: str,
+    return_hosts: Collection[str],
+    help_url: str,
 ) -> Arrival:
     """Tell who came.
 
@@ -24,20 +31,23 @@ def arrival(
         AnswerRefused: `ATTRIBUTE_MISSING` with the names that lack, `SCOPE_VIOLATION`.
     """
     who = subject(assertion.attributes, section.subject_attribute)
-    told = map_attributes(assertion.attributes, return_hosts=return_hosts)
+    told = map_attributes(assertion.attributes, names=section.attributes, return_hosts=return_hosts)
     missing = (() if who else (section.subject_attribute,)) + told.missing(section.required_attributes)
     if missing:
         raise AnswerRefused(
-            Code.ATTRIBUTE_MISSING, "the portal does not tell what is needed", missing=tuple(dict.fromkeys(missing))
+            Code.ATTRIBUTE_MISSING,
+            "the portal does not tell what is needed",
+            missing=tuple(dict.fromkeys(missing)),
+            help_url=help_url,
         )
-    if section.academie is not None and not told.belongs_to(section.academie):
-        raise AnswerRefused(Code.SCOPE_VIOLATION, "the portal speaks for another académie")
+    scopes.check(section, told, who)
     authentication = accepted.authentication
     return Arrival(
         issuer=assertion.issuer.name,
         subject=who,
         method="saml",
         authenticated_at=authentication.at,
+        proved_at=authentication.at,
         family_name=told.family_name,
         given_name=told.given_name,
         email=told.email,
@@ -45,9 +55,10 @@ def arrival(
         acr=authentication.context or None,
         ends_at=authentication.ends_at,
         portal_session=authentication.session,
-        name_id=assertion.name_id,
+        name_id=assertion.name_id.kept() if assertion.name_id else "",
         message_id=assertion.id,
         message_ends_at=accepted.ends_at,
         solicited=accepted.in_response_to is not None,
         relay=relay if accepted.in_response_to is None else "",
+        restart=accepted.in_response_to is None and section.unsolicited_restarts,
     )

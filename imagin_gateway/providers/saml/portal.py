@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
-from typing import Final
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from imagin_gateway import settings
-from imagin_gateway.errors import AnswerRefused, Code, FlowLost, GatewayError, RequestRefused, Unavailable
-from imagin_gateway.exchange import Request, Response
-from imagin_gateway.providers.portal import Arrival, Departure, Recall
-from imagin_gateway.providers.saml import configuration, person, profile, reader, request, schema
-from imagin_gateway.providers.saml.configuration import Configuration
+from imagin_gateway.errors import (
+    AnswerRefused,
+    Code,
+    FlowLost,
+    GatewayError,
+    Problem,
+    RequestRefused,
+    SettingsError,
+    Unavailable,
+)
+from imagin_gateway.exchange import Request, Response, see_other
+from imagin_gateway.providers.portal import (
+    Arrival,
+    Departure,
+    LogoutOrder,
+    LogoutWay,
+    Memory,
+    PortalSession,
+    PostedForm,
+    Recall,
+)
+from imagin_gateway.providers.saml import bindings, configuration, logout, own_metadata, person, profile, reader, schema
+from imagin_gateway.providers.saml import request as requests
+from imagin_gateway.providers.saml.configuration import About, Addresses, Configuration
+from imagin_gateway.providers.saml.fetch import fetch
+from imagin_gateway.providers.saml.name_id import NameId
+from imagin_gateway.providers.saml.partner import Logout, Partner
+from imagin_gateway.providers.saml.source import Fetch, Report, Source, file_problems
 
 MAX_RELAY_CHARS: Final = 2000
 
@@ -20,105 +44,135 @@ METADATA_TYPE: Final = "application/samlmetadata+xml"
 
 _log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
+
 
 class SamlPortalClient:
-    """A portal that speaks SAML 2.0. Safe to share between threads: nothing in it changes.
+    """A portal that speaks SAML 2.0. Safe to share between threads: only its metadata is ever replaced, at once.
 
     Build it with `SamlPortalClient.open`.
     """
 
     answer_method: str = "POST"
 
-    def __init__(self, config: Configuration) -> None:
+    def __init__(self, config: Configuration, source: Source) -> None:
         self.door = config.door
-        self.issuer = config.partner.entity_id
+        self.issuer = config.section.portal_entity_id
+        self.source = source
         self._config = config
 
     @classmethod
     def open(
-        cls, door: str, config: settings.SamlPortal, *, acs_url: str, metadata_url: str, development: bool = False
+        cls,
+        door: str,
+        config: settings.SamlPortal,
+        *,
+        addresses: Addresses,
+        about: About,
+        development: bool = False,
+        fetch: Fetch = fetch,
+        now: datetime | None = None,
     ) -> SamlPortalClient:
-        """Make a portal of its settings. Reads its files; asks nothing of the network, now or later.
+        """Make a portal of its settings. Reads its files, and its metadata from where that is.
 
         Args:
             door: id of the door.
             config: its section of the settings.
-            acs_url: where answers are posted; a constant.
-            metadata_url: where our metadata is served; our entityID unless the settings name another.
+            addresses: ours, constants; that of our metadata is our entityID unless the settings name another.
+            about: what our metadata tells people.
             development: allow plain http.
+            fetch: reads an address; for metadata alone.
+            now: the present moment.
 
         Raises:
             SettingsError: listing every problem of this section.
         """
-        checked = configuration.read(door, config, acs_url=acs_url, metadata_url=metadata_url, development=development)
+        try:
+            checked = configuration.read(door, config, addresses=addresses, about=about, development=development)
+        except SettingsError as error:
+            more = file_problems(door, config, development=development)
+            raise SettingsError([*error.problems, *more]) from None
         schema.load()
-        return cls(checked)
+        source = Source(checked, fetch)
+        source.open(now or datetime.now(UTC))
+        if source.current is not None and source.current.wants_signed_requests and not config.sign_requests:
+            problem = "ce portail exige des demandes signées"
+            raise SettingsError([Problem(f"portals.{door}.sign_requests", problem, "sign_requests = true")])
+        return cls(checked, source)
 
-    def depart(self, now: datetime) -> Departure:
+    def start(self, now: Callable[[], datetime], report: Report) -> None:
+        """Renew the metadata in the background, in this process."""
+        self.source.start(now, report)
+
+    def close(self) -> None:
+        """Stop what `start` started."""
+        self.source.close()
+
+    def metadata(self, now: datetime) -> Response:
+        """Return our own metadata for this portal."""
+        return Response(200, own_metadata.write(self._config), METADATA_TYPE)
+
+    # -- login ---------------------------------------------------------------
+
+    def depart(self, now: datetime, *, anew: bool = False) -> Departure:
         """Prepare a login; see `Portal.depart`."""
-        self._check_metadata_lives(now)
-        config = self._config
-        identifier = request.new_id()
-        message = request.authn_request(config, identifier, now)
-        key = config.private_key if config.section.sign_requests else None
+        config, partner = self._config, self._partner(now)
+        identifier = requests.new_id()
+        message = requests.authn_request(config, partner, identifier, now, anew=anew)
+        signs = config.section.sign_requests or partner.wants_signed_requests
         return Departure(
-            url=request.redirect_url(config.partner.sso_url, message, key),
+            url=requests.redirect_url(partner.sso_url, message, config.private_key if signs else None),
             correlation=identifier,
-            memory={"door": self.door, "request": identifier, "acs": config.acs_url},
+            memory={
+                "door": self.door,
+                "request": identifier,
+                "acs": config.addresses.acs,
+                **({"anew_since": now.isoformat()} if anew else {}),
+            },
             cross_site_post=True,
         )
 
     def arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
         """Verify an answer and read it; see `Portal.arrive`."""
-        unexpected = ""
-        try:
-            return self._arrive(answer, recall, now)
-        except GatewayError:
-            raise
-        except Exception as error:
-            unexpected = type(error).__name__
-        # A check that breaks is a check that fails. Raised here, so that nothing of the answer hangs from it.
-        _log.error("an answer of %s broke a check: %s", self.door, unexpected)
-        raise AnswerRefused(Code.MALFORMED, "the answer could not be checked")
-
-    def metadata(self, now: datetime) -> Response:
-        """Return our own metadata for this portal."""
-        return Response(200, request.metadata(self._config), METADATA_TYPE)
+        return self._guarded(lambda: self._arrive(answer, recall, now))
 
     def _arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
         if answer.method != "POST":
             raise RequestRefused("an answer comes by POST", code=Code.METHOD_NOT_ALLOWED)
-        self._check_metadata_lives(now)
+        config, partner = self._config, self._partner(now)
         form = answer.form
         encoded = form.get("SAMLResponse", "")
         if not encoded:
             raise RequestRefused("the form carries no answer", code=Code.MALFORMED)
-        config = self._config
         verified = reader.read(
             encoded,
             issuer=self.issuer,
-            keys=config.partner.keys,
+            keys=partner.keys,
             require_signed=config.section.require_signed,
+            decryption_keys=config.decryption_keys,
         )
         expected = profile.Expected(
             issuer=self.issuer,
             audience=config.entity_id,
-            acs_url=config.acs_url,
+            acs_url=config.addresses.acs,
             now=now,
-            skew=timedelta(seconds=config.section.clock_skew_seconds),
+            skew=config.skew,
+            contexts=config.section.authn_contexts,
         )
         accepted = profile.check(verified.envelope, verified.assertion, expected)
-        self._check_journey(accepted.in_response_to, recall)
+        memory = self._check_journey(accepted.in_response_to, recall)
+        profile.check_asked_anew(accepted.authentication.at, memory.get("anew_since", ""), config.skew)
         relay = form.get("RelayState", "")
         return person.arrival(
             config.section,
             verified.assertion,
             accepted,
             relay=relay if len(relay) <= MAX_RELAY_CHARS else "",
-            return_hosts=(urlsplit(config.partner.sso_url).hostname or "",),
+            return_hosts=(urlsplit(partner.sso_url).hostname or "", *config.section.return_hosts),
+            help_url=partner.error_url,
         )
 
-    def _check_journey(self, in_response_to: str | None, recall: Recall) -> None:
+    def _check_journey(self, in_response_to: str | None, recall: Recall) -> Memory:
         """Profiles §4.1.4.3, §4.1.5: it answers our request to this very portal, or nobody asked and that is allowed.
 
         Raises:
@@ -128,17 +182,106 @@ class SamlPortalClient:
         if in_response_to is None:
             if not self._config.section.unsolicited:
                 raise AnswerRefused(Code.UNSOLICITED, "nobody asked for this answer")
-            return
-        memory = recall(in_response_to)
-        if not {"door", "request", "acs"} <= memory.keys():
+            return {}
+        memory = self._recalled(recall, in_response_to, {"door", "request", "acs"})
+        if memory["request"] != in_response_to or memory["acs"] != self._config.addresses.acs:
+            raise AnswerRefused(Code.SAML_IN_RESPONSE_TO, "the answer is not to the request that was kept")
+        return memory
+
+    # -- logout --------------------------------------------------------------
+
+    def depart_logout(self, session: PortalSession, now: datetime) -> Departure | None:
+        """Prepare a logout at the portal; see `Portal.depart_logout`."""
+        config, name = self._config, NameId.read(session.name_id)
+        if not config.section.single_logout or name is None:
+            return None
+        partner = self._partner(now)
+        if partner.logout is None or not partner.logout.url:
+            return None
+        identifier = requests.new_id()
+        message = requests.logout_request(config, partner.logout.url, name, session.portal_session, identifier, now)
+        return Departure(
+            url=requests.redirect_url(partner.logout.url, message, config.private_key),
+            correlation=identifier,
+            memory={"door": self.door, "logout": identifier},
+            cross_site_post=True,
+        )
+
+    def logout_asked(self, message: Request, way: LogoutWay, now: datetime) -> LogoutOrder | None:
+        """Verify a logout the portal asks for, by redirect or by POST; see `Portal.logout_asked`."""
+        if way is not LogoutWay.BROWSER or not self._config.section.single_logout:
+            raise RequestRefused("this portal asks for no logout here", code=Code.NOT_FOUND)
+        return self._guarded(lambda: self._asked(message, now))
+
+    def _asked(self, message: Request, now: datetime) -> LogoutOrder | None:
+        if bindings.carries(message) == "SAMLResponse":
+            return None
+        config, partner = self._config, self._partner(now)
+        destination = partner.logout
+        if destination is None:
+            raise AnswerRefused(Code.ROUTE_MISMATCH, "the portal's metadata knows of no logout")
+        proved = bindings.proved(message, "LogoutRequest", partner.keys)
+        order = logout.order(proved.root, config.decryption_keys, self._expected(now))
+        return LogoutOrder(
+            issuer=self.issuer,
+            name_id=order.name.kept(),
+            portal_sessions=order.sessions,
+            message_id=order.id,
+            message_ends_at=order.ends_at,
+            done=lambda whole: self._answer(destination, order.id, proved.relay, whole, now),
+        )
+
+    def _answer(self, to: Logout, request_id: str, relay: str, whole: bool, now: datetime) -> Response | PostedForm:
+        config = self._config
+        message = requests.logout_response(config, request_id, to.answer_url, whole, now)
+        if not to.answer_by_post:
+            return see_other(
+                requests.redirect_url(to.answer_url, message, config.private_key, name="SAMLResponse", relay=relay)
+            )
+        fields = {"SAMLResponse": requests.signed_form(message, config)}
+        return PostedForm(to.answer_url, {**fields, "RelayState": relay} if relay else fields)
+
+    def logout_returned(self, answer: Request, recall: Recall, now: datetime) -> None:
+        """Verify that the portal has ended its session; see `Portal.logout_returned`."""
+        self._guarded(lambda: self._returned(answer, recall, now))
+
+    def _returned(self, answer: Request, recall: Recall, now: datetime) -> None:
+        root = bindings.proved(answer, "LogoutResponse", self._partner(now).keys).root
+        memory = self._recalled(recall, root.get("InResponseTo", ""), {"door", "logout"})
+        logout.answer(root, memory["logout"], self._expected(now))
+
+    def _expected(self, now: datetime) -> logout.Expected:
+        config = self._config
+        return logout.Expected(issuer=self.issuer, address=config.addresses.logout, now=now, skew=config.skew)
+
+    # -- both ----------------------------------------------------------------
+
+    def _recalled(self, recall: Recall, correlation: str, fields: set[str]) -> dict[str, str]:
+        memory = dict(recall(correlation))
+        if not fields <= memory.keys():
             raise FlowLost("the journey is not one of this protocol")
         if memory["door"] != self.door:
-            raise AnswerRefused(Code.ROUTE_MISMATCH, "the login began towards another portal")
-        if memory["request"] != in_response_to or memory["acs"] != self._config.acs_url:
-            raise AnswerRefused(Code.SAML_IN_RESPONSE_TO, "the answer is not to the request that was kept")
+            raise AnswerRefused(Code.ROUTE_MISMATCH, "the journey began towards another portal")
+        return memory
 
-    def _check_metadata_lives(self, now: datetime) -> None:
+    def _partner(self, now: datetime) -> Partner:
         """Metadata §2.3.2: past `validUntil`, its keys and addresses are not to be used."""
-        valid_until = self._config.partner.valid_until
-        if valid_until is not None and now >= valid_until:
+        partner = self.source.current
+        if partner is None:
+            raise Unavailable("the portal has no metadata yet", code=Code.PORTAL_UNAVAILABLE, retry_after=60)
+        if partner.valid_until is not None and now >= partner.valid_until:
             raise Unavailable("the metadata of the portal has expired", code=Code.PORTAL_UNAVAILABLE, retry_after=3600)
+        return partner
+
+    def _guarded(self, check: Callable[[], _T]) -> _T:
+        """Refuse when a check breaks: that is a check that fails."""
+        unexpected = ""
+        try:
+            return check()
+        except GatewayError:
+            raise
+        except Exception as error:
+            unexpected = type(error).__name__
+        # Raised here, so that nothing of the message hangs from it.
+        _log.error("a message of %s broke a check: %s", self.door, unexpected)
+        raise AnswerRefused(Code.MALFORMED, "the answer could not be checked")

@@ -5,7 +5,7 @@ Sections are those of the OASIS standards of March 2005: Core, Bindings, Profile
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,6 +24,7 @@ class Expected:
         acs_url: the very address answers are posted to, as our metadata writes it.
         now: when the answer came, UTC.
         skew: how far two honest clocks may be apart.
+        contexts: classes of authentication that suffice; any, when empty.
     """
 
     issuer: str
@@ -31,6 +32,7 @@ class Expected:
     acs_url: str
     now: datetime
     skew: timedelta
+    contexts: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -69,6 +71,7 @@ def check(envelope: Envelope, assertion: Assertion, expected: Expected) -> Accep
     check_audience(conditions.audiences, expected.audience)
     check_conditions_time(conditions, expected)
     authentication = check_authentication(assertion.authentications, expected)
+    check_context(authentication, expected.contexts)
     in_response_to = check_in_response_to(envelope, confirmation)
     latest = max(confirmed_until, conditions.not_on_or_after or confirmed_until)
     return Accepted(authentication, in_response_to, _later(latest, expected.skew))
@@ -172,6 +175,21 @@ def check_authentication(authentications: Sequence[Authentication], expected: Ex
     if authentication.ends_at is not None and authentication.ends_at <= expected.now - expected.skew:
         raise AnswerRefused(Code.SAML_TIME, "the session of the portal has ended")
     return authentication
+
+
+def check_asked_anew(at: datetime, since: str, skew: timedelta) -> None:
+    """Core §3.4.1 `ForceAuthn`: where we asked it to check the credentials anew, the portal did so since."""
+    if since and at < datetime.fromisoformat(since) - skew:
+        raise AnswerRefused(Code.SAML_TIME, "the portal did not ask for the credentials anew")
+
+
+def check_context(authentication: Authentication, contexts: Collection[str]) -> None:
+    """Core §2.7.2.2, §3.3.2.2.1: the class told is one of those that were asked for, exactly.
+
+    A class that is not known, or not told, is the weakest there is (row SAM-25).
+    """
+    if contexts and authentication.context not in contexts:
+        raise AnswerRefused(Code.SAML_AUTHN_CONTEXT, "the authentication is not of a class that suffices")
 
 
 def check_in_response_to(envelope: Envelope, confirmation: Confirmation) -> str | None:

@@ -12,6 +12,8 @@ from lxml import etree
 
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.providers.saml.documents import is_nil, text, told
+from imagin_gateway.providers.saml.name_id import NameId
+from imagin_gateway.providers.saml.name_id import of as name_id_of
 from imagin_gateway.providers.saml.vocabulary import ATTRIBUTE_NAME_FORMATS, STATUSES, saml, samlp
 
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,12})?(Z|\+00:00)")
@@ -78,13 +80,13 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Assertion:
-    """What the portal proves. `name_id` is the element as it was signed, in canonical XML, "" if none."""
+    """What the portal proves. `name_id` is None when none is told, or when it is encrypted."""
 
     id: str
     version: str
     issuer: Issuer
     issued_at: datetime
-    name_id: str
+    name_id: NameId | None
     confirmations: tuple[Confirmation, ...]
     conditions: Conditions | None
     authentications: tuple[Authentication, ...]
@@ -147,7 +149,7 @@ def assertion(element: etree._Element) -> Assertion:
         version=element.get("Version", ""),
         issuer=issuer(element),
         issued_at=_required(instant(element.get("IssueInstant"))),
-        name_id="" if name_id is None else _canonical(name_id),
+        name_id=None if name_id is None else name_id_of(name_id),
         confirmations=()
         if subject is None
         else tuple(_confirmation(each) for each in subject.findall(saml("SubjectConfirmation"))),
@@ -203,10 +205,6 @@ def _attributes(element: etree._Element) -> dict[str, tuple[str, ...]]:
             values = (value for value in attribute.findall(saml("AttributeValue")) if not (len(value) or is_nil(value)))
             found[name] = (*found.get(name, ()), *(text(value) for value in values))
     return found
-
-
-def _canonical(element: etree._Element) -> str:
-    return str(etree.tostring(element, method="c14n", exclusive=True, with_tail=False).decode())
 
 
 def _required(moment: datetime | None) -> datetime:

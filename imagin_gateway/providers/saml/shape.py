@@ -7,6 +7,7 @@ foreign transforms) stop at this floor.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -27,6 +28,8 @@ from imagin_gateway.providers.saml.vocabulary import (
     samlp,
 )
 
+SIGNATURE: Final = ds("Signature")
+
 MAX_PREFIXES: Final = 32
 """An honest signature keeps one or two."""
 
@@ -35,34 +38,97 @@ _PREFIXES: Final = f"{{{EXC_C14N}}}InclusiveNamespaces"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The parts of an answer, as they were received. Nothing of it is proved yet."""
+    """The parts of an answer, as they were received. Nothing of it is proved yet.
+
+    Attributes:
+        assertion: None when it is encrypted; then `encrypted` is there.
+    """
 
     response: etree._Element
-    assertion: etree._Element
     response_signature: etree._Element | None
+    assertion: etree._Element | None
     assertion_signature: etree._Element | None
+    encrypted: etree._Element | None
 
 
 def message(root: etree._Element) -> Message:
     """Find the parts of an answer.
 
     Raises:
-        AnswerRefused: `SAML_SHAPE`, `SAML_ALGORITHM`, `SAML_ENCRYPTED`; `PORTAL_REFUSED` when it
-            holds no assertion because the portal says no.
+        AnswerRefused: `SAML_SHAPE`, `SAML_ALGORITHM`; `PORTAL_REFUSED` when it holds no assertion
+            because the portal says no.
     """
     if root.tag != samlp("Response"):
         _refuse("the message is not a Response")
     if sum(1 for _ in root.iter(samlp("Response"))) != 1:
         _refuse("a Response holds another one")
     check_identifiers(root)
-    assertion = the_assertion(root)
-    found = Message(root, assertion, _signature_of(root), _signature_of(assertion))
-    signatures = [each for each in (found.response_signature, found.assertion_signature) if each is not None]
+    statement = the_statement(root)
+    encrypted = statement if statement.tag == saml("EncryptedAssertion") else None
+    assertion = statement if encrypted is None else None
+    found = Message(
+        root, _signature_of(root), assertion, None if assertion is None else _signature_of(assertion), encrypted
+    )
+    _check_signatures(root, found.response_signature, found.assertion_signature)
+    return found
+
+
+def decrypted(assertion: etree._Element, around: etree._Element) -> etree._Element | None:
+    """Hold an assertion that was encrypted to the same shape, alone in its document.
+
+    Args:
+        assertion: as it came out; anybody may have put it in.
+        around: the Response that held it.
+
+    Returns:
+        Its own signature, if it has one.
+
+    Raises:
+        AnswerRefused: `SAML_SHAPE`, `SAML_ALGORITHM`.
+    """
+    if assertion.tag != saml("Assertion"):
+        _refuse("something else than an assertion was encrypted")
+    inside = (saml("Assertion"), saml("EncryptedAssertion"), samlp("Response"))
+    if sum(1 for _ in assertion.iter(*inside)) != 1:
+        _refuse("an assertion holds another one")
+    check_identifiers(assertion)
+    if not set(documents.identifiers(assertion)).isdisjoint(documents.identifiers(around)):
+        _refuse("an ID stands inside and outside of what is encrypted")
+    signature = _signature_of(assertion)
+    _check_signatures(assertion, signature)
+    return signature
+
+
+def sealed(root: etree._Element, name: str) -> etree._Element:
+    """Find the one signature of a logout message that came by POST.
+
+    Raises:
+        AnswerRefused: `SAML_UNSIGNED`, `SAML_SHAPE`, `SAML_ALGORITHM`.
+    """
+    check_plain(root, name)
+    signature = _signature_of(root)
+    if signature is None:
+        raise AnswerRefused(Code.SAML_UNSIGNED, "the message is not signed")
+    _check_signatures(root, signature)
+    return signature
+
+
+def check_plain(root: etree._Element, name: str) -> None:
+    """Core §3.7: a logout message is what it says, holds no other message and names nothing twice."""
+    if root.tag != samlp(name):
+        _refuse("the message is another than was looked for")
+    inside = (samlp("LogoutRequest"), samlp("LogoutResponse"), samlp("Response"), saml("Assertion"))
+    if sum(1 for _ in root.iter(*inside)) != 1:
+        _refuse("a message holds another one")
+    check_identifiers(root)
+
+
+def _check_signatures(root: etree._Element, *expected: etree._Element | None) -> None:
+    signatures = [each for each in expected if each is not None]
     if sum(1 for _ in root.iter(ds("Signature"))) != len(signatures):
         _refuse("a signature stands where none is expected")
     for signature in signatures:
         check_signature(signature)
-    return found
 
 
 def check_identifiers(root: etree._Element) -> None:
@@ -72,11 +138,9 @@ def check_identifiers(root: etree._Element) -> None:
         _refuse("an ID stands twice")
 
 
-def the_assertion(root: etree._Element) -> etree._Element:
-    """Return the only Assertion of the whole document, a child of the Response."""
-    if next(root.iter(saml("EncryptedAssertion")), None) is not None:
-        raise AnswerRefused(Code.SAML_ENCRYPTED, "encrypted assertions are not read")
-    found = list(root.iter(saml("Assertion")))
+def the_statement(root: etree._Element) -> etree._Element:
+    """Return the only Assertion or EncryptedAssertion of the whole document, a child of the Response."""
+    found = list(root.iter(saml("Assertion"), saml("EncryptedAssertion")))
     if not found and (codes := statuses(root)) and codes[0] != SUCCESS:
         raise AnswerRefused(Code.PORTAL_REFUSED, "the portal refused the login", statuses=codes)
     if len(found) != 1 or found[0].getparent() is not root:
@@ -136,7 +200,7 @@ def _check_exclusive(element: etree._Element) -> None:
             _refuse("a canonicalisation keeps too many prefixes")
 
 
-def _check_method(element: etree._Element, allowed: frozenset[str] | dict[str, str]) -> None:
+def _check_method(element: etree._Element, allowed: Collection[str]) -> None:
     """A list of what is allowed, not of what is forbidden: SHA-1, MD5 and every HMAC are not on it."""
     if element.get("Algorithm") not in allowed:
         raise AnswerRefused(Code.SAML_ALGORITHM, "a signature uses a method that is not allowed")

@@ -17,19 +17,25 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.providers.saml import shape
 from imagin_gateway.providers.saml.native import xmlsec
-from imagin_gateway.providers.saml.vocabulary import DIGESTS, RSA_METHODS, ds
+from imagin_gateway.providers.saml.vocabulary import DIGESTS, ECDSA_METHODS, RSA_METHODS, ds
 
 MINIMUM_RSA_BITS: Final = 2048
 MINIMUM_EC_BITS: Final = 256
+
+_HASHES: Final[dict[str, type[HashAlgorithm]]] = {"sha256": SHA256, "sha384": SHA384, "sha512": SHA512}
 
 
 class Kind(StrEnum):
@@ -53,13 +59,14 @@ class VerificationKey:
         UnusableKey: it may not verify anything.
     """
 
-    __slots__ = ("_key", "kind", "public")
+    __slots__ = ("_key", "_public", "kind", "public")
 
     def __init__(self, key: PublicKeyTypes) -> None:
+        self._public: RSAPublicKey | EllipticCurvePublicKey
         if isinstance(key, RSAPublicKey) and key.key_size >= MINIMUM_RSA_BITS:
-            self.kind = Kind.RSA
+            self.kind, self._public = Kind.RSA, key
         elif isinstance(key, EllipticCurvePublicKey) and key.key_size >= MINIMUM_EC_BITS:
-            self.kind = Kind.EC
+            self.kind, self._public = Kind.EC, key
         else:
             raise UnusableKey
         self.public = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -80,6 +87,27 @@ class VerificationKey:
         except xmlsec.Error:
             return False
         return True
+
+    def verifies_octets(self, content: bytes, made: bytes, method: str) -> bool:
+        """Tell whether this key made a signature over plain octets, by a method of its kind (Bindings §3.4.4.1)."""
+        try:
+            if isinstance(self._public, RSAPublicKey):
+                self._public.verify(made, content, PKCS1v15(), _HASHES[RSA_METHODS[method]]())
+                return True
+            # XML Signature §6.4.3: both numbers, one after the other, each as long as the curve.
+            size = (self._public.key_size + 7) // 8
+            if len(made) != 2 * size:
+                return False
+            numbers = encode_dss_signature(int.from_bytes(made[:size], "big"), int.from_bytes(made[size:], "big"))
+            self._public.verify(numbers, content, ECDSA(_HASHES[ECDSA_METHODS[method]]()))
+        except (InvalidSignature, KeyError):
+            return False
+        return True
+
+    @property
+    def bits(self) -> int:
+        """Size of the key."""
+        return self._public.key_size
 
 
 def signed_bytes(signature: etree._Element, keys: Iterable[VerificationKey]) -> bytes:

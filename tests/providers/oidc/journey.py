@@ -12,6 +12,7 @@ from imagin_gateway import settings
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost
 from imagin_gateway.exchange import Request
 from imagin_gateway.keys import Secret
+from imagin_gateway.providers.oidc.kept import Background
 from imagin_gateway.providers.oidc.portal import OidcPortal
 from imagin_gateway.providers.portal import Arrival, Departure, Memory
 from tests.clock import ManualClock
@@ -71,7 +72,12 @@ class House:
         self, answer: Mapping[str, str], *, method: str = "GET", headers: Mapping[str, str] | None = None
     ) -> Arrival:
         """Bring an answer back."""
-        request = Request(method, "/arena-paris/retour", answer_query(dict(answer)), headers or {})
+        told = answer_query(dict(answer))
+        if method == "POST":
+            headers = {"content-type": "application/x-www-form-urlencoded", **(headers or {})}
+            request = Request(method, "/arena-paris/retour", b"", headers, told)
+        else:
+            request = Request(method, "/arena-paris/retour", told, headers or {})
         return self.portal.arrive(request, self.memories, self.clock.now())
 
     def login(self) -> Arrival:
@@ -80,7 +86,12 @@ class House:
 
 
 def house(
-    provider: Provider, clock: ManualClock, *, monotonic: Callable[[], float] = lambda: 0.0, **config: Any
+    provider: Provider,
+    clock: ManualClock,
+    *,
+    monotonic: Callable[[], float] = lambda: 0.0,
+    background: Background = lambda _work: None,
+    **config: Any,
 ) -> House:
     """Open a portal towards a provider in memory; an exchange takes no time unless `monotonic` says so."""
     portal = OidcPortal.open(
@@ -90,6 +101,8 @@ def house(
         development=False,
         transport=provider.transport(),
         monotonic=monotonic,
+        # Nothing happens behind the scenes, unless a test looks there.
+        background=background,
     )
     return House(provider, portal, clock)
 

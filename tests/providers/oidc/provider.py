@@ -21,7 +21,8 @@ from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
 
 import httpx2
 from joserfc import jws
-from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 
 CLIENT_ID = "imagin"
 CLIENT_SECRET = "canary-client-secret:&+é"
@@ -131,6 +132,11 @@ class Provider:
         self.id_token_tells_the_person = False
         self.signed_userinfo = False
         self.replies: dict[str, Callable[[], Answer]] = {}
+        self.id_tokens: list[str] = []
+        self.ended: list[dict[str, str]] = []
+        self.client_keys: Document | None = None
+        """The client's key set, as registered: it must then prove itself with it, and with nothing else."""
+        self.assertions: list[Document] = []
 
     # --- what a test looks at
 
@@ -159,6 +165,34 @@ class Provider:
             answer["iss"] = self.issuer
         return answer
 
+    def end_session(self, url: str, back: str) -> str:
+        """End the person's session at `url` as their browser would; return where they are sent back."""
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        assert url.startswith(self.issuer.rstrip("/") + "/end?")
+        assert set(asked) == {"id_token_hint", "client_id", "post_logout_redirect_uri", "state"}
+        assert asked["client_id"] == CLIENT_ID
+        assert asked["post_logout_redirect_uri"] == back, "not the registered address"
+        assert asked["id_token_hint"] in self.id_tokens, "an ID token that was not issued here"
+        assert len(asked["state"]) >= 43
+        self.ended.append(asked)
+        return f"{back}?{urlencode({'state': asked['state']})}"
+
+    def logout_token(self, header: Document | None = None, **claims: object) -> str:
+        """Return a logout token; a claim that is None is not told."""
+        now = int(self.now.timestamp())
+        told: Document = {
+            "iss": self.issuer,
+            "aud": CLIENT_ID,
+            "iat": now,
+            "exp": now + 120,
+            "jti": secrets.token_urlsafe(16),
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+            **claims,
+        }
+        head = {"alg": self.alg, "typ": "logout+jwt", "kid": self.key.kid, **(header or {})}
+        plain = {name: value for name, value in told.items() if value is not None}
+        return self.sign({name: value for name, value in head.items() if value is not None}, plain)
+
     # --- the documents
 
     def discovery(self) -> Document:
@@ -169,6 +203,7 @@ class Provider:
             "token_endpoint": f"{base}/token",
             "jwks_uri": f"{base}/keys",
             "userinfo_endpoint": f"{base}/userinfo",
+            "end_session_endpoint": f"{base}/end",
             "response_types_supported": ["code"],
             "id_token_signing_alg_values_supported": ["RS256", "none", "HS256"],
             "authorization_response_iss_parameter_supported": True,
@@ -226,7 +261,10 @@ class Provider:
 
     def _token(self, headers: dict[str, str], body: str) -> Answer:
         form = dict(parse_qsl(body, strict_parsing=True))
-        if _client(headers, form) != (CLIENT_ID, CLIENT_SECRET):
+        if self.client_keys is not None:
+            if not self._proved(headers, form):
+                return Answer.json({"error": "invalid_client"}, 401)
+        elif _client(headers, form) != (CLIENT_ID, CLIENT_SECRET):
             return Answer.json({"error": "invalid_client"}, 401)
         asked = self.codes.pop(form.get("code", ""), None)
         challenge = base64url(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
@@ -249,8 +287,32 @@ class Provider:
             "expires_in": 60,
             "id_token": self.sign(header, self.claims(asked["nonce"], access_token)),
         }
+        self.id_tokens.append(tokens["id_token"])
         self.edit_tokens(tokens)
         return Answer.json(tokens)
+
+    def _proved(self, headers: dict[str, str], form: dict[str, str]) -> bool:
+        """RFC 7523 §3, as a strict provider reads it: of the client, for this endpoint, for a short while, once."""
+        if "authorization" in headers or "client_secret" in form:
+            return False
+        if form.get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer":
+            return False
+        keys = KeySet.import_key_set(self.client_keys or {})  # type: ignore[arg-type]  # a JWK Set
+        try:
+            told = jws.deserialize_compact(form["client_assertion"], keys, algorithms=["RS256", "PS256", "ES256"])
+        except (JoseError, ValueError):
+            return False
+        claims: Document = json.loads(told.payload)
+        now = self.now.timestamp()
+        fits = (
+            claims["iss"] == claims["sub"] == form.get("client_id") == CLIENT_ID
+            and claims["aud"] == f"{self.issuer.rstrip('/')}/token"
+            and now - 60 <= claims["iat"] <= now + 60
+            and now < claims["exp"] <= now + 120
+            and claims["jti"] not in [each["jti"] for each in self.assertions]
+        )
+        self.assertions.append(claims)
+        return fits
 
     def _userinfo(self, headers: dict[str, str]) -> Answer:
         person = self.access.get(headers.get("authorization", "").removeprefix("Bearer "))

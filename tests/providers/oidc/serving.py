@@ -46,6 +46,8 @@ class _Server(ThreadingHTTPServer):
 def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body are two writes: without this the second waits for the client's delayed acknowledgement.
+        disable_nagle_algorithm = True
 
         def _do(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()

@@ -120,7 +120,7 @@ def test_the_client_shows_its_secret_in_the_configured_way_only(
     assert all(CLIENT_SECRET not in other.query for other in provider.seen)
 
 
-@pytest.mark.parametrize("authentication", ["none", "private_key_jwt", "client_secret_jwt"])
+@pytest.mark.parametrize("authentication", ["none", "client_secret_jwt", "tls_client_auth"])
 def test_no_other_authentication_can_be_configured(authentication: str) -> None:
     with pytest.raises(ValueError, match="literal_error"):
         configured(client_authentication=authentication)

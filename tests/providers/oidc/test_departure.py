@@ -93,12 +93,18 @@ def test_no_setting_weakens_pkce(key: str) -> None:
 @pytest.mark.row("OID-23")
 @pytest.mark.parametrize(
     "more",
-    [{"response_type": "token"}, {"response_type": "code id_token"}, {"response_mode": "fragment"}]
+    [{"response_type": "token"}, {"response_type": "code id_token"}]
     + [{"grant_type": grant} for grant in ("implicit", "password", "client_credentials")],
 )
 def test_another_flow_cannot_be_configured(more: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="extra_forbidden"):
         configured(**more)
+
+
+@pytest.mark.row("OID-23")
+def test_an_answer_cannot_be_asked_for_in_a_fragment() -> None:
+    with pytest.raises(ValidationError, match="literal_error"):
+        configured(response_mode="fragment")
 
 
 @pytest.mark.row("OID-23")

@@ -278,6 +278,7 @@ def test_with_eddsa_the_hash_is_sha_512(provider: Provider, clock: ManualClock) 
 # --- what else a token may say
 
 
+@pytest.mark.row("OID-11")
 @pytest.mark.parametrize("events", [{}, {"http://schemas.openid.net/event/backchannel-logout": {}}, None, "x"])
 def test_a_token_of_events_is_not_an_id_token(there: House, events: object) -> None:
     assert refusal(there, events=events) is Code.OIDC_TOKEN_TYPE
@@ -321,3 +322,22 @@ def test_a_token_that_says_nothing_of_it_was_made_when_it_was_issued(there: Hous
     arrival = there.login()
     assert arrival.authenticated_at == there.clock.now()
     assert (arrival.acr, arrival.amr, arrival.portal_session) == (None, (), "")
+
+
+@pytest.mark.row("OID-11")
+def test_an_access_token_is_not_an_id_token(there: House) -> None:
+    there.provider.edit_tokens = lambda tokens: tokens.update(id_token=tokens["access_token"])
+    with pytest.raises(AnswerRefused) as refused:
+        there.login()
+    assert refused.value.code is Code.OIDC_TOKEN_RESPONSE
+
+
+@pytest.mark.row("OID-11")
+@pytest.mark.parametrize("kind", ["logout+jwt", "JWT"])
+def test_a_whole_logout_token_is_not_an_id_token(there: House, kind: str) -> None:
+    there.provider.edit_tokens = lambda tokens: tokens.update(
+        id_token=there.provider.logout_token({"typ": kind}, sub="person-1", sid="s")
+    )
+    with pytest.raises(AnswerRefused) as refused:
+        there.login()
+    assert refused.value.code is Code.OIDC_TOKEN_TYPE

@@ -162,6 +162,7 @@ def test_an_elliptic_key_of_another_curve_is_not_used(provider: Provider, clock:
 # --- headers
 
 
+@pytest.mark.row("OID-11")
 @pytest.mark.parametrize(
     "typ", ["logout+jwt", "at+jwt", "application/at+jwt", "secevent+jwt", "JOSE", "", None, 1, ["JWT"]]
 )

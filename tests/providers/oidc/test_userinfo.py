@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,7 +65,8 @@ def test_both_sources_give_the_same_person(provider: Provider, clock: ManualCloc
         provider.edit_discovery = lambda document, gone=in_the_token: gone and document.pop("userinfo_endpoint")  # type: ignore[misc]  # default binds the loop variable
         arrivals.append(house(provider, clock).login())
     assert provider.count("/userinfo") == 1
-    assert arrivals[0] == arrivals[1]
+    told = [replace(arrival, logout_hint="") for arrival in arrivals]  # the ID tokens themselves are two
+    assert told[0] == told[1]
     assert arrivals[0].family_name == "Lefèvre"
 
 

@@ -29,6 +29,7 @@ SSO: Final = "https://idp.ac-creteil.example/saml/sso"
 OTHER_PORTAL: Final = "https://idp.ac-paris.example/saml/metadata"
 BASE: Final = "https://imagin.example/connexion/portail/arena-creteil"
 ACS: Final = BASE + "/acs"
+LOGOUT: Final = BASE + "/fin"
 METADATA: Final = BASE + "/metadata"
 NOW: Final = datetime(2026, 12, 14, 8, 0, tzinfo=UTC)
 PERSON: Final = PEOPLE[DOOR][1]

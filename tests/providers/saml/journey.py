@@ -15,9 +15,13 @@ from examples.demo.portals import saml_messages
 from imagin_gateway import settings
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost
 from imagin_gateway.providers.portal import Arrival, Departure, Memory
+from imagin_gateway.providers.saml.configuration import About, Addresses
 from imagin_gateway.providers.saml.portal import SamlPortalClient
 from tests.providers.saml import forge
-from tests.providers.saml.forge import ACS, DOOR, METADATA, NOW, PORTAL, REQUEST, SSO, keys
+from tests.providers.saml.forge import ACS, DOOR, LOGOUT, METADATA, NOW, PORTAL, REQUEST, SSO, keys
+
+ADDRESSES = Addresses(acs=ACS, logout=LOGOUT, metadata=METADATA)
+ABOUT = About("https://imagin.example/donnees", "https://imagin.example/logo.svg", "imagin@exemple.test", "SIEC")
 
 
 def section(folder: Path, *, metadata: bytes | None = None, **more: Any) -> settings.SamlPortal:
@@ -98,8 +102,8 @@ def house(folder: Path, *, metadata: bytes | None = None, development: bool = Fa
     portal = SamlPortalClient.open(
         DOOR,
         section(folder, metadata=metadata, **config),
-        acs_url=ACS,
-        metadata_url=METADATA,
+        addresses=ADDRESSES,
+        about=ABOUT,
         development=development,
     )
     return House(portal)

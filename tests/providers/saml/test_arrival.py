@@ -18,6 +18,7 @@ from imagin_gateway.exchange import Request
 from imagin_gateway.providers import attributes
 from imagin_gateway.providers.portal import Portal
 from imagin_gateway.providers.saml import documents, person, profile, reader, reading, schema, shape, signature
+from imagin_gateway.providers.saml.name_id import NameId
 from tests.providers.saml import forge
 from tests.providers.saml.forge import NOW, PERSON, PORTAL, forged, one, raw
 from tests.providers.saml.journey import House
@@ -160,12 +161,11 @@ def test_a_name_id_that_changes_at_each_login_changes_nobody(there: House) -> No
     first, second = (there.come_back(forged(name_id=name)) for name in ("_transient-1", "_transient-2"))
     assert (first.issuer, first.subject) == (second.issuer, second.subject)
     assert first.name_id != second.name_id
-    kept = etree.fromstring(first.name_id)
-    assert kept.text == "_transient-1"
-    assert forge.attributes(kept) == {
-        "Format": "urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
-        "SPNameQualifier": forge.METADATA,
-    }
+    assert NameId.read(first.name_id) == NameId(
+        "_transient-1",
+        format="urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
+        sp_name_qualifier=forge.METADATA,
+    )
 
 
 def test_the_subject_is_the_configured_attribute(opened: Callable[..., House]) -> None:

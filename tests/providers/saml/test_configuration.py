@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.providers.saml import native, partner
 from imagin_gateway.providers.saml.portal import SamlPortalClient
 from tests.providers.saml import forge
-from tests.providers.saml.forge import ACS, DOOR, METADATA, PORTAL, SSO, forged, keys, one
-from tests.providers.saml.journey import house, section
+from tests.providers.saml.forge import ACS, DOOR, PORTAL, SSO, forged, keys, one
+from tests.providers.saml.journey import ABOUT, ADDRESSES, house, section
 from tests.providers.saml.test_signature import metadata_with
 
 GOOD = saml_messages.metadata(PORTAL, SSO, [keys("portal")])
@@ -42,8 +43,8 @@ def problems(
         SamlPortalClient.open(
             DOOR,
             config,
-            acs_url=more.get("acs_url", ACS),
-            metadata_url=METADATA,
+            addresses=replace(ADDRESSES, acs=more.get("acs_url", ACS)),
+            about=ABOUT,
             development=more.get("development", False),
         )
     found: dict[str, list[Problem]] = {}
@@ -144,7 +145,7 @@ def test_comments_in_metadata_are_no_matter(tmp_path: Path) -> None:
     assert there.come_back(forged()).issuer == PORTAL
 
 
-ADDRESSES = {
+LOCATIONS = {
     "https://idp.example/sso": True,
     "https://idp.example:8443/sso?a=b": True,
     "http://idp.example/sso": False,
@@ -166,7 +167,7 @@ ADDRESSES = {
 }
 
 
-@pytest.mark.parametrize(("url", "fine"), ADDRESSES.items())
+@pytest.mark.parametrize(("url", "fine"), LOCATIONS.items())
 def test_people_are_sent_to_https_addresses_only(tmp_path: Path, url: str, fine: bool) -> None:
     assert partner.is_address(url, development=False) is fine
     metadata = changed(SingleSignOnService__Location="PLACE").replace(

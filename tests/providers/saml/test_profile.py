@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from examples.demo.portals.saml_messages import XSI, sign
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost
-from imagin_gateway.providers.saml import profile, reading
+from imagin_gateway.providers.saml import logout, profile, reading
 from imagin_gateway.providers.saml.vocabulary import STATUS
 from tests.providers.saml import forge
 from tests.providers.saml.forge import ACS, METADATA, NOW, OTHER_PORTAL, PORTAL, REQUEST, forged, one
@@ -536,8 +536,8 @@ def test_a_journey_of_another_protocol_is_lost(there: House) -> None:
 
 
 def test_every_rule_has_its_section_written() -> None:
-    rules = [value for name, value in vars(profile).items() if name.startswith("check_")]
-    assert len(rules) == 13
+    rules = [value for room in (profile, logout) for name, value in vars(room).items() if name.startswith("check_")]
+    assert len(rules) == 15 + 5
     assert all(any(word in (rule.__doc__ or "") for word in ("Core §", "Profiles §", "Bindings §")) for rule in rules)
 
 

@@ -19,12 +19,13 @@ from pydantic import ValidationError
 from examples.demo.portals import saml_messages
 from examples.demo.portals.saml_messages import KeyPair, sign
 from imagin_gateway.errors import AnswerRefused, Code, SettingsError
-from imagin_gateway.providers.saml import documents, reader, shape, signature
+from imagin_gateway.providers.saml import decryption, documents, reader, shape, signature
 from imagin_gateway.providers.saml.vocabulary import DIGESTS, ECDSA_METHODS, EXC_C14N, RSA_METHODS
 from tests.providers.saml import forge
 from tests.providers.saml.forge import OTHER_PORTAL, PORTAL, SSO, ds, forged, keys, one
 from tests.providers.saml.journey import House, house, section
 
+NO_KEYS = decryption.Keys(())
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 
@@ -229,7 +230,7 @@ def test_a_method_that_is_not_on_the_list_is_refused(there: House, part: str, ur
 
 
 def test_no_method_of_the_list_is_weak() -> None:
-    listed = RSA_METHODS | ECDSA_METHODS | set(DIGESTS)
+    listed = {*RSA_METHODS, *ECDSA_METHODS, *DIGESTS}
     assert all(any(size in each for size in ("256", "384", "512")) for each in listed)
     assert not any(weak in each.lower() for each in listed for weak in ("sha1", "md5", "hmac", "ripemd", "dsa-sha2#"))
     assert {hashlib.new(name).digest_size for name in DIGESTS.values()} == {32, 48, 64}
@@ -429,10 +430,10 @@ def test_ecdsa_signatures_are_verified_too() -> None:
     ]
     message = forged(signed="response", key=pair, method=xmlsec.constants.TransformEcdsaSha256)
     encoded = base64.b64encode(forge.raw(message)).decode()
-    read = reader.read(encoded, issuer=PORTAL, keys=trusted, require_signed="response")
+    read = reader.read(encoded, issuer=PORTAL, keys=trusted, require_signed="response", decryption_keys=NO_KEYS)
     assert read.assertion.attributes["ct-remote-user"] == (forge.PERSON.login,)
     with pytest.raises(AnswerRefused):
-        reader.read(encoded, issuer=PORTAL, keys=trusted[:1], require_signed="response")
+        reader.read(encoded, issuer=PORTAL, keys=trusted[:1], require_signed="response", decryption_keys=NO_KEYS)
 
 
 def test_a_key_serves_the_methods_of_its_kind_alone() -> None:

@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from imagin_gateway.errors import AnswerRefused, Code
-from imagin_gateway.providers.saml import reader, shape, signature
+from imagin_gateway.providers.saml import decryption, reader, shape, signature
 from tests.providers.saml import forge
 from tests.providers.saml.forge import NESTS, forged, one
 from tests.providers.saml.journey import House
@@ -145,24 +145,6 @@ def test_a_signed_element_moved_elsewhere_is_refused(by_assertion: House) -> Non
     assert by_assertion.code(root) is Code.SAML_SHAPE
 
 
-def test_an_encrypted_assertion_is_refused_under_a_name_of_its_own(there: House) -> None:
-    def encrypted(root: etree._Element) -> None:
-        assertion = one(root, "Assertion")
-        holder = etree.Element(forge.saml("EncryptedAssertion"))
-        data = etree.SubElement(holder, "{http://www.w3.org/2001/04/xmlenc#}EncryptedData")
-        cipher = etree.SubElement(data, "{http://www.w3.org/2001/04/xmlenc#}CipherData")
-        etree.SubElement(cipher, "{http://www.w3.org/2001/04/xmlenc#}CipherValue").text = "AAAA"
-        root.replace(assertion, holder)
-
-    def beside(root: etree._Element) -> None:
-        kept = copy.deepcopy(one(root, "Assertion"))
-        encrypted(root)
-        root.append(kept)
-
-    assert there.code(forged(encrypted, signed="response")) is Code.SAML_ENCRYPTED
-    assert there.code(forged(beside, signed="response")) is Code.SAML_ENCRYPTED
-
-
 def test_a_response_inside_another_is_refused_though_it_says_nothing(there: House) -> None:
     def edit(root: etree._Element) -> None:
         inner = forge.unsigned(root)
@@ -196,6 +178,7 @@ def test_the_person_is_read_from_what_the_signature_covers_wherever_one_looks(
         assertion=false,
         response_signature=root.find(forge.ds("Signature")),
         assertion_signature=one(root, "Assertion").find(forge.ds("Signature")),
+        encrypted=None,
     )
     monkeypatch.setattr(shape, "message", lambda _: misled)
     verified = reader.read(
@@ -203,6 +186,7 @@ def test_the_person_is_read_from_what_the_signature_covers_wherever_one_looks(
         issuer=forge.PORTAL,
         keys=[signature.VerificationKey(forge.keys("portal").certificate.public_key())],
         require_signed="response" if signed == "response" else "assertion",
+        decryption_keys=decryption.Keys(()),
     )
     assert verified.assertion.attributes["ct-remote-user"] == (forge.PERSON.login,)
     assert verified.envelope.signed is (signed == "response")

@@ -1,6 +1,6 @@
-"""What an operator does to accounts: close, open again, demand another password. Never choose nor read one.
+"""Demanding another password of accounts whose password may be known to somebody else.
 
-A state in which an act is not possible is left as it is, and told: run again after an
+A state in which that is not possible is left as it is, and told: run again after an
 interruption, an operation does what was left to do.
 """
 
@@ -22,16 +22,14 @@ from imagin_gateway.local.schema import accounts
 
 _BATCH: Final = 500
 
-OPERATIONS: Final = (Act.DISABLE, Act.ENABLE, Act.REQUIRE_CHANGE)
-
 
 @dataclass(frozen=True, slots=True)
-class Operated:
+class Demanded:
     """What became of the accounts asked for.
 
     Attributes:
-        changed: identifiers of those to which the act happened.
-        left: identifiers of those in whose state it is not possible, or has happened already.
+        changed: identifiers of those whose next login must bring another password.
+        left: identifiers of those that have no chosen password, are closed, or were asked already.
         unknown: how many identifiers no account has.
     """
 
@@ -40,8 +38,8 @@ class Operated:
     unknown: int
 
 
-class Operations:
-    """Acts of operators.
+class Demands:
+    """Demands another password.
 
     Args:
         database: where accounts are.
@@ -52,33 +50,28 @@ class Operations:
         self._database = database
         self._clock = clock
 
-    def apply(self, identifiers: Iterable[str], act: Act) -> Operated:
-        """Let an act happen to accounts, some hundreds in a transaction. Raises `Unavailable`.
-
-        Raises:
-            ValueError: the act is not an operator's.
-        """
-        if act not in OPERATIONS:
-            raise ValueError("not an operator's act")
+    def of(self, identifiers: Iterable[str]) -> Demanded:
+        """Demand another password of these, some hundreds in a transaction. Raises `Unavailable`."""
         now = self._clock.now()
         changed: list[str] = []
         left: list[str] = []
         unknown = 0
         for keys in _batches(identifier_key(identifier) for identifier in identifiers):
+            done: list[str] = []
             with self._database.write() as connection:
                 known = store.find_many(connection, keys)
                 unknown += len(set(keys) - set(known))
-                done: list[str] = []
                 for account in known.values():
-                    if allows(state_at(account.state, account.provisional_ends_at, now), act):
-                        store.apply(connection, account, act, now)
+                    state = state_at(account.state, account.provisional_ends_at, now)
+                    if allows(state, Act.REQUIRE_CHANGE):
+                        store.apply(connection, account, Act.REQUIRE_CHANGE, now)
                         done.append(account.identifier)
                     else:
                         left.append(account.identifier)
             changed += done
-        return Operated(tuple(changed), tuple(left), unknown)
+        return Demanded(tuple(changed), tuple(left), unknown)
 
-    def require_change_of_all(self) -> int:
+    def of_everybody(self) -> int:
         """Demand another password of everybody who has one, at once; return of how many. Raises `Unavailable`."""
         after = move(AccountState.ACTIVE, Act.REQUIRE_CHANGE)
         with self._database.write() as connection:

@@ -1,0 +1,74 @@
+"""Proving anew who one is, in the middle of a session, and coming back to the page that asked.
+
+Nothing here says what is enough: the page that asked decides again when the person
+comes back. A new proof is a new login, under a new session id (row SES-03).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlencode
+
+from imagin_gateway.errors import Code, Refused
+from imagin_gateway.events import EventName
+from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.client import client_of
+from imagin_gateway.flows.direct_login import enter
+from imagin_gateway.flows.doors import door_name
+from imagin_gateway.flows.forms import form_token, posted
+from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.landing import landing
+from imagin_gateway.identity import Door, lacks
+from imagin_gateway.keys import Secret
+from imagin_gateway.sessions.session import Session
+
+JUST_NOW: Final = timedelta(seconds=60)
+"""A login this recent that does not satisfy the page that asked is too weak: asking again would go round in circles."""
+
+
+def show(house: House, visit: Visit) -> Response:
+    """Ask for the password, or offer the portal, as the session was opened."""
+    session = visit.session
+    next_page = landing(house.settings, visit.request.query.get("next"))
+    if session is None:
+        return see_other(house.path("/") + "?" + urlencode({"next": next_page}))
+    if not lacks(session.identity, house.clock.now(), JUST_NOW) and next_page != house.path("/session/toutes"):
+        raise Refused("a login of this minute was not strong enough", code=Code.TOO_WEAK)
+    return _page(house, visit, session, next_page)
+
+
+def _page(house: House, visit: Visit, session: Session, next_page: str, *, failed: bool = False) -> Response:
+    direct = session.door == Door.DIRECT
+    leave = house.path(f"/portail/{session.door}") + "?" + urlencode({"next": next_page, "anew": "1"})
+    return house.pages.render(
+        "confirm",
+        status=403 if failed else 200,
+        action=house.path("/confirmer"),
+        csrf=form_token(house, visit),
+        next=next_page,
+        username=session.subject if direct else "",
+        portal_name="" if direct else door_name(house, session.door),
+        portal_href="" if direct else leave,
+        failed=failed,
+        reset_href=house.path("/mot-de-passe/oubli"),
+        cancel_href=house.settings.landing,
+    )
+
+
+def submit(house: House, visit: Visit) -> Response:
+    """Check the password of the person who is signed in; it costs and counts as any other attempt."""
+    form = posted(house, visit)
+    session = visit.session
+    next_page = landing(house.settings, form.get("next", ""))
+    if session is None or session.door != Door.DIRECT:
+        raise Refused("the session ended before it was confirmed", code=Code.SESSION_ENDED)
+    try:
+        password, client = Secret(form.get("motdepasse", "")), client_of(house, visit)
+        checked = house.direct.check(session.subject, password, address=visit.request.address, client=client)
+    except Refused as refused:
+        if refused.code is not Code.CREDENTIALS:
+            raise
+        visit.event(house, EventName.CONFIRMATION_REFUSED, refused.code, door=Door.DIRECT, person=session.person)
+        return _page(house, visit, session, next_page, failed=True)
+    return enter(house, visit, checked.account, next_page, must_choose=checked.must_choose)

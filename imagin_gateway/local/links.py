@@ -1,0 +1,148 @@
+"""Links: an account of the direct door, and somebody whom another service vouches for.
+
+A link is made by a person who has just proved both, one after the other, and by nothing
+else: never by a mail address, a name or an identifier that look alike (row RTE-03).
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from imagin_gateway.clock import Clock
+from imagin_gateway.errors import Code, Refused
+from imagin_gateway.events import Event, EventLog, EventName
+from imagin_gateway.identity import DIRECT_ISSUER, Door
+from imagin_gateway.local import store
+from imagin_gateway.local.accounts import AccountView, identifier_key
+from imagin_gateway.local.database import Database
+from imagin_gateway.local.lifecycle import AccountState, state_at
+from imagin_gateway.local.schema import account_links
+
+
+class Links:
+    """The links of every account. Safe to share between threads.
+
+    Args:
+        database: of the accounts.
+        clock: the time.
+        events: where each link made or removed is told.
+
+    Every method raises `Unavailable` when the database does not answer.
+    """
+
+    def __init__(self, database: Database, clock: Clock, events: EventLog) -> None:
+        self._database = database
+        self._clock = clock
+        self._events = events
+
+    def account(self, issuer: str, subject: str) -> AccountView | None:
+        """Return the account linked to a person of another service, None when there is none or it is not in use.
+
+        An account whose password is still to be chosen, or that is closed, is opened by no link.
+        """
+        with self._database.read() as connection:
+            found = connection.execute(
+                sa.select(account_links.c.account_id).where(
+                    account_links.c.issuer == issuer, account_links.c.subject == subject
+                )
+            ).scalar()
+            account = None if found is None else store.find_id(connection, found, lock=False)
+        if account is None:
+            return None
+        state = state_at(account.state, account.provisional_ends_at, self._clock.now())
+        return account.view(state) if state is AccountState.ACTIVE else None
+
+    def opens(self, identifier: str, issuer: str) -> bool:
+        """Tell whether an account is in use, and linked to this service."""
+        with self._database.read() as connection:
+            account = store.find(connection, identifier_key(identifier))
+        if account is None:
+            return False
+        state = state_at(account.state, account.provisional_ends_at, self._clock.now())
+        return state is AccountState.ACTIVE and self.is_linked(identifier, issuer)
+
+    def is_linked(self, identifier: str, issuer: str) -> bool:
+        """Tell whether an account has a link to this service."""
+        with self._database.read() as connection:
+            account = store.find(connection, identifier_key(identifier))
+            if account is None:
+                return False
+            wanted = (account_links.c.account_id == account.id, account_links.c.issuer == issuer)
+            return connection.execute(sa.select(account_links.c.id).where(*wanted)).first() is not None
+
+    def make(
+        self, identifier: str, issuer: str, subject: str, *, address: str = "", correlation: str = "", actor: str = ""
+    ) -> None:
+        """Link an account to a person of another service.
+
+        Args:
+            identifier: of the account, whose owner has just proved it.
+            issuer, subject: of the person, proved by that service a moment ago.
+            address, correlation, actor: for the event.
+
+        Raises:
+            Refused: `LINK_TAKEN`: that person is linked already, or this account to somebody there;
+                `ACCOUNT_STATE`: the account is not in use. Nothing was changed.
+        """
+        now = self._clock.now()
+        taken = False
+        try:
+            with self._database.write() as connection:
+                account = store.find_locked(connection, identifier_key(identifier))
+                if account is None or state_at(account.state, account.provisional_ends_at, now) != AccountState.ACTIVE:
+                    raise Refused("the account is not in use", code=Code.ACCOUNT_STATE)
+                wanted = sa.or_(
+                    sa.and_(account_links.c.issuer == issuer, account_links.c.subject == subject),
+                    sa.and_(account_links.c.issuer == issuer, account_links.c.account_id == account.id),
+                )
+                taken = connection.execute(sa.select(account_links.c.id).where(wanted)).first() is not None
+                if not taken:
+                    connection.execute(
+                        account_links.insert().values(
+                            account_id=account.id, issuer=issuer, subject=subject, linked_at=now
+                        )
+                    )
+        except IntegrityError:
+            taken = True  # another process was faster
+        if taken:
+            raise Refused("one of the two is linked already", code=Code.LINK_TAKEN)
+        self._tell(EventName.ACCOUNT_LINKED, identifier, issuer, subject, address, correlation, actor)
+
+    def remove(
+        self, identifier: str, issuer: str, *, address: str = "", correlation: str = "", actor: str = ""
+    ) -> bool:
+        """Remove the link of an account to a service; tell whether there was one."""
+        with self._database.write() as connection:
+            account = store.find_locked(connection, identifier_key(identifier))
+            if account is None:
+                return False
+            wanted = (account_links.c.account_id == account.id, account_links.c.issuer == issuer)
+            subject = connection.execute(sa.select(account_links.c.subject).where(*wanted)).scalar()
+            if subject is None:
+                return False
+            connection.execute(account_links.delete().where(*wanted))
+        self._tell(EventName.ACCOUNT_UNLINKED, identifier, issuer, str(subject), address, correlation, actor)
+        return True
+
+    def _tell(
+        self,
+        name: EventName,
+        identifier: str,
+        issuer: str,
+        subject: str,
+        address: str,
+        correlation: str,
+        actor: str,
+    ) -> None:
+        self._events.emit(
+            Event(
+                name=name,
+                door=Door.DIRECT,
+                person=(DIRECT_ISSUER, identifier),
+                address=address,
+                correlation=correlation,
+                actor=actor,
+                detail={"issuer": issuer, "linked": self._events.pseudonym((issuer, subject))},
+            )
+        )

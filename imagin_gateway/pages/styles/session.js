@@ -1,0 +1,98 @@
+// Warns before the session of this page ends, and keeps it open by one click. For the pages of the host:
+//   <script src="{session_script}" data-session="/connexion/session" defer></script>
+// Asking how long is left prolongs nothing. Every word comes with the answer.
+"use strict";
+{
+  const address = document.currentScript.dataset.session;
+  const json = { headers: { Accept: "application/json" }, credentials: "same-origin", cache: "no-store" };
+  let dialog = null;
+  let known = null;
+  let planned = 0;
+
+  const plan = (told, seconds) => {
+    clearTimeout(planned);
+    planned = setTimeout(() => ask(told), seconds * 1000);
+  };
+
+  const close = () => {
+    if (dialog) dialog.remove();
+    dialog = null;
+  };
+
+  const button = (label, act) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.textContent = label;
+    made.addEventListener("click", act);
+    return made;
+  };
+
+  const open = (title, text, buttons) => {
+    close();
+    dialog = document.createElement("dialog");
+    dialog.className = "ig-session";
+    dialog.setAttribute("role", "alertdialog");
+    dialog.setAttribute("aria-labelledby", "ig-session-title");
+    dialog.setAttribute("aria-describedby", "ig-session-text");
+    const head = document.createElement("h2");
+    head.id = "ig-session-title";
+    head.textContent = title;
+    const body = document.createElement("p");
+    body.id = "ig-session-text";
+    body.textContent = text;
+    dialog.append(head, body, ...buttons);
+    dialog.addEventListener("close", close);
+    document.body.append(dialog);
+    dialog.showModal();
+  };
+
+  const over = (told) =>
+    open(told.texts.over, "", [button(told.texts.login, () => location.assign(told.login))]);
+
+  const stay = async (told) => {
+    const body = new URLSearchParams(told.extend.fields);
+    const answer = await fetch(told.extend.path, { ...json, method: "POST", body });
+    close();
+    if (answer.ok) follow(await answer.json());
+    else over(told);
+  };
+
+  const warn = (told) => {
+    const buttons = [button(told.texts.logout, () => location.assign(told.logout))];
+    if (told.can_extend) buttons.unshift(button(told.texts.stay, () => stay(told)));
+    open(told.texts.title, told.texts.text, buttons);
+    plan(told, told.seconds_left + 1);
+  };
+
+  const follow = (told) => {
+    known = told;
+    const wait = told.seconds_left - told.warn_before;
+    if (wait > 0) plan(told, wait);
+    else warn(told);
+  };
+
+  // Another tab may have been at work meanwhile: the server knows.
+  const ask = async (before) => {
+    let answer;
+    try {
+      answer = await fetch(address, json);
+    } catch {
+      plan(before, 30);
+      return;
+    }
+    if (!answer.ok) await answer.body?.cancel();
+    if (answer.ok) {
+      const told = await answer.json();
+      if (dialog && told.seconds_left > told.warn_before) close();
+      follow(told);
+    } else if (answer.status === 401 && before) {
+      over(before);
+    } else if (answer.status !== 401) {
+      plan(before, 30);
+    }
+  };
+
+  // A computer that slept, or a page taken up again: what was planned may be too late.
+  for (const event of ["pageshow", "focus"]) window.addEventListener(event, () => known && !dialog && ask(known));
+  ask(null);
+}

@@ -1,0 +1,212 @@
+"""Whether a provider can be used with our settings, told in French to the operator who sets it up.
+
+It asks what a login would ask, through the same bounded wire and the same checks, and goes on where
+a login would stop, so that everything wrong is told at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from imagin_gateway.errors import AnswerRefused, Code, GatewayError, Unavailable
+from imagin_gateway.providers.oidc import discovery, keyset
+from imagin_gateway.providers.oidc.wire import Reply, Wire
+from imagin_gateway.settings import OidcPortal
+
+
+class Verdict(StrEnum):
+    """How a finding ends: what must be mended closes the door to everybody."""
+
+    GOOD = "bon"
+    DOUBT = "à voir"
+    WRONG = "à corriger"
+    SILENT = "sans réponse"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at, and what was found."""
+
+    verdict: Verdict
+    subject: str
+    text: str
+
+
+MAX_WORD_CHARS: Final = 128
+
+GOOD, DOUBT, WRONG = Verdict.GOOD, Verdict.DOUBT, Verdict.WRONG
+
+_ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_OPTIONAL: Final = (
+    ("userinfo_endpoint", "les attributs doivent être dans le jeton"),
+    ("end_session_endpoint", "la session du portail restera ouverte"),
+)
+
+
+def examine(config: OidcPortal, wire: Wire, now: datetime) -> list[Finding]:
+    """Look at everything a login depends on.
+
+    Args:
+        config: section of the portal.
+        wire: calls to it.
+        now: the present moment.
+    """
+    reply = _asked(wire, discovery.address(config.issuer), Code.OIDC_DISCOVERY)
+    if isinstance(reply, Finding):
+        return [reply]
+    found = [*_clock(reply, config, now)]
+    try:
+        document = reply.json(Code.OIDC_DISCOVERY)
+    except AnswerRefused:
+        return [*found, Finding(WRONG, "découverte", "le document n'est pas un objet JSON")]
+    found += [*_issuer(document, config), *_endpoints(document, wire), *_flow(document, config)]
+    found += [*_algorithms(document, config), *_keys(document, config, wire), *_extras(document, config)]
+    return found
+
+
+def _asked(wire: Wire, address: str, code: Code) -> Reply | Finding:
+    subject = "découverte" if code is Code.OIDC_DISCOVERY else "clés"
+    try:
+        reply = wire.get(address, code, {"Accept": "application/json"})
+    except Unavailable:
+        text = "le portail ne répond pas à temps, ou son certificat n'est pas reconnu"
+        return Finding(Verdict.SILENT, subject, f"{text} (ca_file pour une autorité privée)")
+    except GatewayError as error:
+        return Finding(WRONG, subject, f"la réponse est refusée : {_FRENCH.get(str(error), str(error))}")
+    if reply.status != 200:
+        return Finding(WRONG, subject, f"aucun document à cette adresse ({reply.status}) : {address}")
+    return reply
+
+
+_FRENCH: Final = {
+    "the address is not one of this portal": "l'adresse n'est pas une de ce portail (other_hosts)",
+    "a redirect is not followed": "une redirection n'est pas suivie",
+    "the answer is encoded": "elle est compressée",
+    "the answer is too large": "elle est trop grande",
+}
+
+
+def _clock(reply: Reply, config: OidcPortal, now: datetime) -> list[Finding]:
+    try:
+        theirs = parsedate_to_datetime(reply.date).astimezone(UTC)
+    except (ValueError, TypeError):
+        return [Finding(DOUBT, "horloge", "le portail ne dit pas l'heure qu'il est")]
+    seconds = round(abs((now - theirs).total_seconds()))
+    if seconds > config.leeway_seconds:
+        text = f"{seconds} s d'écart avec le portail, {config.leeway_seconds} s admises : régler les horloges"
+        return [Finding(WRONG, "horloge", text)]
+    return [Finding(GOOD, "horloge", f"{seconds} s d'écart au plus")]
+
+
+def _issuer(document: dict[str, Any], config: OidcPortal) -> list[Finding]:
+    if document.get("issuer") != config.issuer:
+        return [Finding(WRONG, "émetteur", "le portail s'appelle autrement que dans les réglages, au signe près")]
+    return [Finding(GOOD, "émetteur", config.issuer)]
+
+
+def _endpoints(document: dict[str, Any], wire: Wire) -> list[Finding]:
+    found = []
+    for name in _ENDPOINTS:
+        if name not in document:
+            found.append(Finding(WRONG, name, "le portail ne le dit pas"))
+        elif not wire.allows(document[name]):
+            found.append(Finding(WRONG, name, "ce n'est pas une adresse https d'un hôte permis (other_hosts)"))
+        else:
+            found.append(Finding(GOOD, name, str(document[name])))
+    for name, consequence in _OPTIONAL:
+        if name not in document:
+            found.append(Finding(DOUBT, name, f"le portail n'en a pas : {consequence}"))
+        elif not wire.allows(document[name]):
+            found.append(Finding(WRONG, name, "ce n'est pas une adresse https d'un hôte permis (other_hosts)"))
+        else:
+            found.append(Finding(GOOD, name, str(document[name])))
+    return found
+
+
+def _listed(document: dict[str, Any], name: str, default: list[str] | None = None) -> list[str] | None:
+    """Return what the portal lists, the default of the standard if it is silent, or None."""
+    told = document.get(name, default)
+    if not isinstance(told, list):
+        return None
+    # It goes to a terminal.
+    return [each for each in told if isinstance(each, str) and each.isprintable() and len(each) <= MAX_WORD_CHARS]
+
+
+def _flow(document: dict[str, Any], config: OidcPortal) -> list[Finding]:
+    found = []
+    if "code" not in (_listed(document, "response_types_supported", ["code"]) or []):
+        found.append(Finding(WRONG, "connexion", "le portail n'offre pas le code d'autorisation"))
+    methods = _listed(document, "code_challenge_methods_supported")
+    if methods is None:
+        found.append(Finding(DOUBT, "PKCE", "le portail n'en dit rien ; nous envoyons S256 dans tous les cas"))
+    elif "S256" not in methods:
+        found.append(Finding(WRONG, "PKCE", "le portail n'accepte pas S256"))
+    else:
+        found.append(Finding(GOOD, "PKCE", "S256"))
+    # Discovery 1.0 §3: silence means client_secret_basic.
+    ways = _listed(document, "token_endpoint_auth_methods_supported", ["client_secret_basic"]) or []
+    if config.client_authentication in ways:
+        found.append(Finding(GOOD, "authentification du client", config.client_authentication))
+    else:
+        offered = ", ".join(ways) or "aucune"
+        text = f"{config.client_authentication} n'est pas proposé ; le portail propose : {offered}"
+        found.append(Finding(WRONG, "authentification du client", text))
+    if document.get("authorization_response_iss_parameter_supported") is True:
+        found.append(Finding(GOOD, "paramètre iss", "annoncé, donc exigé à chaque réponse"))
+    else:
+        text = "le portail ne l'annonce pas ; une adresse de retour propre à la porte en tient lieu"
+        found.append(Finding(DOUBT, "paramètre iss", text))
+    return found
+
+
+def _algorithms(document: dict[str, Any], config: OidcPortal) -> list[Finding]:
+    theirs = _listed(document, "id_token_signing_alg_values_supported")
+    ours = ", ".join(config.algorithms)
+    if theirs is None:
+        return [Finding(DOUBT, "signature", f"le portail n'en dit rien ; nous acceptons {ours}")]
+    common = [each for each in config.algorithms if each in theirs]
+    if not common:
+        return [Finding(WRONG, "signature", f"nous acceptons {ours} ; le portail propose {', '.join(theirs)}")]
+    return [Finding(GOOD, "signature", ", ".join(common))]
+
+
+def _keys(document: dict[str, Any], config: OidcPortal, wire: Wire) -> list[Finding]:
+    address = document.get("jwks_uri")
+    if not wire.allows(address):
+        return []
+    reply = _asked(wire, str(address), Code.OIDC_KEYS)
+    if isinstance(reply, Finding):
+        return [reply]
+    try:
+        keys = keyset.read(reply.json(Code.OIDC_KEYS)).keys
+    except AnswerRefused:
+        return [Finding(WRONG, "clés", "ce n'est pas un jeu de clés")]
+    fitting = [key for key in keys if any(key.fits(alg) for alg in config.algorithms)]
+    if not fitting:
+        text = f"aucune clé publique utilisable pour {', '.join(config.algorithms)} (RSA : 2048 bits au moins)"
+        return [Finding(WRONG, "clés", text)]
+    if len(fitting) > 1 and any(key.kid is None for key in fitting):
+        return [Finding(WRONG, "clés", "plusieurs clés conviennent et l'une n'a pas de nom (kid)")]
+    return [Finding(GOOD, "clés", f"{len(fitting)} utilisable{'s' if len(fitting) > 1 else ''}")]
+
+
+def _extras(document: dict[str, Any], config: OidcPortal) -> list[Finding]:
+    found = []
+    scopes = _listed(document, "scopes_supported")
+    unknown = [scope for scope in config.scopes if scopes is not None and scope not in scopes]
+    if unknown:
+        found.append(Finding(DOUBT, "portées", f"le portail ne les annonce pas : {', '.join(unknown)}"))
+    contexts = _listed(document, "acr_values_supported")
+    wanted = {*config.acr_values, *config.required_acr}
+    if wanted and contexts is not None and not wanted & set(contexts):
+        text = f"aucune valeur voulue n'est annoncée ; le portail dit : {', '.join(contexts)}"
+        found.append(Finding(WRONG, "acr", text))
+    if document.get("backchannel_logout_supported") is not True:
+        found.append(Finding(DOUBT, "fin de session", "le portail ne préviendra pas quand il termine une session"))
+    else:
+        found.append(Finding(GOOD, "fin de session", "le portail prévient de serveur à serveur"))
+    return found

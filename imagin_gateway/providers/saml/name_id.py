@@ -1,0 +1,55 @@
+"""The name under which a portal knows somebody during a session: nothing here recognises people by it.
+
+It is kept whole, with its XML attributes, for one use: a logout names the session by
+it, ours towards the portal and the portal's towards us (Core §3.7.1).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import astuple, dataclass
+from typing import Final
+
+from lxml import etree
+
+from imagin_gateway.providers.saml.documents import text
+
+_UNSPECIFIED: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NameId:
+    """A NameID as it was received (Core §2.2.3); "" for an attribute that is not there."""
+
+    value: str
+    format: str = ""
+    name_qualifier: str = ""
+    sp_name_qualifier: str = ""
+    sp_provided_id: str = ""
+
+    def kept(self) -> str:
+        """Return the text under which sessions are found again; equal for equal names alone."""
+        return json.dumps(astuple(self), ensure_ascii=False, separators=(",", ":")) if self.value else ""
+
+    @classmethod
+    def read(cls, kept: str) -> NameId | None:
+        """Return the name that `kept` tells, None when it tells none."""
+        try:
+            told = json.loads(kept)
+        except ValueError:
+            return None
+        if not isinstance(told, list) or len(told) != 5 or not all(isinstance(each, str) for each in told):
+            return None
+        return cls(*told) if told[0] else None
+
+
+def of(element: etree._Element) -> NameId:
+    """Read a NameID element. A Format that says « unspecified » says what an absent one does (Core §8.3)."""
+    told = element.get("Format", "")
+    return NameId(
+        value=text(element),
+        format="" if told == _UNSPECIFIED else told,
+        name_qualifier=element.get("NameQualifier", ""),
+        sp_name_qualifier=element.get("SPNameQualifier", ""),
+        sp_provided_id=element.get("SPProvidedID", ""),
+    )

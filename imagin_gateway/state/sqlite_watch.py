@@ -1,0 +1,113 @@
+"""Being told of changes by the SQLite file itself.
+
+`PRAGMA data_version` changes with every commit of any other connection. What
+changed then stands in a journal that triggers keep, whoever writes: a row changed
+or deleted by hand is in it too. Nothing is ever late: asking costs a look at the
+file's shared memory, and is done at every question.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable
+
+from imagin_gateway.errors import GatewayError
+from imagin_gateway.state.store import Space
+from imagin_gateway.state.watch import OnChange
+
+MOST_AT_ONCE = 1000
+"""More changes than this since the last look: everything may have changed."""
+
+
+class SqliteWatch:
+    """`Watch` over one space of a file.
+
+    Args:
+        connect: opens a connection that waits for nobody.
+        space: what to follow.
+        on_change: told the keys.
+    """
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], space: Space, on_change: OnChange) -> None:
+        self._connect = connect
+        self._space = space
+        self._on_change = on_change
+        self._closed = False
+        self.forget_connection()
+
+    def forget_connection(self) -> None:
+        """Begin anew; in a child process, without touching the parent's connection."""
+        self._db: sqlite3.Connection | None = None
+        self._version = self._seen = -1
+        self._lock = threading.Lock()
+
+    @property
+    def connection(self) -> sqlite3.Connection | None:
+        """The connection in use, if any."""
+        return self._db
+
+    def current(self) -> bool:
+        """Tell every change not told yet; False when the file cannot be asked."""
+        with self._lock:
+            if self._db is None:
+                return self._open()
+            try:
+                version = self._db.execute("PRAGMA data_version").fetchone()[0]
+                if version != self._version:
+                    self._catch_up(self._db)
+                    self._version = version
+            except sqlite3.Error:
+                self._drop()
+                return False
+            return True
+
+    def close(self) -> None:
+        """Stop following."""
+        with self._lock:
+            self._closed = True
+            self._drop()
+
+    def _open(self) -> bool:
+        if self._closed:
+            return False
+        try:
+            db = self._connect()
+            # In this order: a change between the two is told once too often, never not at all.
+            self._version = db.execute("PRAGMA data_version").fetchone()[0]
+            self._seen = _newest(db)
+        except (sqlite3.Error, GatewayError):
+            return False
+        self._db = db
+        # What was read before now may have changed unnoticed.
+        self._on_change(None)
+        return True
+
+    def _catch_up(self, db: sqlite3.Connection) -> None:
+        newest = _newest(db)
+        if newest == self._seen:
+            return
+        rows = db.execute(
+            "SELECT space, key FROM change WHERE n > ? AND n <= ? LIMIT ?", (self._seen, newest, MOST_AT_ONCE)
+        ).fetchall()
+        # Numbers are without gaps: what lacks was cut off the journal's tail, or is more than is worth reading.
+        whole = len(rows) == newest - self._seen
+        self._seen = newest
+        if not whole:
+            self._on_change(None)
+        elif keys := [key for space, key in rows if space == self._space]:
+            self._on_change(keys)
+
+    def _drop(self) -> None:
+        if self._db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
+            self._on_change(None)
+
+
+def _newest(db: sqlite3.Connection) -> int:
+    """Return the number of the newest change, even when none is kept."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'change'").fetchone()
+    return 0 if row is None else int(row[0])

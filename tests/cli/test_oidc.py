@@ -1,0 +1,165 @@
+"""`imagin-gateway oidc check`: everything a provider gets wrong is told in words, at once."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from imagin_gateway.providers.oidc.checkup import Finding, Verdict, examine
+from imagin_gateway.providers.oidc.wire import Wire
+from tests.cli.test_commands import SETTINGS, Operator, operator  # noqa: F401  # a fixture
+from tests.providers.oidc.journey import configured
+from tests.providers.oidc.provider import CLIENT_SECRET, Answer, Document, Provider, ec_key, public, rsa_key
+from tests.providers.oidc.serving import serve
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    served = Provider("", NOW, "http://127.0.0.1:8400/connexion/portail/arena-paris/retour")
+    with serve(served):
+        yield served
+
+
+def checked(operator: Operator, provider: Provider, more: str = "", *words: str) -> subprocess.CompletedProcess[str]:  # noqa: F811
+    """Run the command against the provider."""
+    file = operator.folder / "gateway.toml"
+    text = file.read_text(encoding="utf-8").replace("http://127.0.0.1:1/", provider.issuer)
+    file.write_text(text + more, encoding="utf-8")
+    return operator.run("oidc", "check", *words)
+
+
+def test_a_good_provider_is_said_to_be_good(operator: Operator, provider: Provider) -> None:  # noqa: F811
+    provider.edit_discovery = lambda told: told.update(
+        code_challenge_methods_supported=["S256"],
+        token_endpoint_auth_methods_supported=["client_secret_basic"],
+        backchannel_logout_supported=True,
+    )
+    done = checked(operator, provider, "unsolicited = true\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "à corriger" not in done.stdout
+    for line in (
+        f"bon          émetteur : {provider.issuer}",
+        "bon          signature : RS256",
+        "bon          clés : 1 utilisable",
+        "bon          PKCE : S256",
+    ):
+        assert line in done.stdout
+    base = "http://127.0.0.1:8400/connexion/portail/arena-paris"
+    for path in ("/retour", "/fin", "/fin/canal", "/fin/cadre", "/initier"):
+        assert f" {base}{path}\n" in done.stdout
+    assert CLIENT_SECRET not in done.stdout + done.stderr
+    assert "/token" not in [seen.path for seen in provider.seen]
+
+
+def test_everything_wrong_is_told_at_once(operator: Operator, provider: Provider) -> None:  # noqa: F811
+    def spoil(told: Document) -> None:
+        told["issuer"] += "/"
+        told["userinfo_endpoint"] = "https://evil.example/userinfo"
+        told["id_token_signing_alg_values_supported"] = ["HS256", "\x1b[31mnone"]
+        told["token_endpoint_auth_methods_supported"] = ["private_key_jwt"]
+        told["response_types_supported"] = ["token"]
+        told["code_challenge_methods_supported"] = ["plain"]
+        del told["token_endpoint"]
+
+    provider.edit_discovery = spoil
+    provider.published = [public(ec_key())]
+    done = checked(operator, provider)
+    assert done.returncode == 1
+    wrong = [
+        line.split(":")[0].split("à corriger")[1].strip() for line in done.stdout.splitlines() if "à corriger" in line
+    ]
+    assert wrong == [
+        "émetteur",
+        "token_endpoint",
+        "userinfo_endpoint",
+        "connexion",
+        "PKCE",
+        "authentification du client",
+        "signature",
+        "clés",
+    ]
+    assert "\x1b" not in done.stdout
+
+
+def test_a_provider_that_is_down_has_a_code_of_its_own(operator: Operator) -> None:  # noqa: F811
+    done = operator.run("oidc", "check", "arena-paris")
+    assert done.returncode == 4
+    assert "sans réponse découverte" in done.stdout
+
+
+def test_a_door_that_is_not_one_is_named(operator: Operator) -> None:  # noqa: F811
+    done = operator.run("oidc", "check", "arena-creteil")
+    assert (done.returncode, "portes : arena-paris" in done.stderr) == (1, True)
+
+
+def found(provider: Provider, now: datetime = NOW, **config: object) -> dict[str, Finding]:
+    """Look at a provider in memory."""
+    section = configured(provider.issuer, **config)
+    wire = Wire(frozenset({"oidc.ac-paris.example"}), plain_loopback=False, timeout=5, transport=provider.transport())
+    return {each.subject: each for each in examine(section, wire, now)}
+
+
+@pytest.fixture
+def there() -> Provider:
+    return Provider("https://oidc.ac-paris.example", NOW, "https://imagin.example/retour")
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(0, "bon"), (30, "bon"), (32, "à corriger"), (-3600, "à corriger")])
+def test_a_clock_that_differs_is_told(there: Provider, seconds: int, verdict: str) -> None:
+    shown = NOW.replace(microsecond=0) + timedelta(seconds=seconds)
+    document = there.discovery()
+
+    def reply() -> Answer:
+        answer = Answer.json(document)
+        answer.headers["Date"] = shown.strftime("%a, %d %b %Y %H:%M:%S GMT")
+        return answer
+
+    there.replies["/.well-known/openid-configuration"] = reply
+    assert found(there, NOW.replace(microsecond=0))["horloge"].verdict == verdict
+
+
+def test_a_provider_that_does_not_tell_the_time_leaves_a_doubt(there: Provider) -> None:
+    assert found(there)["horloge"].verdict is Verdict.DOUBT
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        (lambda: Answer(404), Verdict.WRONG),
+        (lambda: Answer(302, headers={"Location": "https://evil.example/"}), Verdict.WRONG),
+        (lambda: Answer(200, b"<html>"), Verdict.WRONG),
+        (lambda: Answer(200, b"x" * (1 << 20) + b"x"), Verdict.WRONG),
+        (lambda: Answer(503), Verdict.SILENT),
+    ],
+)
+@pytest.mark.parametrize(("path", "subject"), [("/.well-known/openid-configuration", "découverte"), ("/keys", "clés")])
+def test_a_document_that_cannot_be_had_is_told(
+    there: Provider, reply: Callable[[], Answer], verdict: Verdict, path: str, subject: str
+) -> None:
+    there.replies[path] = reply
+    assert found(there)[subject].verdict is verdict
+
+
+def test_two_keys_of_which_one_has_no_name_are_told(there: Provider) -> None:
+    nameless = {name: value for name, value in public(rsa_key("two")).items() if name != "kid"}
+    there.published = [public(rsa_key()), nameless]
+    assert found(there)["clés"].verdict is Verdict.WRONG
+
+
+def test_a_context_class_that_nobody_offers_is_told(there: Provider) -> None:
+    there.edit_discovery = lambda told: told.update(acr_values_supported=["eidas1"], scopes_supported=["openid"])
+    looked = found(there, required_acr=("eidas2",))
+    assert looked["acr"].verdict is Verdict.WRONG
+    assert "profile, email" in looked["portées"].text
+    assert "acr" not in found(there, required_acr=("eidas1",))
+
+
+def test_settings_that_are_wrong_end_as_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text(SETTINGS, encoding="utf-8")
+    assert Operator(tmp_path).run("oidc", "check").returncode == 3
