@@ -5,11 +5,11 @@ from __future__ import annotations
 import typer
 
 import imagin_gateway
-from imagin_gateway.cli import accounts, check, convocations, mail, oidc, policy, sessions
+from imagin_gateway.cli import accounts, check, convocations, mail, oidc, policy, saml, sessions
 from imagin_gateway.cli.common import out
 
 app = typer.Typer(
-    help="La porte d'entrée des applications d'examen : réglages, comptes, sessions, règles.",
+    help="La porte d'entrée des applications d'examen : réglages, comptes, sessions, règles, portails.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a traceback with local variables would show secrets
     add_completion=False,
@@ -20,6 +20,7 @@ app.add_typer(convocations.app, name="convocations")
 app.add_typer(mail.app, name="mail")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(policy.app, name="policy")
+app.add_typer(saml.app, name="saml")
 app.add_typer(oidc.app, name="oidc")
 
 

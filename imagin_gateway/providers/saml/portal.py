@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -36,7 +37,9 @@ from imagin_gateway.providers.saml.configuration import About, Addresses, Config
 from imagin_gateway.providers.saml.fetch import fetch
 from imagin_gateway.providers.saml.name_id import NameId
 from imagin_gateway.providers.saml.partner import Logout, Partner
+from imagin_gateway.providers.saml.reading import Assertion
 from imagin_gateway.providers.saml.source import Fetch, Report, Source, file_problems
+from imagin_gateway.providers.saml.steps import Begin, silently
 
 MAX_RELAY_CHARS: Final = 2000
 
@@ -45,6 +48,15 @@ METADATA_TYPE: Final = "application/samlmetadata+xml"
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Read:
+    """An answer that passed every rule, and the portal as it was then."""
+
+    partner: Partner
+    assertion: Assertion
+    accepted: profile.Accepted
 
 
 class SamlPortalClient:
@@ -139,17 +151,37 @@ class SamlPortalClient:
     def _arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
         if answer.method != "POST":
             raise RequestRefused("an answer comes by POST", code=Code.METHOD_NOT_ALLOWED)
-        config, partner = self._config, self._partner(now)
         form = answer.form
         encoded = form.get("SAMLResponse", "")
         if not encoded:
             raise RequestRefused("the form carries no answer", code=Code.MALFORMED)
+        read = self.read(encoded, now)
+        memory = self._check_journey(read.accepted.in_response_to, recall)
+        profile.check_asked_anew(read.accepted.authentication.at, memory.get("anew_since", ""), self._config.skew)
+        relay = form.get("RelayState", "")
+        return self.person(read, relay=relay if len(relay) <= MAX_RELAY_CHARS else "")
+
+    def read(self, encoded: str, now: datetime, begin: Begin = silently) -> Read:
+        """Verify an answer and hold it to every rule, whoever it is an answer to.
+
+        Args:
+            encoded: the field `SAMLResponse`.
+            now: the present moment.
+            begin: told as each step begins.
+
+        Raises:
+            AnswerRefused: with the code of the first step that refuses.
+            Unavailable: the portal has no metadata to verify with.
+        """
+        config, partner = self._config, self._partner(now)
         verified = reader.read(
             encoded,
             issuer=self.issuer,
             keys=partner.keys,
             require_signed=config.section.require_signed,
             decryption_keys=config.decryption_keys,
+            forbidden=config.section.forbidden_algorithms,
+            begin=begin,
         )
         expected = profile.Expected(
             issuer=self.issuer,
@@ -159,17 +191,23 @@ class SamlPortalClient:
             skew=config.skew,
             contexts=config.section.authn_contexts,
         )
-        accepted = profile.check(verified.envelope, verified.assertion, expected)
-        memory = self._check_journey(accepted.in_response_to, recall)
-        profile.check_asked_anew(accepted.authentication.at, memory.get("anew_since", ""), config.skew)
-        relay = form.get("RelayState", "")
+        accepted = profile.check(verified.envelope, verified.assertion, expected, begin)
+        return Read(partner, verified.assertion, accepted)
+
+    def person(self, read: Read, *, relay: str = "") -> Arrival:
+        """Return what an answer that passed every rule proves of somebody.
+
+        Raises:
+            AnswerRefused: `ATTRIBUTE_MISSING`, `SCOPE_VIOLATION`.
+        """
+        section = self._config.section
         return person.arrival(
-            config.section,
-            verified.assertion,
-            accepted,
-            relay=relay if len(relay) <= MAX_RELAY_CHARS else "",
-            return_hosts=(urlsplit(partner.sso_url).hostname or "", *config.section.return_hosts),
-            help_url=partner.error_url,
+            section,
+            read.assertion,
+            read.accepted,
+            relay=relay,
+            return_hosts=(urlsplit(read.partner.sso_url).hostname or "", *section.return_hosts),
+            help_url=read.partner.error_url,
         )
 
     def _check_journey(self, in_response_to: str | None, recall: Recall) -> Memory:
@@ -220,7 +258,7 @@ class SamlPortalClient:
         destination = partner.logout
         if destination is None:
             raise AnswerRefused(Code.ROUTE_MISMATCH, "the portal's metadata knows of no logout")
-        proved = bindings.proved(message, "LogoutRequest", partner.keys)
+        proved = bindings.proved(message, "LogoutRequest", partner.keys, config.section.forbidden_algorithms)
         order = logout.order(proved.root, config.decryption_keys, self._expected(now))
         return LogoutOrder(
             issuer=self.issuer,
@@ -246,7 +284,8 @@ class SamlPortalClient:
         self._guarded(lambda: self._returned(answer, recall, now))
 
     def _returned(self, answer: Request, recall: Recall, now: datetime) -> None:
-        root = bindings.proved(answer, "LogoutResponse", self._partner(now).keys).root
+        forbidden = self._config.section.forbidden_algorithms
+        root = bindings.proved(answer, "LogoutResponse", self._partner(now).keys, forbidden).root
         memory = self._recalled(recall, root.get("InResponseTo", ""), {"door", "logout"})
         logout.answer(root, memory["logout"], self._expected(now))
 
