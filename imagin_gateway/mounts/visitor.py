@@ -54,7 +54,10 @@ def visitor(request: Any) -> Visitor:
 
 
 def _place(request: Any) -> Mapping[str, Any]:
-    for place in (request, *(getattr(request, name, None) for name in ("scope", "environ", "META"))):
+    if isinstance(request, dict) and isinstance(request.get(KEY), Visitor):
+        return request
+    for name in ("scope", "environ", "META"):
+        place = getattr(request, name, None)
         if isinstance(place, Mapping) and isinstance(place.get(KEY), Visitor):
             return place
     raise RuntimeError(

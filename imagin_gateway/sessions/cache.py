@@ -23,17 +23,18 @@ class Live:
         session: the record, as last read.
         seen: latest request known here, in seconds since the epoch.
         noted: that moment waits to be written.
+        recorded: moment that the record tells.
         until: when the session ends if nobody comes any more: the nearer of the two limits.
         absolute: when it ends whatever happens.
         kept: what a mount keeps beside it, made from `session` alone; None until it has done so.
     """
 
-    __slots__ = ("absolute", "kept", "key", "noted", "seen", "session", "until")
+    __slots__ = ("absolute", "kept", "key", "noted", "recorded", "seen", "session", "until")
 
     def __init__(self, key: str, session: Session, seen: float, absolute: float, until: float) -> None:
         self.key = key
         self.session = session
-        self.seen = seen
+        self.seen = self.recorded = seen
         self.noted = False
         self.absolute = absolute
         self.until = until

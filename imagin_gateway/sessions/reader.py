@@ -19,7 +19,7 @@ import msgspec
 from imagin_gateway.clock import Clock, ticking, timestamp
 from imagin_gateway.keys import Keyring, digest
 from imagin_gateway.sessions.cache import Live, SessionCache
-from imagin_gateway.sessions.seen import LastSeen
+from imagin_gateway.sessions.seen import LastSeen, Seen
 from imagin_gateway.sessions.session import Session, decode, with_last_seen
 from imagin_gateway.state.store import Space, StateStore, Swap
 from imagin_gateway.state.watch import DEFAULT_LAG
@@ -28,6 +28,9 @@ GRAIN: Final = timedelta(seconds=15)
 
 BATCH: Final = 500
 """Moments written in one round trip."""
+
+COARSE: Final = 4
+"""A record is written anew when its moment is older than this part of the idle limit."""
 
 PURPOSE: Final = "session"
 
@@ -122,9 +125,13 @@ class SessionReader:
             now = self._clock.now()
             waiting = self._seen.get(key)  # before the store is read: a flush may move it there meanwhile
             raw = self.store.get(Space.SESSION, key, now=timestamp(now))
-            session = self._live(key, raw, now, waiting)
-            if session is not None:
+            record = None if raw is None else decode(raw)
+            session = None if record is None else self._alive(key, record, now, waiting)
+            if record is not None and session is not None:
+                if not counts:  # who only looks is told when it ends, to the grain
+                    session = seen_at(session, self._moment_beside(key, now))
                 live = self._as_live(key, session)
+                live.recorded = timestamp(record.last_seen)
         finally:
             if reading is not None and live is None:
                 self._cache.abandon(key, reading)
@@ -151,7 +158,7 @@ class SessionReader:
         """
         live = self.look(cookie, anew=True)
         if live is not None:
-            self._write_seen({live.key: live.seen})
+            self._write_seen({live.key: live})
         return live
 
     def ends_at(self, live: Live) -> datetime:
@@ -179,15 +186,19 @@ class SessionReader:
         session_id = self._signer.unsign(cookie)
         return None if session_id is None else digest(session_id)
 
-    def _live(self, key: str, raw: bytes | None, now: datetime, waiting: float = 0.0) -> Session | None:
-        """Return the session of a record if none of its limits has passed."""
-        session = None if raw is None else decode(raw)
-        if session is None:
+    def _live(self, key: str, raw: bytes | None, now: datetime) -> Session | None:
+        """Return the session of what the store holds if none of its limits has passed."""
+        record = None if raw is None else decode(raw)
+        return None if record is None else self._alive(key, record, now)
+
+    def _alive(self, key: str, record: Session, now: datetime, waiting: float = 0.0) -> Session | None:
+        """Return a session as it is now, if none of its limits has passed."""
+        session = seen_at(record, max(waiting, self._seen.get(key)))
+        if now >= self._absolute_end(session):
             return None
-        seen = max(waiting, self._seen.get(key))
-        if seen > session.last_seen.timestamp():
-            session = msgspec.structs.replace(session, last_seen=datetime.fromtimestamp(seen, UTC))
-        return session if now < min(self._absolute_end(session), session.last_seen + self._idle) else None
+        if now >= session.last_seen + self._idle:
+            session = seen_at(session, self._moment_beside(key, now))
+        return session if now < session.last_seen + self._idle else None
 
     def _absolute_end(self, session: Session) -> datetime:
         # The limits of today's settings count too, when they are shorter than those it was opened under.
@@ -205,23 +216,55 @@ class SessionReader:
         """
         return timestamp(min(session.absolute_end, seen + 2 * self._idle))
 
-    def _write_seen(self, moments: Mapping[str, float]) -> list[str]:
-        """Record moments, some hundreds a round trip; return the keys that need not be written again."""
-        done: list[str] = []
-        keys = list(moments)
+    def _write_seen(self, seen: Mapping[str, Seen]) -> list[str]:
+        """Record when people were last seen, some hundreds a round trip; return the keys not to be written again.
+
+        The record itself changes seldom: its change is told to every process, which
+        then reads it anew. In between, the moment stands beside it, where it is looked
+        for before a session is taken for idle.
+        """
+        keys = [key for key, each in seen.items() if each.seen > each.recorded]
+        done = list(seen.keys() - set(keys))
         for start in range(0, len(keys), BATCH):
-            some = keys[start : start + BATCH]
+            some = {key: seen[key].seen for key in keys[start : start + BATCH]}
             now = self._seconds()
-            changes: list[Swap] = []
-            for key, raw in zip(some, self.store.get_many(Space.SESSION, some, now=now), strict=True):
-                session = None if raw is None else decode(raw)
-                seen = datetime.fromtimestamp(moments[key], UTC)
-                if raw is None or session is None or seen <= session.last_seen:
-                    done.append(key)
-                    continue
-                end = self._record_end(session, seen)
-                changes.append(Swap(key, raw, with_last_seen(raw, seen), end))
-            # A record that was ended or changed between the two calls stays as it is; the next flush looks again.
-            written = self.store.swap(Space.SESSION, changes, now=now) if changes else []
-            done += [change.key for change, held in zip(changes, written, strict=True) if held]
+            self.store.keep_latest(Space.SEEN, some, life=2 * self._idle_seconds, now=now)
+            stale = [key for key, moment in some.items() if moment - seen[key].recorded >= self._idle_seconds / COARSE]
+            done += some.keys() - set(stale)
+            done += self._write_records({key: some[key] for key in stale}, now) if stale else ()
         return done
+
+    def _write_records(self, moments: Mapping[str, float], now: float) -> list[str]:
+        done: list[str] = []
+        changes: list[Swap] = []
+        for key, raw in zip(moments, self.store.get_many(Space.SESSION, list(moments), now=now), strict=True):
+            session = None if raw is None else decode(raw)
+            moment = datetime.fromtimestamp(moments[key], UTC)
+            if raw is None or session is None or moment <= session.last_seen:
+                done.append(key)
+            else:
+                end = self._record_end(session, moment)
+                changes.append(Swap(key, raw, with_last_seen(raw, moment), end))
+        # A record that was ended or changed between the two calls stays as it is; the next flush looks again.
+        written = self.store.swap(Space.SESSION, changes, now=now) if changes else []
+        return done + [change.key for change, held in zip(changes, written, strict=True) if held]
+
+    def _moment_beside(self, key: str, now: datetime) -> float:
+        """Return the latest moment that any process recorded, beside the record; 0 if there is none."""
+        raw = self.store.get(Space.SEEN, key, now=timestamp(now))
+        return moment_of(raw)
+
+
+def seen_at(session: Session, moment: float) -> Session:
+    """Return a session as last seen at a moment, if that is later than what it tells."""
+    if moment <= session.last_seen.timestamp():
+        return session
+    return msgspec.structs.replace(session, last_seen=datetime.fromtimestamp(moment, UTC))
+
+
+def moment_of(raw: bytes | None) -> float:
+    """Return the moment that `Space.SEEN` holds under a key; 0 for none, or what is none."""
+    try:
+        return 0.0 if raw is None else float(raw)
+    except ValueError:
+        return 0.0

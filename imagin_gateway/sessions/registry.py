@@ -17,7 +17,7 @@ from imagin_gateway.errors import Code, Refused
 from imagin_gateway.identity import Identity
 from imagin_gateway.keys import Keyring, digest, new_token
 from imagin_gateway.sessions import indexes
-from imagin_gateway.sessions.reader import GRAIN, SessionReader
+from imagin_gateway.sessions.reader import GRAIN, SessionReader, moment_of, seen_at
 from imagin_gateway.sessions.session import Session, decode, encode
 from imagin_gateway.state.store import Space, StateStore
 from imagin_gateway.state.watch import DEFAULT_LAG
@@ -253,4 +253,9 @@ class SessionRegistry(SessionReader):
     def _list(self, index: str) -> list[Session]:
         now = self._clock.now()
         records = self.store.find(Space.SESSION, index, now=timestamp(now))
-        return [session for record in records if (session := self._live(record.key, record.value, now))]
+        beside = self.store.get_many(Space.SEEN, [record.key for record in records], now=timestamp(now))
+        return [
+            seen_at(session, moment_of(moment))
+            for record, moment in zip(records, beside, strict=True)
+            if (session := self._live(record.key, record.value, now))
+        ]

@@ -16,11 +16,19 @@ _log = logging.getLogger("imagin_gateway.sessions")
 
 
 class Seen(Protocol):
-    """Whoever was seen: `seen` in seconds since the epoch; `noted` while it waits to be written."""
+    """Whoever was seen.
+
+    Attributes:
+        key: of the store.
+        seen: latest moment, in seconds since the epoch.
+        noted: it waits to be written.
+        recorded: moment that the record tells.
+    """
 
     key: str
     seen: float
     noted: bool
+    recorded: float
 
 
 class LastSeen:
@@ -33,11 +41,12 @@ class LastSeen:
     forks its workers after building the gateway has one in each of them.
 
     Args:
-        write: records moments by key, and returns the keys that need not be written again; may raise `Unavailable`.
+        write: records the moments of those seen, by key, and returns the keys that need not be written again; may
+            raise `Unavailable`.
         grain: time between two flushes, by the machine's own clock.
     """
 
-    def __init__(self, write: Callable[[Mapping[str, float]], Collection[str]], grain: timedelta) -> None:
+    def __init__(self, write: Callable[[Mapping[str, Seen]], Collection[str]], grain: timedelta) -> None:
         self._write = write
         self._grain = grain
         self._begin()
@@ -83,7 +92,7 @@ class LastSeen:
                     seen.noted = False  # before its moment is read: a request from now on notes it again
             done: Collection[str] = ()
             try:
-                done = self._write({key: seen.seen for key, seen in leaving.items()}) if leaving else ()
+                done = self._write(leaving) if leaving else ()
             finally:
                 with self._lock:
                     self._leaving = {}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote
 
@@ -88,6 +88,15 @@ class RedisStateStore:
             arguments += [_quoted(change.key), *_end(change.expires_at, now), change.old, change.new]
         keys = [self._key(space, change.key) for change in changes]
         return [bool(each) for each in self._run_on(keys, scripts.SWAP, self._index_prefix(space), now, *arguments)]
+
+    def keep_latest(self, space: Space, moments: Mapping[str, float], *, life: float, now: float) -> None:
+        """Write moments, each unless a later one is there."""
+        if not moments:
+            return
+        arguments: list[Any] = []
+        for moment in moments.values():
+            arguments += [*_end(moment + life, now), repr(moment)]
+        self._run_on([self._key(space, key) for key in moments], scripts.KEEP_LATEST, *arguments)
 
     def get(self, space: Space, key: str, *, now: float) -> bytes | None:
         """Return a live value, or None."""

@@ -126,6 +126,20 @@ return done
 """
 )
 
+KEEP_LATEST: Final = Script(
+    _HELPERS
+    + r"""
+for i, record_key in ipairs(KEYS) do
+  local ends, ttl, value = unpack(ARGV, 3 * i - 2, 3 * i)
+  local old = redis.call('GET', record_key)
+  if not old or tonumber((split(old))) < tonumber(ends) then
+    redis.call('SET', record_key, ends .. ' 0\n' .. value, 'PX', ttl)
+  end
+end
+return 1
+"""
+)
+
 REMOVE: Final = Script(
     _HELPERS
     + r"""

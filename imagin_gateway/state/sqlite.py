@@ -7,7 +7,7 @@ import itertools
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -85,6 +85,17 @@ class SqliteStateStore:
                 == 1
                 for change in changes
             ]
+
+    def keep_latest(self, space: Space, moments: Mapping[str, float], *, life: float, now: float) -> None:
+        """Write moments, each unless a later one is there. Not synced: over a power cut the former may come back."""
+        rows = [(space.value, key, repr(moment).encode(), moment + life) for key, moment in moments.items()]
+        with self._writing(now, durable=False) as db:
+            db.executemany(
+                "INSERT INTO record (space, key, value, expires_at) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (space, key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at"
+                " WHERE excluded.expires_at > record.expires_at",
+                rows,
+            )
 
     def get(self, space: Space, key: str, *, now: float) -> bytes | None:
         """Return a live value, or None."""

@@ -91,13 +91,29 @@ def _prepare(path: Path, busy_timeout: float) -> Problem | None:
     if not path.parent.is_dir():
         return _problem(f"le dossier {path.parent} n’existe pas", "le créer avant le démarrage")
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        make_file(path)
         with contextlib.closing(sqlite3.connect(path, timeout=busy_timeout, isolation_level=None)) as db:
             return _make_tables(db, busy_timeout)
     except OSError:
         return _problem("le fichier ne peut être ni lu ni écrit", "vérifier le chemin et les droits")
     except sqlite3.Error:
         return _problem("le fichier n’est pas une base SQLite utilisable", "donner un autre chemin")
+
+
+def make_file(path: Path) -> None:
+    """Make a database file for its owner alone, unless it is there; SQLite gives its side files the same mode.
+
+    A file that is there is not opened here, not even to look at it: closing any descriptor of a
+    file ends the locks this process has on it (POSIX), those of a database already open included.
+
+    Raises:
+        OSError: it can be neither made, nor read and written.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError from None
 
 
 def _make_tables(db: sqlite3.Connection, busy_timeout: float) -> Problem | None:

@@ -11,13 +11,18 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
+from typing import Final
 
 from imagin_gateway.errors import GatewayError
 from imagin_gateway.state.store import Space
 from imagin_gateway.state.watch import OnChange
 
-MOST_AT_ONCE = 1000
+JUST_ASKED: Final = 0.005
+"""Asking lets other threads run, and then waits for its turn to go on: under load, one at a time is enough."""
+
+MOST_AT_ONCE: Final = 1000
 """More changes than this since the last look: everything may have changed."""
 
 
@@ -41,6 +46,7 @@ class SqliteWatch:
         """Begin anew; in a child process, without touching the parent's connection."""
         self._db: sqlite3.Connection | None = None
         self._version = self._seen = -1
+        self._asked_until = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -49,24 +55,41 @@ class SqliteWatch:
         return self._db
 
     def current(self) -> bool:
-        """Tell every change not told yet; False when the file cannot be asked."""
-        with self._lock:
-            if self._db is None:
-                return self._open()
-            try:
-                version = self._db.execute("PRAGMA data_version").fetchone()[0]
-                if version != self._version:
-                    self._catch_up(self._db)
-                    self._version = version
-            except sqlite3.Error:
-                self._drop()
-                return False
-            return True
+        """Tell every change not told yet; False when the file cannot be asked.
+
+        A thread that comes while another is asking does not wait for its turn at the file: what was told within the
+        last `JUST_ASKED` seconds is the answer.
+        """
+        if not self._lock.acquire(blocking=False):
+            if time.monotonic() < self._asked_until:
+                return True
+            self._lock.acquire()
+        try:
+            asked = time.monotonic()
+            known = self._ask()
+            self._asked_until = asked + JUST_ASKED if known else 0.0
+            return known
+        finally:
+            self._lock.release()
+
+    def _ask(self) -> bool:
+        if self._db is None:
+            return self._open()
+        try:
+            version = self._db.execute("PRAGMA data_version").fetchone()[0]
+            if version != self._version:
+                self._catch_up(self._db)
+                self._version = version
+        except sqlite3.Error:
+            self._drop()
+            return False
+        return True
 
     def close(self) -> None:
         """Stop following."""
         with self._lock:
             self._closed = True
+            self._asked_until = 0.0
             self._drop()
 
     def _open(self) -> bool:

@@ -7,7 +7,7 @@ store cannot answer, every operation raises `Unavailable`: never a default.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -22,6 +22,7 @@ class Space(StrEnum):
     FLOW = "flow"
     REPLAY = "replay"
     COUNTER = "counter"
+    SEEN = "seen"
 
 
 def check_followed(space: Space) -> None:
@@ -77,6 +78,13 @@ class StateStore(Protocol):
 
     def get(self, space: Space, key: str, *, now: float) -> bytes | None:
         """Return a live value, or None."""
+        ...
+
+    def keep_latest(self, space: Space, moments: Mapping[str, float], *, life: float, now: float) -> None:
+        """Write moments, each under its key and ending `life` seconds after itself, unless a later one is there.
+
+        In one round trip. Not for a space that is followed. Over a power cut the former moments may come back.
+        """
         ...
 
     def get_many(self, space: Space, keys: Sequence[str], *, now: float) -> list[bytes | None]:

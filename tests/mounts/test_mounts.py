@@ -79,7 +79,7 @@ def test_reading_a_session_writes_nothing_and_sets_no_cookie(
     sign_in(house, client, "jdupont", next_page="/missions")
     written: list[str] = []
     store = house.gateway.house.state
-    for name in ("put", "put_if_absent", "swap", "take", "delete", "increment", "delete_indexed"):
+    for name in ("put", "put_if_absent", "swap", "keep_latest", "take", "delete", "increment", "delete_indexed"):
         monkeypatch.setattr(store, name, lambda *_, _name=name, **__: written.append(_name))
     for _ in range(5):
         reply = client.get("/missions")

@@ -503,6 +503,7 @@ class TestOutage:
             store = open_store(server.url)
             registry = SessionRegistry(store, keyring, clock, IDLE, ABSOLUTE)
             cookie = registry.open(person())
+            clock.move(1)
             assert registry.resolve(cookie) is not None
             server.stop()
             for call in (

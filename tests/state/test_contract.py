@@ -129,6 +129,16 @@ def test_get_many_leaves_out_what_has_ended(store: StateStore) -> None:
     assert store.get_many(Space.SESSION, ["short", "long", "short"], now=NOW + 1) == [None, b"1", None]
 
 
+def test_the_latest_moment_stays_and_ends_so_long_after_itself(store: StateStore) -> None:
+    store.keep_latest(Space.SEEN, {"a": NOW + 5.25, "b": NOW}, life=10, now=NOW)
+    store.keep_latest(Space.SEEN, {"a": NOW + 4, "b": NOW + 1.5, "c": NOW}, life=10, now=NOW)
+    moments = store.get_many(Space.SEEN, ["a", "b", "c"], now=NOW)
+    assert [float(raw or b"0") for raw in moments] == [NOW + 5.25, NOW + 1.5, NOW]
+    assert store.get(Space.SEEN, "a", now=NOW + 15.2) is not None
+    assert store.get(Space.SEEN, "a", now=NOW + 15.25) is None
+    store.keep_latest(Space.SEEN, {}, life=10, now=NOW)
+
+
 def test_take_gives_once(store: StateStore) -> None:
     store.put(Space.FLOW, "k", b"v", expires_at=END, now=NOW, indexes=["i"])
     assert store.take(Space.FLOW, "k", now=NOW) == b"v"
@@ -278,6 +288,7 @@ CALLS: dict[str, Callable[[StateStore], object]] = {
     "put": lambda store: store.put(Space.FLOW, "k", b"v", expires_at=END, now=NOW, indexes=["i"]),
     "put_if_absent": lambda store: store.put_if_absent(Space.FLOW, "k", b"v", expires_at=END, now=NOW),
     "swap": lambda store: store.swap(Space.FLOW, [Swap("k", b"v", b"v", END)], now=NOW),
+    "keep_latest": lambda store: store.keep_latest(Space.SEEN, {"k": NOW, "l": NOW}, life=10, now=NOW),
     "get_many": lambda store: store.get_many(Space.FLOW, ["k", "l"], now=NOW),
     "get": lambda store: store.get(Space.FLOW, "k", now=NOW),
     "take": lambda store: store.take(Space.FLOW, "k", now=NOW),

@@ -6,6 +6,8 @@ import ast
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -229,3 +231,25 @@ def test_no_statement_is_put_together_from_values() -> None:
             )
             assert all(isinstance(hole, ast.Name) and hole.id.isupper() for hole in holes)
     assert statements > 20
+
+
+TAKE_THE_FILE = """
+import fcntl, sys
+with open(sys.argv[1], "rb+") as file:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)  # what a connection shares (SQLite, os_unix)
+    except BlockingIOError:
+        print("in use")
+"""
+
+
+def test_opening_the_file_again_keeps_the_locks_of_this_process(path: Path, store: SqliteStateStore) -> None:
+    def taken() -> str:
+        command = [sys.executable, "-c", TAKE_THE_FILE, str(path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    store.put(Space.FLOW, "k", b"v", expires_at=END, now=NOW)
+    assert taken() == "in use"
+    again = SqliteStateStore(path)
+    assert taken() == "in use"
+    again.close()
