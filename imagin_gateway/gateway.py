@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from imagin_gateway.clock import Clock, SystemClock
 from imagin_gateway.errors import Code, GatewayError, Problem, RequestRefused, SettingsError
@@ -42,6 +42,7 @@ from imagin_gateway.state import open_store
 if TYPE_CHECKING:
     from imagin_gateway.mounts.asgi import ASGIApp, GatewayASGI
     from imagin_gateway.mounts.wsgi import GatewayWSGI, WSGIApp
+    from imagin_gateway.providers.saml.configuration import About, Addresses
 
 _log = logging.getLogger("imagin_gateway")
 
@@ -337,26 +338,39 @@ def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal 
         below = f"/portail/{door}/entree"
         return HeaderPortalClient.open(door, config, entry_url=settings.url(below), entry_path=below)
     if isinstance(config, SamlPortal):
-        from imagin_gateway.providers.saml.configuration import About, Addresses
         from imagin_gateway.providers.saml.portal import SamlPortalClient
 
-        own = settings.privacy_url.startswith("/")
-        return SamlPortalClient.open(
-            door,
-            config,
-            addresses=Addresses(acs=f"{base}/acs", logout=f"{base}/fin", metadata=f"{base}/metadata"),
-            about=About(
-                privacy_url=settings.base_url + settings.privacy_url if own else settings.privacy_url,
-                logo_url=config.logo_url or settings.url(LOGO_PATH),
-                contact=settings.contact,
-                controller=settings.controller,
-            ),
-            development=settings.development,
-        )
+        return SamlPortalClient.open(door, config, **saml_surroundings(settings, door, config))
     from imagin_gateway.providers.oidc.portal import OidcPortal as OidcPortalClient
 
     return OidcPortalClient.open(
         door, config, redirect_uri=f"{base}/retour", logout_uri=f"{base}/fin", development=settings.development
+    )
+
+
+class SamlSurroundings(TypedDict):
+    """What a SAML portal is told of the house."""
+
+    addresses: Addresses
+    about: About
+    development: bool
+
+
+def saml_surroundings(settings: Settings, door: str, config: SamlPortal) -> SamlSurroundings:
+    """Return what a SAML portal is told of the house: its own addresses, and what to tell people of us."""
+    from imagin_gateway.providers.saml.configuration import About, Addresses
+
+    base = settings.url(f"/portail/{door}")
+    own = settings.privacy_url.startswith("/")
+    return SamlSurroundings(
+        addresses=Addresses(acs=f"{base}/acs", logout=f"{base}/fin", metadata=f"{base}/metadata"),
+        about=About(
+            privacy_url=settings.base_url + settings.privacy_url if own else settings.privacy_url,
+            logo_url=config.logo_url or settings.url(LOGO_PATH),
+            contact=settings.contact,
+            controller=settings.controller,
+        ),
+        development=settings.development,
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -55,7 +55,9 @@ class Identity:
         subject: stable key of the person at that issuer.
         door: id of the door used, e.g. ``"arena-paris"``.
         activities: what this door opens to this person.
-        authenticated_at: when the password was checked (by the portal or by us), UTC.
+        authenticated_at: when the portal or we authenticated this person, UTC.
+        proved_at: when the credentials were checked, as far as it is told; None is older than anything. A portal that
+            only says "it is still them" proves nothing recent.
         method: ``"saml"``, ``"oidc"``, ``"header"`` or ``"password"``.
         acr: authentication context class told by the portal, if any.
         amr: authentication methods told by the portal, if any.
@@ -67,6 +69,7 @@ class Identity:
     door: str
     activities: frozenset[Activity]
     authenticated_at: datetime
+    proved_at: datetime | None = None
     method: str
     acr: str | None = None
     amr: tuple[str, ...] = ()
@@ -107,3 +110,20 @@ class Identity:
 
 def _activities(names: Iterable[Activity | str]) -> frozenset[Activity]:
     return frozenset(Activity(name) for name in names)
+
+
+def lacks(
+    who: Identity, now: datetime, within: timedelta | None = None, strength: Collection[frozenset[str]] = ()
+) -> bool:
+    """Tell whether somebody's login is too old, or too weak.
+
+    Args:
+        who: the person.
+        now: the present moment.
+        within: longest time since the credentials were checked; a check that nobody told of is too old.
+        strength: each a set of `acr` or `amr` values, one of which must have been reached.
+    """
+    if within is not None and (who.proved_at is None or now - who.proved_at > within):
+        return True
+    reached = {who.acr, *who.amr}
+    return any(reached.isdisjoint(values) for values in strength)

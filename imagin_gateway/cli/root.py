@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import imagin_gateway
-from imagin_gateway.cli import accounts, check, oidc, policy, sessions
+from imagin_gateway.cli import accounts, check, oidc, policy, saml, sessions
 from imagin_gateway.cli.common import out
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(policy.app, name="policy")
 app.add_typer(oidc.app, name="oidc")
+app.add_typer(saml.app, name="saml")
 
 
 @app.command("version")

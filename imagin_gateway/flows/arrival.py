@@ -42,6 +42,7 @@ class Waiting:
                 "activities": sorted(who.activities),
                 "method": who.method,
                 "authenticated_at": who.authenticated_at.isoformat(),
+                "proved_at": who.proved_at.isoformat() if who.proved_at else None,
                 "acr": who.acr,
                 "amr": list(who.amr),
                 "family_name": who.family_name,
@@ -64,6 +65,8 @@ class Waiting:
         try:
             told = dict(cast(Mapping[str, Any], kept["identity"]))
             told["authenticated_at"] = datetime.fromisoformat(told["authenticated_at"])
+            proved_at = told.get("proved_at")
+            told["proved_at"] = datetime.fromisoformat(proved_at) if proved_at else None
             told["activities"] = frozenset(Activity(name) for name in told["activities"])
             ends_at = kept["ends_at"]
             return cls(

@@ -18,7 +18,7 @@ from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
-from imagin_gateway.identity import Door
+from imagin_gateway.identity import Door, lacks
 from imagin_gateway.keys import Secret
 from imagin_gateway.sessions.session import Session
 
@@ -32,7 +32,7 @@ def show(house: House, visit: Visit) -> Response:
     next_page = landing(house.settings, visit.request.query.get("next"))
     if session is None:
         return see_other(house.path("/") + "?" + urlencode({"next": next_page}))
-    if house.clock.now() - session.authenticated_at <= JUST_NOW and next_page != house.path("/session/toutes"):
+    if not lacks(session.identity, house.clock.now(), JUST_NOW) and next_page != house.path("/session/toutes"):
         raise Refused("a login of this minute was not strong enough", code=Code.TOO_WEAK)
     return _page(house, visit, session, next_page)
 

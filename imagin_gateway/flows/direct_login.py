@@ -89,12 +89,14 @@ def submit(house: House, visit: Visit) -> Response:
 
 def enter(house: House, visit: Visit, account: AccountView, next_page: str, *, must_choose: bool) -> Response:
     """Open a session for an account that proved its password; a new id, whatever the browser held before."""
+    now = house.clock.now()
     identity = Identity(
         issuer=DIRECT_ISSUER,
         subject=account.identifier,
         door=Door.DIRECT,
         activities=house.policy.activities(Door.DIRECT),
-        authenticated_at=house.clock.now(),
+        authenticated_at=now,
+        proved_at=now,
         method="password",
         amr=("pwd",),
         family_name=account.family_name,

@@ -14,6 +14,7 @@ from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.identity import lacks
 from imagin_gateway.pages.views import OpenSession
 from imagin_gateway.sessions.session import Session
 
@@ -23,7 +24,7 @@ def _confirmed(house: House, visit: Visit) -> Session | Response:
     session = visit.session
     if session is None:
         return see_other(house.path("/"))
-    if house.clock.now() - session.authenticated_at > house.settings.sessions.recent:
+    if lacks(session.identity, house.clock.now(), house.settings.sessions.recent):
         return see_other(house.path("/confirmer") + "?" + urlencode({"next": house.path("/session/toutes")}))
     return session
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from imagin_gateway.clock import timestamp
@@ -48,7 +49,8 @@ ARRIVAL: Final = timedelta(minutes=5)
 def leave(house: House, visit: Visit) -> Response:
     """Send the person to the portal, keeping on our side what the answer must fit."""
     portal = portal_of(house, visit)
-    return depart(house, visit, portal, visit.request.query.get("next"), portal.depart)
+    anew = visit.request.query.get("anew") == "1"
+    return depart(house, visit, portal, visit.request.query.get("next"), partial(portal.depart, anew=anew))
 
 
 def depart(
@@ -174,6 +176,7 @@ def _identity(house: House, portal: Portal, arrival: Arrival) -> Identity:
         activities=house.policy.activities(portal.door),
         method=arrival.method,
         authenticated_at=arrival.authenticated_at,
+        proved_at=arrival.proved_at,
         acr=arrival.acr,
         amr=arrival.amr,
         family_name=arrival.family_name,

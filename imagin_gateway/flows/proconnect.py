@@ -68,6 +68,7 @@ def identity(house: House, arrival: Arrival) -> Identity:
         activities=house.policy.activities(Door.DIRECT),
         method=arrival.method,
         authenticated_at=arrival.authenticated_at,
+        proved_at=arrival.proved_at,
         acr=arrival.acr,
         amr=arrival.amr,
         family_name=account.family_name,

@@ -13,9 +13,10 @@ from imagin_gateway.flows.house import Visit
 from imagin_gateway.flows.landing import landing
 from imagin_gateway.flows.refusals import refusal
 from imagin_gateway.gateway import Gateway, new_reference
+from imagin_gateway.identity import lacks
 from imagin_gateway.mounts.cookie import CookieFinder
 from imagin_gateway.mounts.passage import Passage, Passages
-from imagin_gateway.mounts.visitor import Visitor, lacks
+from imagin_gateway.mounts.visitor import Visitor
 from imagin_gateway.sessions.reader import COOKIE_LENGTH
 from imagin_gateway.sessions.session import Session
 

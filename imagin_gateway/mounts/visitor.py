@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from imagin_gateway.identity import Identity
+from imagin_gateway.identity import Identity, lacks
 from imagin_gateway.mounts.incoming import KEY
 
 
@@ -91,14 +91,6 @@ def step_up(request: Any, *, within: timedelta | None = None, strength: Collecti
     if not lacks(who, here.now(), within, [frozenset(strength)] if strength else []):
         return None
     return f"{here.confirm_path}?{urlencode({'next': _asked(place)})}"
-
-
-def lacks(who: Identity, now: datetime, within: timedelta | None, strength: Collection[frozenset[str]]) -> bool:
-    """Tell whether somebody's login is too old, or too weak."""
-    if within is not None and now - who.authenticated_at > within:
-        return True
-    reached = {who.acr, *who.amr}
-    return any(reached.isdisjoint(values) for values in strength)
 
 
 def _asked(place: Mapping[str, Any]) -> str:

@@ -58,10 +58,11 @@ class HeaderPortalClient(WithoutLogout):
             raise SettingsError(problems)
         return cls(door, config, entry_url=entry_url, entry_path=entry_path)
 
-    def depart(self, now: datetime) -> Departure:
+    def depart(self, now: datetime, *, anew: bool = False) -> Departure:
         """Send the person to the page behind the agent, which asks them to log in; see `Portal.depart`.
 
-        The journey is named in the path: agents are known to lose a query on the way round.
+        The journey is named in the path: agents are known to lose a query on the way round. An agent cannot be asked
+        to check anybody anew; what it tells is never a recent proof.
         """
         correlation = new_token()
         return Departure(

@@ -50,7 +50,8 @@ class Arrival:
         issuer: entityID or issuer, equal to the configured one.
         subject: value of the configured subject attribute, or `sub`.
         attributes: mapped attributes (`providers.attributes`), each a tuple of values.
-        authenticated_at: when the portal checked the credentials.
+        authenticated_at: when the portal checked the credentials, or else when it vouched for the person.
+        proved_at: when it checked the credentials, if it tells.
         ends_at: when the portal wants the session over, if it says so.
         portal_session: sid or SessionIndex, for logout.
         name_id: NameID as received, for logout.
@@ -64,6 +65,7 @@ class Arrival:
     subject: str
     method: str
     authenticated_at: datetime
+    proved_at: datetime | None = None
     family_name: str = ""
     given_name: str = ""
     email: str = ""
@@ -187,8 +189,17 @@ class Portal(Protocol):
     answer_method: str
     """Method with which the answer comes, ``POST`` or ``GET``; `ENTRY` when there is none but a page to enter by."""
 
-    def depart(self, now: datetime) -> Departure:
-        """Prepare a login. Raises `Unavailable` when the portal cannot be reached in bounded time."""
+    def depart(self, now: datetime, *, anew: bool = False) -> Departure:
+        """Prepare a login.
+
+        Args:
+            now: the present moment.
+            anew: the portal is to ask for the credentials even of somebody it knows; the answer is then refused
+                unless it tells that it did, where the protocol has words for that.
+
+        Raises:
+            Unavailable: the portal cannot be reached in bounded time.
+        """
         ...
 
     def arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
@@ -250,6 +261,6 @@ class InitiatedPortal(Protocol):
         """
         ...
 
-    def depart(self, now: datetime, *, login_hint: str = "") -> Departure:
+    def depart(self, now: datetime, *, anew: bool = False, login_hint: str = "") -> Departure:
         """Prepare a login; see `Portal.depart`."""
         ...

@@ -53,6 +53,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     door: Filled
     activities: frozenset[Activity]
     authenticated_at: Moment
+    proved_at: Moment | None = None
     method: Filled
     acr: str | None = None
     amr: tuple[str, ...] = ()
@@ -95,6 +96,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             door=identity.door,
             activities=identity.activities,
             authenticated_at=identity.authenticated_at,
+            proved_at=identity.proved_at,
             method=identity.method,
             acr=identity.acr,
             amr=identity.amr,
@@ -123,6 +125,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             door=self.door,
             activities=frozenset() if self.restricted else self.activities,
             authenticated_at=self.authenticated_at,
+            proved_at=self.proved_at,
             method=self.method,
             acr=self.acr,
             amr=self.amr,

@@ -41,6 +41,8 @@ class SamlPortal(FederatedPortal):
     clock_skew_seconds: int = Field(default=180, ge=0, le=300)
     require_signed: Literal["response", "assertion", "both"] = "response"
     """What must be signed at least; the portal that signs both is the one to prefer."""
+    forbidden_algorithms: tuple[str, ...] = ()
+    """Methods (URI) to refuse on top of those that are never accepted, the day one of them falls."""
     allow_cbc: bool = False
     """Also take assertions encrypted with AES-CBC, for an old portal; the Response must be signed."""
     sign_requests: bool = True

@@ -43,6 +43,7 @@ class ScriptedPortal:
         self.clock = clock
         self.left: list[Departure] = []
         self.anew: list[bool] = []
+        self.tells_proof = True
         self.fail: Exception | None = None
         self.ends_in: timedelta | None = None
         self.offers_logout = False
@@ -76,6 +77,7 @@ class ScriptedPortal:
             subject=told["who"],
             method="saml" if self.answer_method == "POST" else "oidc",
             authenticated_at=now,
+            proved_at=now if self.tells_proof else None,
             family_name=told["who"].upper(),
             given_name="Jo",
             email="jean.martin@exemple.test",
@@ -206,6 +208,8 @@ def open_house(kind: str, folder: Path, **changes: Any) -> TheHouse:
         "arena-versailles": ScriptedPortal("arena-versailles", clock, answer_method="POST", unsolicited=False),
         "arena-paris": ScriptedPortal("arena-paris", clock, answer_method="GET", unsolicited=False),
     }
+    if "portals" in changes:
+        portals = {}
     gateway.house.portals.update(portals)  # type: ignore[attr-defined]  # a dict, made by open_portals
     gateway.house.turnstiles.update(_turnstiles(portals))  # type: ignore[attr-defined]  # likewise
     listing = folder / "list.csv"

@@ -152,3 +152,13 @@ def test_a_route_of_the_host_asks_by_itself(kind: str, make_house: Callable[...,
     assert sent.location == "/connexion/confirmer?next=%2Fv%25C3%25A9rifier%3Fx%3D%2526"
     asked.update(within=None, strength=["mfa"])
     assert client.get("/autre").location == "/connexion/confirmer?next=%2Fautre"
+
+
+@pytest.mark.row("SES-19")
+def test_a_portal_that_does_not_tell_when_it_checked_the_credentials_proves_nothing_recent(strict: TheHouse) -> None:
+    strict.portals["arena-paris"].tells_proof = False
+    client = strict.client()
+    sign_in(strict, client, "jdupont", door="arena-paris")
+    assert client.get("/missions").status == 200
+    assert client.get("/paiement").location.startswith("/connexion/confirmer")
+    assert client.get("/connexion/session/toutes").location.startswith("/connexion/confirmer")

@@ -42,6 +42,7 @@ def arrival(config: OidcPortal, id_token: IdToken, told: Mapping[str, Any], hint
         subject=subject,
         method="oidc",
         authenticated_at=id_token.authenticated_at or id_token.issued_at,
+        proved_at=id_token.authenticated_at,
         family_name=mapped.family_name,
         given_name=mapped.given_name,
         email=mapped.email,

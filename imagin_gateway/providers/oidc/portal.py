@@ -142,11 +142,12 @@ class OidcPortal:
         )
         return cls(door, config, registration, wire, monotonic, background, logout_uri)
 
-    def depart(self, now: datetime, *, login_hint: str = "") -> Departure:
+    def depart(self, now: datetime, *, anew: bool = False, login_hint: str = "") -> Departure:
         """Prepare a login; see `Portal.depart`.
 
         Args:
             now: the present moment.
+            anew: the provider is to check the credentials again (Core §3.1.2.1 `prompt`, `max_age`).
             login_hint: as the provider gave it, when it began the login.
 
         Raises:
@@ -156,9 +157,17 @@ class OidcPortal:
         provider = self._provider(now)
         ticket = request.Ticket.new()
         return Departure(
-            url=request.authorization_url(provider.authorization_endpoint, self._registration, ticket, login_hint),
+            url=request.authorization_url(
+                provider.authorization_endpoint, self._registration, ticket, login_hint, anew=anew
+            ),
             correlation=ticket.state,
-            memory={"door": self.door, "issuer": self.issuer, "nonce": ticket.nonce, "verifier": ticket.verifier},
+            memory={
+                "door": self.door,
+                "issuer": self.issuer,
+                "nonce": ticket.nonce,
+                "verifier": ticket.verifier,
+                **({"anew_since": now.isoformat()} if anew else {}),
+            },
             cross_site_post=self.answer_method == "POST",
         )
 
@@ -268,7 +277,7 @@ class OidcPortal:
             max_age=timedelta(seconds=self._config.token_age_seconds),
             contexts=self._config.required_acr,
             methods=self._config.required_amr,
-            recency=_seconds(self._config.max_age_seconds),
+            recency=_recency(self._config.max_age_seconds, memory.get("anew_since", ""), moment),
         )
         id_token: IdToken = check_id_token(signed.claims, signed.alg, tokens.access_token.reveal(), expected)
         told = userinfo.ask(self._wire, self._verifier, provider, tokens.access_token, id_token.subject, expected)
@@ -307,6 +316,14 @@ def _state(query: Params) -> str:
     if not state or len(state) > MAX_STATE_CHARS:
         raise AnswerRefused(Code.OIDC_STATE, "the answer holds no state")
     return state
+
+
+def _recency(configured: int | None, anew_since: str, now: datetime) -> timedelta | None:
+    """Return how long ago the credentials may have been checked: by the settings, and since we asked anew."""
+    limits = [limit for limit in (_seconds(configured),) if limit is not None]
+    if anew_since:
+        limits.append(now - datetime.fromisoformat(anew_since))
+    return min(limits, default=None)
 
 
 def _seconds(number: int | None) -> timedelta | None:

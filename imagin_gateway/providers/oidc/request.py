@@ -92,7 +92,9 @@ def asked_for(config: OidcPortal) -> dict[str, str]:
     return more
 
 
-def authorization_url(endpoint: str, registration: Registration, ticket: Ticket, login_hint: str = "") -> str:
+def authorization_url(
+    endpoint: str, registration: Registration, ticket: Ticket, login_hint: str = "", *, anew: bool = False
+) -> str:
     """Return the address at which the person logs in (Core 1.0 §3.1.2.1, RFC 7636 §4.3).
 
     Args:
@@ -100,8 +102,11 @@ def authorization_url(endpoint: str, registration: Registration, ticket: Ticket,
         registration: what we are to it.
         ticket: values of this login.
         login_hint: as the portal gave it when it began the login (Core §4).
+        anew: ask for the credentials whatever the portal remembers; `max_age` makes it tell when it did.
     """
     more = {**registration.more, **({"login_hint": login_hint} if login_hint else {})}
+    if anew:
+        more |= {"prompt": "login", "max_age": "0"}
     client = OAuth2Client(
         session=None,
         client_id=registration.client_id,

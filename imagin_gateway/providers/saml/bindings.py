@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_plus
@@ -51,32 +51,34 @@ def carries(message: Request) -> str:
     return found[0]
 
 
-def proved(message: Request, element: str, keys: Sequence[VerificationKey]) -> Proved:
+def proved(message: Request, element: str, keys: Sequence[VerificationKey], forbidden: Collection[str] = ()) -> Proved:
     """Read a logout message.
 
     Args:
         message: as the browser brought it.
         element: `LogoutRequest` or `LogoutResponse`.
         keys: of the identity-provider role of the one portal that may speak here.
+        forbidden: methods that the settings refuse on top.
 
     Raises:
         AnswerRefused: with the code of the first floor that refuses.
         RequestRefused: the request carries no message.
     """
-    by_post = message.method == "POST"
-    return _by_post(message, element, keys) if by_post else _by_redirect(message, element, keys)
+    read = _by_post if message.method == "POST" else _by_redirect
+    return read(message, element, keys, forbidden)
 
 
-def _by_post(message: Request, element: str, keys: Sequence[VerificationKey]) -> Proved:
+def _by_post(message: Request, element: str, keys: Sequence[VerificationKey], forbidden: Collection[str]) -> Proved:
     form = message.form
     root = documents.parse(documents.decoded(form[carries(message)]))
     _check_schema(root)
+    shape.check_algorithms(root, forbidden)
     signed = documents.parse(signature.signed_bytes(shape.sealed(root, element), keys))
     shape.check_plain(signed, element)
     return Proved(signed, _relay(form.get("RelayState", "")))
 
 
-def _by_redirect(message: Request, element: str, keys: Sequence[VerificationKey]) -> Proved:
+def _by_redirect(message: Request, element: str, keys: Sequence[VerificationKey], forbidden: Collection[str]) -> Proved:
     """Bindings §3.4.4.1: the signature covers the fields as they were written, in one order; it is the only one."""
     name = carries(message)
     fields = _written(message.query_string)
@@ -88,7 +90,7 @@ def _by_redirect(message: Request, element: str, keys: Sequence[VerificationKey]
         raise RequestRefused("a field is written in a way of its own", code=Code.MALFORMED)
     covered = [f"{field}={fields[field]}" for field in (name, "RelayState", "SigAlg") if field in fields]
     method = unquote_plus(fields["SigAlg"])
-    if method not in RSA_METHODS and method not in ECDSA_METHODS:
+    if method in forbidden or (method not in RSA_METHODS and method not in ECDSA_METHODS):
         raise AnswerRefused(Code.SAML_ALGORITHM, "a signature uses a method that is not allowed")
     made = _base64(fields["Signature"], Code.SAML_SIGNATURE)
     content = "&".join(covered).encode("ascii")

@@ -217,7 +217,7 @@ def _keys(role: etree._Element, problems: list[tuple[str, str]]) -> tuple[Verifi
         if descriptor.get("use", "signing") != "signing":
             continue
         try:
-            keys = {key.public: key for key in map(VerificationKey, _public_keys(descriptor))}
+            keys = {key.public: key for key in (VerificationKey(public) for _, public in keys_of(descriptor))}
         except (UnusableKey, UnsupportedAlgorithm):
             problems.append(
                 (
@@ -245,16 +245,17 @@ def _keys(role: etree._Element, problems: list[tuple[str, str]]) -> tuple[Verifi
     return tuple(found.values())
 
 
-def _public_keys(descriptor: etree._Element) -> Iterator[PublicKeyTypes]:
+def keys_of(descriptor: etree._Element) -> Iterator[tuple[x509.Certificate | None, PublicKeyTypes]]:
     """Yield what a KeyDescriptor carries, in a certificate or bare (XML Signature §4.4.2.2). Raises `ValueError`."""
-    for certificate in descriptor.iterfind(_CERTIFICATE):
-        yield x509.load_der_x509_certificate(_base64(certificate)).public_key()
+    for element in descriptor.iterfind(_CERTIFICATE):
+        certificate = x509.load_der_x509_certificate(_base64(element))
+        yield certificate, certificate.public_key()
     for bare in descriptor.iterfind(_RSA_KEY):
         modulus, exponent = (bare.find(ds(part)) for part in ("Modulus", "Exponent"))
         if modulus is None or exponent is None:
             raise ValueError("half a key")
         numbers = (int.from_bytes(_base64(part), "big") for part in (exponent, modulus))
-        yield RSAPublicNumbers(*numbers).public_key()
+        yield None, RSAPublicNumbers(*numbers).public_key()
 
 
 def _base64(element: etree._Element) -> bytes:

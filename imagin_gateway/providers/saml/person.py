@@ -47,6 +47,7 @@ def arrival(
         subject=who,
         method="saml",
         authenticated_at=authentication.at,
+        proved_at=authentication.at,
         family_name=told.family_name,
         given_name=told.given_name,
         email=told.email,

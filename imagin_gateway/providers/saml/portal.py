@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from imagin_gateway.providers.portal import (
     Departure,
     LogoutOrder,
     LogoutWay,
+    Memory,
     PortalSession,
     PostedForm,
     Recall,
@@ -35,7 +37,9 @@ from imagin_gateway.providers.saml.configuration import About, Addresses, Config
 from imagin_gateway.providers.saml.fetch import fetch
 from imagin_gateway.providers.saml.name_id import NameId
 from imagin_gateway.providers.saml.partner import Logout, Partner
+from imagin_gateway.providers.saml.reading import Assertion
 from imagin_gateway.providers.saml.source import Fetch, Report, Source, file_problems
+from imagin_gateway.providers.saml.steps import Begin, silently
 
 MAX_RELAY_CHARS: Final = 2000
 
@@ -44,6 +48,15 @@ METADATA_TYPE: Final = "application/samlmetadata+xml"
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Read:
+    """An answer that passed every rule, and the portal as it was then."""
+
+    partner: Partner
+    assertion: Assertion
+    accepted: profile.Accepted
 
 
 class SamlPortalClient:
@@ -113,16 +126,21 @@ class SamlPortalClient:
 
     # -- login ---------------------------------------------------------------
 
-    def depart(self, now: datetime) -> Departure:
+    def depart(self, now: datetime, *, anew: bool = False) -> Departure:
         """Prepare a login; see `Portal.depart`."""
         config, partner = self._config, self._partner(now)
         identifier = requests.new_id()
-        message = requests.authn_request(config, partner, identifier, now)
+        message = requests.authn_request(config, partner, identifier, now, anew=anew)
         signs = config.section.sign_requests or partner.wants_signed_requests
         return Departure(
             url=requests.redirect_url(partner.sso_url, message, config.private_key if signs else None),
             correlation=identifier,
-            memory={"door": self.door, "request": identifier, "acs": config.addresses.acs},
+            memory={
+                "door": self.door,
+                "request": identifier,
+                "acs": config.addresses.acs,
+                **({"anew_since": now.isoformat()} if anew else {}),
+            },
             cross_site_post=True,
         )
 
@@ -133,17 +151,37 @@ class SamlPortalClient:
     def _arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
         if answer.method != "POST":
             raise RequestRefused("an answer comes by POST", code=Code.METHOD_NOT_ALLOWED)
-        config, partner = self._config, self._partner(now)
         form = answer.form
         encoded = form.get("SAMLResponse", "")
         if not encoded:
             raise RequestRefused("the form carries no answer", code=Code.MALFORMED)
+        read = self.read(encoded, now)
+        memory = self._check_journey(read.accepted.in_response_to, recall)
+        profile.check_asked_anew(read.accepted.authentication.at, memory.get("anew_since", ""), self._config.skew)
+        relay = form.get("RelayState", "")
+        return self.person(read, relay=relay if len(relay) <= MAX_RELAY_CHARS else "")
+
+    def read(self, encoded: str, now: datetime, begin: Begin = silently) -> Read:
+        """Verify an answer and hold it to every rule, whoever it is an answer to.
+
+        Args:
+            encoded: the field `SAMLResponse`.
+            now: the present moment.
+            begin: told as each step begins.
+
+        Raises:
+            AnswerRefused: with the code of the first step that refuses.
+            Unavailable: the portal has no metadata to verify with.
+        """
+        config, partner = self._config, self._partner(now)
         verified = reader.read(
             encoded,
             issuer=self.issuer,
             keys=partner.keys,
             require_signed=config.section.require_signed,
             decryption_keys=config.decryption_keys,
+            forbidden=config.section.forbidden_algorithms,
+            begin=begin,
         )
         expected = profile.Expected(
             issuer=self.issuer,
@@ -153,19 +191,26 @@ class SamlPortalClient:
             skew=config.skew,
             contexts=config.section.authn_contexts,
         )
-        accepted = profile.check(verified.envelope, verified.assertion, expected)
-        self._check_journey(accepted.in_response_to, recall)
-        relay = form.get("RelayState", "")
+        accepted = profile.check(verified.envelope, verified.assertion, expected, begin)
+        return Read(partner, verified.assertion, accepted)
+
+    def person(self, read: Read, *, relay: str = "") -> Arrival:
+        """Return what an answer that passed every rule proves of somebody.
+
+        Raises:
+            AnswerRefused: `ATTRIBUTE_MISSING`, `SCOPE_VIOLATION`.
+        """
+        section = self._config.section
         return person.arrival(
-            config.section,
-            verified.assertion,
-            accepted,
-            relay=relay if len(relay) <= MAX_RELAY_CHARS else "",
-            return_hosts=(urlsplit(partner.sso_url).hostname or "", *config.section.return_hosts),
-            help_url=partner.error_url,
+            section,
+            read.assertion,
+            read.accepted,
+            relay=relay,
+            return_hosts=(urlsplit(read.partner.sso_url).hostname or "", *section.return_hosts),
+            help_url=read.partner.error_url,
         )
 
-    def _check_journey(self, in_response_to: str | None, recall: Recall) -> None:
+    def _check_journey(self, in_response_to: str | None, recall: Recall) -> Memory:
         """Profiles §4.1.4.3, §4.1.5: it answers our request to this very portal, or nobody asked and that is allowed.
 
         Raises:
@@ -175,10 +220,11 @@ class SamlPortalClient:
         if in_response_to is None:
             if not self._config.section.unsolicited:
                 raise AnswerRefused(Code.UNSOLICITED, "nobody asked for this answer")
-            return
+            return {}
         memory = self._recalled(recall, in_response_to, {"door", "request", "acs"})
         if memory["request"] != in_response_to or memory["acs"] != self._config.addresses.acs:
             raise AnswerRefused(Code.SAML_IN_RESPONSE_TO, "the answer is not to the request that was kept")
+        return memory
 
     # -- logout --------------------------------------------------------------
 
@@ -212,7 +258,7 @@ class SamlPortalClient:
         destination = partner.logout
         if destination is None:
             raise AnswerRefused(Code.ROUTE_MISMATCH, "the portal's metadata knows of no logout")
-        proved = bindings.proved(message, "LogoutRequest", partner.keys)
+        proved = bindings.proved(message, "LogoutRequest", partner.keys, config.section.forbidden_algorithms)
         order = logout.order(proved.root, config.decryption_keys, self._expected(now))
         return LogoutOrder(
             issuer=self.issuer,
@@ -238,7 +284,8 @@ class SamlPortalClient:
         self._guarded(lambda: self._returned(answer, recall, now))
 
     def _returned(self, answer: Request, recall: Recall, now: datetime) -> None:
-        root = bindings.proved(answer, "LogoutResponse", self._partner(now).keys).root
+        forbidden = self._config.section.forbidden_algorithms
+        root = bindings.proved(answer, "LogoutResponse", self._partner(now).keys, forbidden).root
         memory = self._recalled(recall, root.get("InResponseTo", ""), {"door", "logout"})
         logout.answer(root, memory["logout"], self._expected(now))
 

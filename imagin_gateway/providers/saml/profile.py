@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.providers.saml.reading import Assertion, Authentication, Conditions, Confirmation, Envelope, Issuer
+from imagin_gateway.providers.saml.steps import Begin, Step, silently
 from imagin_gateway.providers.saml.vocabulary import BEARER, ENTITY, SUCCESS
 
 
@@ -49,29 +50,43 @@ class Accepted:
     ends_at: datetime
 
 
-def check(envelope: Envelope, assertion: Assertion, expected: Expected) -> Accepted:
-    """Hold a verified answer to every rule.
+def check(envelope: Envelope, assertion: Assertion, expected: Expected, begin: Begin = silently) -> Accepted:
+    """Hold a verified answer to every rule; `begin` is told of each.
 
     Raises:
         AnswerRefused: with the code of the first rule broken.
     """
+    begin(Step.VERSION)
     check_version(envelope.version)
     check_version(assertion.version)
+    begin(Step.ISSUER)
     if envelope.issuer.name or envelope.signed:
         check_issuer(envelope.issuer, expected.issuer)
     check_issuer(assertion.issuer, expected.issuer)
+    begin(Step.STATUS)
     check_status(envelope.statuses)
+    begin(Step.DESTINATION)
     check_destination(envelope.destination, expected.acs_url)
+    begin(Step.ISSUED)
     check_issued(envelope.issued_at, expected)
     check_issued(assertion.issued_at, expected)
+    begin(Step.CONFIRMATION)
     confirmation = check_confirmation(assertion.confirmations)
+    begin(Step.RECIPIENT)
     check_recipient(confirmation, expected.acs_url)
+    begin(Step.CONFIRMATION_TIME)
     confirmed_until = check_confirmation_time(confirmation, expected)
+    begin(Step.CONDITIONS)
     conditions = check_conditions(assertion.conditions)
+    begin(Step.AUDIENCE)
     check_audience(conditions.audiences, expected.audience)
+    begin(Step.CONDITIONS_TIME)
     check_conditions_time(conditions, expected)
+    begin(Step.AUTHENTICATION)
     authentication = check_authentication(assertion.authentications, expected)
+    begin(Step.CONTEXT)
     check_context(authentication, expected.contexts)
+    begin(Step.IN_RESPONSE_TO)
     in_response_to = check_in_response_to(envelope, confirmation)
     latest = max(confirmed_until, conditions.not_on_or_after or confirmed_until)
     return Accepted(authentication, in_response_to, _later(latest, expected.skew))
@@ -175,6 +190,12 @@ def check_authentication(authentications: Sequence[Authentication], expected: Ex
     if authentication.ends_at is not None and authentication.ends_at <= expected.now - expected.skew:
         raise AnswerRefused(Code.SAML_TIME, "the session of the portal has ended")
     return authentication
+
+
+def check_asked_anew(at: datetime, since: str, skew: timedelta) -> None:
+    """Core §3.4.1 `ForceAuthn`: where we asked it to check the credentials anew, the portal did so since."""
+    if since and at < datetime.fromisoformat(since) - skew:
+        raise AnswerRefused(Code.SAML_TIME, "the portal did not ask for the credentials anew")
 
 
 def check_context(authentication: Authentication, contexts: Collection[str]) -> None:

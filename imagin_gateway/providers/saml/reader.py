@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.providers.saml import decryption, documents, profile, reading, schema, shape, signature
 from imagin_gateway.providers.saml.signature import VerificationKey
+from imagin_gateway.providers.saml.steps import Begin, Step, silently
 from imagin_gateway.providers.saml.vocabulary import saml, samlp
 
 RequireSigned = Literal["response", "assertion", "both"]
@@ -29,6 +30,8 @@ def read(
     keys: Sequence[VerificationKey],
     require_signed: RequireSigned,
     decryption_keys: decryption.Keys,
+    forbidden: Collection[str] = (),
+    begin: Begin = silently,
 ) -> Verified:
     """Read an answer that came by POST.
 
@@ -38,18 +41,28 @@ def read(
         keys: of its identity-provider role.
         require_signed: what must carry a signature of its own. A signature that nobody asked for must be right too.
         decryption_keys: ours, for an assertion that is encrypted.
+        forbidden: methods that the settings refuse on top.
+        begin: told as each step begins.
 
     Raises:
         AnswerRefused: with the code of the first floor that refuses.
     """
-    root = documents.parse(documents.decoded(encoded))
+    begin(Step.BASE64)
+    raw = documents.decoded(encoded)
+    begin(Step.XML)
+    root = documents.parse(raw)
+    begin(Step.SCHEMA)
     if not schema.is_valid(root):
         raise AnswerRefused(Code.SAML_SCHEMA, "the message does not follow the schemas")
+    begin(Step.SHAPE)
     message = shape.message(root)
+    shape.check_algorithms(root, forbidden)
+    begin(Step.SPEAKER)
     # Not believed, only asked: another portal's answer is told apart from a forged one.
     for element in (message.response, message.assertion):
         if element is not None and (speaker := reading.issuer(element)).name:
             profile.check_issuer(speaker, issuer)
+    begin(Step.RESPONSE_SIGNATURE)
     _check_response_signed(message, require_signed)
     response = message.response
     if message.response_signature is not None:
@@ -59,6 +72,7 @@ def read(
     if message.encrypted is None:
         seal, assertion = message.assertion_signature, shape.the_statement(response)
     else:
+        begin(Step.DECRYPTION)
         # Only now, and out of the verified bytes: before that, nothing of ours answers to what was changed on the way.
         around = shape.the_statement(response)
         check_same(around.tag, saml("EncryptedAssertion"))
@@ -66,6 +80,8 @@ def read(
         if not schema.is_valid(assertion):
             raise AnswerRefused(Code.SAML_SCHEMA, "what was encrypted does not follow the schemas")
         seal = shape.decrypted(assertion, message.response)
+        shape.check_algorithms(assertion, forbidden)
+    begin(Step.ASSERTION_SIGNATURE)
     if seal is None and require_signed in ("assertion", "both"):
         raise AnswerRefused(Code.SAML_UNSIGNED, "the assertion is not signed")
     if seal is not None:

@@ -33,12 +33,15 @@ def new_id() -> str:
     return "_" + secrets.token_hex(_ID_BYTES)
 
 
-def authn_request(config: Configuration, partner: Partner, identifier: str, now: datetime) -> bytes:
+def authn_request(
+    config: Configuration, partner: Partner, identifier: str, now: datetime, *, anew: bool = False
+) -> bytes:
     """Write an AuthnRequest (Core §3.4.1).
 
     The address of the answer is written in full, as in our metadata, and no index
     goes with it; no form of NameID is asked for (row SAM-24). A context of authentication
-    is asked for when the settings want one, and then exactly that (row SAM-25).
+    is asked for when the settings want one, and then exactly that (row SAM-25). `anew` asks the
+    portal to check the credentials whatever it remembers of the person (`ForceAuthn`).
     """
     contexts = [saml.AuthnContextClassRef(text=each) for each in config.section.authn_contexts]
     request = samlp.AuthnRequest(
@@ -47,6 +50,7 @@ def authn_request(config: Configuration, partner: Partner, identifier: str, now:
         issue_instant=_instant(now),
         destination=partner.sso_url,
         protocol_binding=POST,
+        force_authn="true" if anew else None,
         assertion_consumer_service_url=config.addresses.acs,
         issuer=saml.Issuer(text=config.entity_id),
         name_id_policy=samlp.NameIDPolicy(allow_create="true"),

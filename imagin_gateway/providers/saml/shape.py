@@ -131,6 +131,12 @@ def _check_signatures(root: etree._Element, *expected: etree._Element | None) ->
         check_signature(signature)
 
 
+def check_algorithms(root: etree._Element, forbidden: Collection[str]) -> None:
+    """IIP-ALG: the operator's own list goes on top of what is never accepted (row SAM-06)."""
+    if forbidden and any(element.get("Algorithm") in forbidden for element in root.iter(etree.Element)):
+        raise AnswerRefused(Code.SAML_ALGORITHM, "the message uses a method that the settings forbid")
+
+
 def check_identifiers(root: etree._Element) -> None:
     """Core §1.3.4: an ID names one element."""
     found = list(documents.identifiers(root))

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from imagin_gateway.errors import Code
+from imagin_gateway.errors import AnswerRefused, Code
+from imagin_gateway.providers.portal import Arrival
 from tests.clock import ManualClock
 from tests.providers.oidc.journey import ABSENT, House, house, refusal, telling
 from tests.providers.oidc.provider import Provider
@@ -84,3 +85,34 @@ def test_context_classes_are_asked_for_in_the_way_of_the_provider(provider: Prov
     (claims,) = asked(there)["claims"]
     assert json.loads(claims) == {"id_token": {"acr": {"essential": True, "values": ["eidas2", "eidas1"]}}}
     assert "acr_values" not in asked(there)
+
+
+@pytest.mark.row("OID-26", "SES-19")
+def test_asked_anew_the_provider_must_tell_that_it_checked_the_credentials_since(there: House) -> None:
+    asked_anew = parse_qs(urlsplit(there.portal.depart(there.clock.now(), anew=True).url).query)
+    assert (asked_anew["prompt"], asked_anew["max_age"]) == (["login"], ["0"])
+    assert "prompt" not in asked(there)
+
+    def login_anew(told: object) -> Arrival:
+        there.provider.now = there.clock.now()
+        departure = there.portal.depart(there.clock.now(), anew=True)
+        there.memories.keep(departure)
+        there.provider.edit_claims = telling(auth_time=told)
+        answer = there.provider.authorize(departure.url)
+        there.clock.move(60)
+        return there.come_back(answer)
+
+    for late in (ABSENT, -31, -3600):
+        now = int(there.clock.now().timestamp())
+        with pytest.raises(AnswerRefused) as refused:
+            login_anew(now + late if isinstance(late, int) else late)
+        assert refused.value.code is Code.OIDC_RECENCY
+    now = int(there.clock.now().timestamp())
+    arrival = login_anew(now + 10)
+    assert arrival.proved_at is not None
+    assert arrival.proved_at.timestamp() == now + 10
+
+
+def test_a_provider_that_tells_no_time_of_authentication_proves_none(there: House) -> None:
+    there.provider.edit_claims = telling(auth_time=ABSENT)
+    assert there.login().proved_at is None

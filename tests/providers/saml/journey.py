@@ -35,7 +35,7 @@ def section(folder: Path, *, metadata: bytes | None = None, **more: Any) -> sett
         (folder / name).write_bytes(content)
     values: dict[str, Any] = {
         "protocol": "saml",
-        "metadata": folder / "portal.xml",
+        "metadata": None if "metadata_url" in more else folder / "portal.xml",
         "portal_entity_id": PORTAL,
         "private_key": folder / "ours.key",
         "certificate": folder / "ours.crt",

@@ -537,7 +537,7 @@ def test_a_journey_of_another_protocol_is_lost(there: House) -> None:
 
 def test_every_rule_has_its_section_written() -> None:
     rules = [value for room in (profile, logout) for name, value in vars(room).items() if name.startswith("check_")]
-    assert len(rules) == 14 + 5
+    assert len(rules) == 15 + 5
     assert all(any(word in (rule.__doc__ or "") for word in ("Core §", "Profiles §", "Bindings §")) for rule in rules)
 
 

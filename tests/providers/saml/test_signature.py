@@ -188,6 +188,7 @@ def test_hmac_with_the_public_key_as_its_secret_is_refused(there: House) -> None
     assert there.code(root) is Code.SAML_ALGORITHM
 
 
+@pytest.mark.row("SAM-06")
 @pytest.mark.parametrize(
     ("method", "digest"),
     [
@@ -206,6 +207,14 @@ def test_an_old_method_is_refused_though_the_key_is_right(
     assert there.code(forged(signed=signed, method=method, digest=digest)) is Code.SAML_ALGORITHM
 
 
+@pytest.mark.row("SAM-06")
+@pytest.mark.parametrize("uri", [MORE + "rsa-sha256", "http://www.w3.org/2001/04/xmlenc#sha256", EXC_C14N])
+def test_the_settings_may_forbid_more(opened: Callable[..., House], uri: str) -> None:
+    assert opened(forbidden_algorithms=(uri,)).code(forged()) is Code.SAML_ALGORITHM
+    assert opened(forbidden_algorithms=("urn:another",)).come_back(forged()).subject == forge.PERSON.login
+
+
+@pytest.mark.row("SAM-06")
 @pytest.mark.parametrize(
     ("part", "uri"),
     [

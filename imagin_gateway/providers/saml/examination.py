@@ -1,0 +1,141 @@
+"""What a metadata document says of a portal, and what is wrong with it: for the operator, never for a login."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from lxml import etree
+
+from imagin_gateway.errors import AnswerRefused
+from imagin_gateway.providers.saml import documents, partner, schema, source
+from imagin_gateway.providers.saml.partner import MetadataRefused
+from imagin_gateway.providers.saml.shape import SIGNATURE
+from imagin_gateway.providers.saml.signature import VerificationKey
+from imagin_gateway.providers.saml.vocabulary import md
+
+SOON = timedelta(days=30)
+
+_ENDPOINTS = ("SingleSignOnService", "SingleLogoutService", "ArtifactResolutionService")
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found.
+
+    Attributes:
+        facts: label and value, in French, in the order to show them.
+        warnings: what may be wrong soon, or is odd.
+        problems: what keeps the portal from being used, each with what to do.
+    """
+
+    facts: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+    problems: tuple[tuple[str, str], ...]
+
+
+def examine(
+    raw: bytes,
+    entity_id: str,
+    *,
+    key: VerificationKey | None,
+    longest: timedelta,
+    development: bool,
+    now: datetime,
+) -> Examination:
+    """Look at a metadata document. Never raises because of what stands in it.
+
+    Args:
+        raw: the document.
+        entity_id: the portal looked for.
+        key: who must have signed it, if anybody must.
+        longest: for how long signed metadata may claim to be good.
+        development: plain http is allowed.
+        now: the present moment.
+    """
+    facts = [("taille", f"{len(raw):,} octets".replace(",", " "))]
+    warnings: list[str] = []
+    problems: list[tuple[str, str]] = []
+    try:
+        source.entity(raw, entity_id, key=key, longest=longest, development=development, now=now)
+    except MetadataRefused as refused:
+        problems += refused.problems
+    try:
+        root = documents.parse(raw, documents.METADATA)
+    except AnswerRefused:
+        return Examination(tuple(facts), (), tuple(problems))
+    if not schema.is_valid(root):
+        warnings.append("le document ne suit pas les schémas de SAML 2.0")
+    entities = list(root.iter(md("EntityDescriptor")))
+    facts.append(("document", f"{etree.QName(root).localname}, {len(entities)} entité{'s' * (len(entities) > 1)}"))
+    facts.append(("signature", "signé" if root.find(SIGNATURE) is not None else "non signé"))
+    facts += [("valable jusqu’au", told) for told in [root.get("validUntil", "")] if told]
+    found = [each for each in entities if each.get("entityID") == entity_id]
+    if not found:
+        known = [each.get("entityID", "") for each in entities[:10]]
+        facts.append(("entités présentes", ", ".join(known) + (" …" if len(entities) > 10 else "")))
+    for entity in found[:1]:
+        facts.append(("entité", entity_id))
+        facts += [("entité jusqu’au", told) for told in [entity.get("validUntil", "")] if told]
+        for role in entity.findall(md("IDPSSODescriptor")):
+            facts += _role(role, now, warnings)
+    ends = _end([root, *found[:1]])
+    if ends is not None and now <= ends <= now + timedelta(days=2):
+        warnings.append("les métadonnées expirent dans moins de deux jours")
+    return Examination(tuple(facts), tuple(warnings), tuple(problems))
+
+
+def _end(elements: list[etree._Element]) -> datetime | None:
+    try:
+        return partner.valid_until(elements)
+    except MetadataRefused:
+        return None
+
+
+def _role(role: etree._Element, now: datetime, warnings: list[str]) -> Iterator[tuple[str, str]]:
+    wants = role.get("WantAuthnRequestsSigned", "").strip() in ("true", "1")
+    yield "demandes signées", "exigées" if wants else "non exigées"
+    for name in _ENDPOINTS:
+        for service in role.findall(md(name)):
+            binding = service.get("Binding", "").rpartition(":")[2]
+            answers = service.get("ResponseLocation")
+            yield name, f"{binding} {service.get('Location', '')}" + (f" (réponses : {answers})" if answers else "")
+    if role.get("errorURL"):
+        yield "aide (errorURL)", role.get("errorURL", "")
+    for descriptor in role.findall(md("KeyDescriptor")):
+        use = {"signing": "signature", "encryption": "chiffrement"}.get(descriptor.get("use", ""), "tous usages")
+        try:
+            for certificate, public in partner.keys_of(descriptor):
+                yield f"clé ({use})", _key(public) + _dates(certificate, now, warnings)
+        except (ValueError, UnsupportedAlgorithm):
+            yield f"clé ({use})", "illisible"
+
+
+def _key(public: PublicKeyTypes) -> str:
+    kind = type(public).__name__.removesuffix("PublicKey").lstrip("_")
+    if isinstance(public, RSAPublicKey):
+        kind = f"RSA de {public.key_size} bits"
+    elif isinstance(public, EllipticCurvePublicKey):
+        kind = f"ECDSA {public.curve.name}"
+    told = hashlib.sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()[:16]
+    return f"{kind}, empreinte {told}"
+
+
+def _dates(certificate: x509.Certificate | None, now: datetime, warnings: list[str]) -> str:
+    """A certificate only carries its key: its dates refuse nothing, and are worth a word (IIP-MD11)."""
+    if certificate is None:
+        return ", sans certificat"
+    ends = certificate.not_valid_after_utc
+    if ends <= now:
+        warnings.append(f"un certificat a expiré le {ends:%d/%m/%Y} ; sa clé sert encore")
+    elif ends <= now + SOON:
+        warnings.append(f"un certificat expire le {ends:%d/%m/%Y} : le portail va sans doute changer de clé")
+    return f", certificat du {certificate.not_valid_before_utc:%d/%m/%Y} au {ends:%d/%m/%Y}"
