@@ -9,7 +9,7 @@ from imagin_gateway.cli import accounts, check, oidc, policy, saml, sessions
 from imagin_gateway.cli.common import out
 
 app = typer.Typer(
-    help="La porte d'entrée des applications d'examen : réglages, comptes, sessions, règles.",
+    help="La porte d'entrée des applications d'examen : réglages, comptes, sessions, règles, portails.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a traceback with local variables would show secrets
     add_completion=False,
@@ -18,8 +18,8 @@ app.command("check")(check.check)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(policy.app, name="policy")
-app.add_typer(oidc.app, name="oidc")
 app.add_typer(saml.app, name="saml")
+app.add_typer(oidc.app, name="oidc")
 
 
 @app.command("version")

@@ -164,11 +164,17 @@ def map_attributes(
     """
     found = _by_name(raw)
     kept: dict[str, tuple[str, ...]] = {}
+    parsed: dict[str, list[object]] = {}
     for canonical, spellings in _FOLDED.items():
         told_as = (*map(str.lower, names[canonical]), *spellings) if canonical in names else spellings
         values = next((found[name] for name in told_as if name in found), ())
-        well_formed = _CHECKS[canonical]
-        if fine := tuple(value for value in values if well_formed(value)):
+        if parse := _PARSERS.get(canonical):
+            read = [(value, found_in) for value in values if (found_in := parse(value)) is not None]
+            fine, parsed[canonical] = tuple(value for value, _ in read), [each for _, each in read]
+        else:
+            well_formed = _CHECKS[canonical]
+            fine = tuple(value for value in values if well_formed(value))
+        if fine:
             kept[canonical] = fine
     if returns := tuple(url for url in kept.pop("FrEduUrlRetour", ()) if _leads_to(url, return_hosts)):
         kept["FrEduUrlRetour"] = returns
@@ -183,10 +189,10 @@ def map_attributes(
         academies=frozenset(int(code) for code in codes if _is_academie(code)),
         academie_unreadable=not all(_is_academie(code) for code in codes),
         attributes=MappingProxyType(kept),
-        postings=_parsed(kept.get("FrEduRne", ()), parse_posting),
-        responsibilities=_parsed(kept.get("FrEduRneResp", ()), parse_responsibility),
-        delegations=_parsed(kept.get("FrEduResDel", ()), parse_delegation),
-        managed=_parsed(kept.get("FrEduGestResp", ()), parse_management),
+        postings=_of(Posting, parsed["FrEduRne"]),
+        responsibilities=_of(Responsibility, parsed["FrEduRneResp"]),
+        delegations=_of(Delegation, parsed["FrEduResDel"]),
+        managed=_of(Management, parsed["FrEduGestResp"]),
         present=frozenset(found),
     )
 
@@ -330,8 +336,8 @@ def _first(kept: Mapping[str, tuple[str, ...]], name: str) -> str:
     return kept[name][0] if name in kept else ""
 
 
-def _parsed(values: Iterable[str], parse: Callable[[str], _T | None]) -> tuple[_T, ...]:
-    return tuple(found for found in map(parse, values) if found is not None)
+def _of(kind: type[_T], read: Iterable[object]) -> tuple[_T, ...]:
+    return tuple(each for each in read if isinstance(each, kind))
 
 
 _CHECKS: Final[Mapping[str, Callable[[str], bool]]] = {
@@ -339,12 +345,15 @@ _CHECKS: Final[Mapping[str, Callable[[str], bool]]] = {
     "ctemail": _is_mail,
     "rne": is_uai,
     "codaca": _is_academie,
-    "FrEduRne": lambda value: parse_posting(value) is not None,
-    "FrEduRneResp": lambda value: parse_responsibility(value) is not None,
     "FrEduFonctAdm": _is_code,
-    "FrEduResDel": lambda value: parse_delegation(value) is not None,
-    "FrEduGestResp": lambda value: parse_management(value) is not None,
     "FrEduUrlRetour": _is_https,
+}
+
+_PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
+    "FrEduRne": parse_posting,
+    "FrEduRneResp": parse_responsibility,
+    "FrEduResDel": parse_delegation,
+    "FrEduGestResp": parse_management,
 }
 
 _FOLDED: Final = {canonical: tuple(map(str.lower, names)) for canonical, names in SPELLINGS.items()}

@@ -73,7 +73,7 @@ def _by_post(message: Request, element: str, keys: Sequence[VerificationKey], fo
     root = documents.parse(documents.decoded(form[carries(message)]))
     _check_schema(root)
     shape.check_algorithms(root, forbidden)
-    signed = documents.parse(signature.signed_bytes(shape.sealed(root, element), keys))
+    signed = documents.canonical(signature.signed_bytes(shape.sealed(root, element), keys))
     shape.check_plain(signed, element)
     return Proved(signed, _relay(form.get("RelayState", "")))
 

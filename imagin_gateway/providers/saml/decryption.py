@@ -196,6 +196,8 @@ def _opened(ciphertext: bytes, session: bytes, method: str) -> bytes:
 def _parsed(plain: bytes, data: etree._Element) -> etree._Element:
     """Return the one element of a plaintext, read where it stood: its prefixes may be declared around it (§4.4)."""
     around = {prefix: uri for prefix, uri in data.nsmap.items() if uri}
+    if plain.startswith(b"<") and plain[1:2].isalpha() and not any(_left_to_be_found(each, plain) for each in around):
+        return documents.parse(plain)
     declared = "".join(
         f" xmlns{':' + prefix if prefix else ''}={quoteattr(uri)}" for prefix, uri in around.items()
     ).encode()
@@ -206,3 +208,11 @@ def _parsed(plain: bytes, data: etree._Element) -> etree._Element:
     found.tail = None
     # Alone in its document, with the declarations it uses: what is read next is these bytes and nothing around.
     return documents.parse(etree.tostring(found, encoding="utf-8"))
+
+
+def _left_to_be_found(prefix: str | None, plain: bytes) -> bool:
+    """Tell whether a plaintext uses a prefix without declaring it: most declare all they use."""
+    if prefix is None:
+        return b"xmlns=" not in plain
+    told = prefix.encode()
+    return told + b":" in plain and b"xmlns:" + told + b"=" not in plain

@@ -6,7 +6,6 @@ import base64
 import binascii
 import functools
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -65,7 +64,29 @@ def parse(raw: bytes, limits: Limits = MESSAGE) -> etree._Element:
     _check_encoding(raw)
     if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:
         raise AnswerRefused(Code.SAML_XML, "the document holds a document type")
-    parser = etree.XMLParser(
+    try:
+        root = etree.fromstring(raw, _parser())
+    except (etree.XMLSyntaxError, ValueError):
+        # Not chained: the parser's words quote the document.
+        raise AnswerRefused(Code.SAML_XML, "the document is not well-formed XML") from None
+    _check_tree(root, limits)
+    return root
+
+
+def canonical(raw: bytes) -> etree._Element:
+    """Parse canonical bytes that were made here from a tree that `parse` had accepted: what was counted is counted.
+
+    Raises:
+        AnswerRefused: `SAML_XML`.
+    """
+    try:
+        return etree.fromstring(raw, _parser())
+    except (etree.XMLSyntaxError, ValueError):
+        raise AnswerRefused(Code.SAML_XML, "the document is not well-formed XML") from None
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(
         encoding="utf-8",
         no_network=True,
         load_dtd=False,
@@ -77,13 +98,6 @@ def parse(raw: bytes, limits: Limits = MESSAGE) -> etree._Element:
         remove_blank_text=False,
         strip_cdata=True,
     )
-    try:
-        root = etree.fromstring(raw, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        # Not chained: the parser's words quote the document.
-        raise AnswerRefused(Code.SAML_XML, "the document is not well-formed XML") from None
-    _check_tree(root, limits)
-    return root
 
 
 def _check_encoding(raw: bytes) -> None:
@@ -146,16 +160,20 @@ def is_nil(element: etree._Element) -> bool:
     return element.get(f"{{{XSI}}}nil", "").strip() in ("true", "1")
 
 
-def identifiers(root: etree._Element) -> Iterator[str]:
-    """Yield the value of everything that any reader might take for an ID.
+_named_by_xml: Final = etree.XPath("boolean(descendant-or-self::*/@xml:id)", namespaces={"xml": XML})
+_identifying: Final = etree.XPath(
+    "descendant-or-self::*/@*[local-name()='ID' or local-name()='Id' or local-name()='id' or local-name()='iD']",
+    smart_strings=False,
+)
+
+
+def identifiers(root: etree._Element) -> list[str]:
+    """Return the value of everything that any reader might take for an ID.
 
     Raises:
         AnswerRefused: `xml:id`, which names an element whatever the schema says.
     """
-    for element in root.iter():
-        for name, value in element.attrib.items():
-            qualified = etree.QName(name)
-            if qualified.namespace == XML and qualified.localname == "id":
-                raise AnswerRefused(Code.SAML_SHAPE, "an element is named by xml:id")
-            if qualified.localname.lower() == "id":
-                yield str(value)
+    if _named_by_xml(root):
+        raise AnswerRefused(Code.SAML_SHAPE, "an element is named by xml:id")
+    found: Any = _identifying(root)
+    return [str(each) for each in found]

@@ -7,12 +7,14 @@ it, ours towards the portal and the portal's towards us (Core §3.7.1).
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 from lxml import etree
 
 from imagin_gateway.providers.saml.documents import text
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _UNSPECIFIED: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 
@@ -29,7 +31,10 @@ class NameId:
 
     def kept(self) -> str:
         """Return the text under which sessions are found again; equal for equal names alone."""
-        return json.dumps(astuple(self), ensure_ascii=False, separators=(",", ":")) if self.value else ""
+        return _encode(self._parts()) if self.value else ""
+
+    def _parts(self) -> list[str]:
+        return [self.value, self.format, self.name_qualifier, self.sp_name_qualifier, self.sp_provided_id]
 
     @classmethod
     def read(cls, kept: str) -> NameId | None:

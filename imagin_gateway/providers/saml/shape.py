@@ -139,7 +139,7 @@ def check_algorithms(root: etree._Element, forbidden: Collection[str]) -> None:
 
 def check_identifiers(root: etree._Element) -> None:
     """Core §1.3.4: an ID names one element."""
-    found = list(documents.identifiers(root))
+    found = documents.identifiers(root)
     if len(found) != len(set(found)):
         _refuse("an ID stands twice")
 

@@ -152,25 +152,6 @@ def test_metadata_past_its_end_sends_nobody_and_believes_nobody(tmp_path: Path) 
         assert caught.value.code is Code.PORTAL_UNAVAILABLE
 
 
-@pytest.mark.row("SES-19")
-def test_asked_anew_the_portal_must_have_checked_the_credentials_since(there: House) -> None:
-    departure = there.portal.depart(NOW, anew=True)
-    request = sent(departure.url)
-    assert request.get("ForceAuthn") == "true"
-    assert schema.is_valid(request)
-    verify(departure.url)
-    assert sent(there.portal.depart(NOW).url).get("ForceAuthn") is None
-    memory = {**departure.memory, "request": forge.REQUEST}
-    skew = timedelta(seconds=180)
-    for late in (skew + timedelta(seconds=1), timedelta(hours=3)):
-        error = there.refuses(forged(authenticated_at=NOW - late), memory=memory)
-        assert error.code is Code.SAML_TIME
-    arrival = there.come_back(forged(authenticated_at=NOW - skew), memory=memory)
-    assert arrival.proved_at == arrival.authenticated_at == NOW - skew
-    arrival = there.come_back(forged(authenticated_at=NOW - timedelta(hours=3)))
-    assert arrival.proved_at == NOW - timedelta(hours=3)
-
-
 PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 STRONG = "https://refeds.org/profile/mfa"
 
@@ -285,3 +266,22 @@ def test_a_logo_of_another_place_is_https(opened: Callable[..., House]) -> None:
     for contexts in (("",), (" urn:x",), ("password",)):
         with pytest.raises(ValueError, match="classe"):
             opened(authn_contexts=contexts)
+
+
+@pytest.mark.row("SES-19")
+def test_asked_anew_the_portal_must_have_checked_the_credentials_since(there: House) -> None:
+    departure = there.portal.depart(NOW, anew=True)
+    request = sent(departure.url)
+    assert request.get("ForceAuthn") == "true"
+    assert schema.is_valid(request)
+    verify(departure.url)
+    assert sent(there.portal.depart(NOW).url).get("ForceAuthn") is None
+    memory = {**departure.memory, "request": forge.REQUEST}
+    skew = timedelta(seconds=180)
+    for late in (skew + timedelta(seconds=1), timedelta(hours=3)):
+        error = there.refuses(forged(authenticated_at=NOW - late), memory=memory)
+        assert error.code is Code.SAML_TIME
+    arrival = there.come_back(forged(authenticated_at=NOW - skew), memory=memory)
+    assert arrival.proved_at == arrival.authenticated_at == NOW - skew
+    arrival = there.come_back(forged(authenticated_at=NOW - timedelta(hours=3)))
+    assert arrival.proved_at == NOW - timedelta(hours=3)
