@@ -6,6 +6,7 @@ from imagin_gateway.cli.common import DEFAULT_FILE, SettingsFile, err, explained
 from imagin_gateway.errors import Problem
 from imagin_gateway.gateway import open_admission, open_policy, open_portals, open_stores
 from imagin_gateway.settings import LinkPortal, Settings
+from imagin_gateway.settings.proconnect import PROCONNECT
 
 
 def check(settings: SettingsFile = DEFAULT_FILE) -> None:
@@ -41,3 +42,5 @@ def check(settings: SettingsFile = DEFAULT_FILE) -> None:
             else:
                 how = "?"
             out.print(f"  porte     {door.id} : {how}", markup=False)
+        if PROCONNECT in portals:
+            out.print(f"  porte     {PROCONNECT} : oidc, {portals[PROCONNECT].issuer}", markup=False)

@@ -96,7 +96,7 @@ def by_channel(house: House, visit: Visit) -> Response:
         return _told(house, visit, LogoutWay.CHANNEL)
     except Refused as error:
         _refused(house, visit, error)
-        return Response(status_of(error), error.code.value.encode(), _PLAIN)
+        return Response(status_of(error), error.code.value.encode(), _PLAIN, headers=_retry(error))
     except Unavailable as error:
         _refused(house, visit, error)
         return Response(503, error.code.value.encode(), _PLAIN, headers=[("Retry-After", str(error.retry_after))])
@@ -108,7 +108,14 @@ def in_frame(house: House, visit: Visit) -> Response:
         return _told(house, visit, LogoutWay.FRAME)
     except (Refused, Unavailable) as error:
         _refused(house, visit, error)
-        return Response(503 if isinstance(error, Unavailable) else status_of(error), error.code.value.encode(), _PLAIN)
+        status = 503 if isinstance(error, Unavailable) else status_of(error)
+        return Response(status, error.code.value.encode(), _PLAIN, headers=_retry(error))
+
+
+def _retry(error: Refused | Unavailable) -> list[tuple[str, str]]:
+    """Say when to come again, where that is known."""
+    seconds = getattr(error, "retry_after", None)
+    return [] if seconds is None else [("Retry-After", str(int(seconds)))]
 
 
 def status_of(error: Refused) -> int:

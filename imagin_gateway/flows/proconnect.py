@@ -138,8 +138,9 @@ def ask(house: House, visit: Visit) -> Response:
 
 def confirm(house: House, visit: Visit) -> Response:
     """Link the two: asked for, proved on both sides, and confirmed."""
+    ticket = visit.request.cookies.get(house.settings.cookie_name(TICKET), "")
+    posted(house, visit, digest(ticket) if ticket else "")
     key = _ticket(house, visit)
-    posted(house, visit, key)
     session = _direct(house, visit)
     if isinstance(session, Response):
         return session

@@ -397,7 +397,8 @@ class TestToldByTheServer:
         token = there.provider.logout_token(sub="person-1")
         statuses = [there.tell("x").status for _ in range(605)]
         assert (set(statuses[:600]), set(statuses[600:])) == ({400}, {429})
-        assert there.tell(token).status == 429
+        told = there.tell(token)
+        assert (told.status, told.header("retry-after")) == (429, "60")
         assert there.is_in(client)
         other = house.client(address="198.51.100.4")
         assert other.post(FIN + "/canal", {"logout_token": token}).status == 200

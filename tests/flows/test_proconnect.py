@@ -345,3 +345,16 @@ def test_what_is_wrong_in_its_settings_stops_the_start(tmp_path: Path, changes: 
     with pytest.raises(SettingsError) as refused:
         Gateway(settings_of(tmp_path, proconnect={**SECTION, "enabled": True, **changes}), sends_mail=False)
     assert [problem.key for problem in refused.value.problems] == [key]
+
+
+def test_an_account_that_is_closed_is_opened_by_no_link(house: TheHouse) -> None:  # noqa: F811
+    there = Linked.open(house)
+    there.link(there.by_password())
+    client = house.client()
+    waiting = there.back(client, client.get("/connexion/portail/proconnect"))
+    house.gateway.house.direct.disable("mdurand7")
+    assert there.come(house.client()).status == 403
+    assert house.codes("login_refused")[-1] == Code.NOT_LINKED
+    # ... nor by what was recognised a moment before
+    assert client.get(waiting.location).status == 403
+    assert "ig-session" not in client.cookies
