@@ -350,3 +350,42 @@ def test_lists_imported_from_two_threads_at_once_do_not_disturb_each_other(offic
     assert len(office.rows(accounts)) == 3 + 1800
     assert len(list(tmp_path.glob("letters*.csv"))) == 3
     assert not list(tmp_path.glob(".*.part"))
+
+
+# -- memory ------------------------------------------------------------------
+
+FLAT = """
+import resource, sys
+from pathlib import Path
+from imagin_gateway.clock import SystemClock
+from imagin_gateway.events import CallSink, EventLog
+from imagin_gateway.keys import Keyring
+from imagin_gateway.local.door import DirectDoor
+from imagin_gateway.state.sqlite import SqliteStateStore
+from tests.local.conftest import settings_of
+
+folder, count = Path(sys.argv[1]), int(sys.argv[2])
+with (folder / "long.csv").open("w", encoding="utf-8") as file:
+    file.write("Identifiant;Nom;Prénom;Courriel;Qualité;Service gestionnaire\\n")
+    for number in range(count):
+        file.write(f"long{number};NOM DE FAMILLE {number};Prénom;p{number}@exemple.test;surveillant;DEC 2 - BTS\\n")
+settings, clock = settings_of(f"sqlite:///{folder}/long.db"), SystemClock()
+events = EventLog(CallSink(lambda line: None), clock, Keyring(settings.keys.signing))
+door = DirectDoor.open(settings, SqliteStateStore(folder / "long-state.db"), clock, events)
+report = door.import_list(folder / "long.csv", letters_to=folder / "long-letters.csv", sheets_to=folder / "long.html")
+assert report.issued == count
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_the_memory_of_an_import_does_not_grow_with_its_list(tmp_path: Path) -> None:
+    peaks = []
+    for count in (8_000, 48_000):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        ran = subprocess.run(
+            [sys.executable, "-c", FLAT, str(folder), str(count)], capture_output=True, text=True, check=True
+        )
+        peaks.append(int(ran.stdout))
+    # Forty thousand rows and letters, held, would be sixty MiB and more.
+    assert peaks[1] - peaks[0] < 12 * 1024
