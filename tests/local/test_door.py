@@ -251,4 +251,7 @@ def test_the_room_says_nothing_of_a_password_or_a_token_in_its_messages() -> Non
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Raise) and node.exc is not None:
                 found.update(ast.unparse(part) for part in ast.walk(node.exc) if isinstance(part, ast.JoinedStr))
-    assert found == {"f'a password that stands alone needs {LOWEST_MINIMUM} signs or more'"}
+    assert found == {
+        "f'a password that stands alone needs {LOWEST_MINIMUM} signs or more'",
+        "f'letters of this length do not make {self.least_bits} bits'",
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 import signal
 import subprocess
@@ -263,8 +264,9 @@ def test_a_file_that_appears_during_the_import_is_not_overwritten_and_the_letter
     assert office.door.check("mdurand7", Secret(row["Mot de passe provisoire"]), address=ADDRESS).must_choose
 
 
+@pytest.mark.parametrize("answers_again", [False, True])
 def test_a_database_lost_at_the_commit_leaves_the_question_to_the_next_run(
-    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers_again: bool
 ) -> None:
     """Nobody can tell whether the run was kept: its letters are neither given out nor thrown away."""
     from imagin_gateway.errors import Unavailable
@@ -280,7 +282,8 @@ def test_a_database_lost_at_the_commit_leaves_the_question_to_the_next_run(
         real(connection)
         if list(tmp_path.glob(".*.part")):
             monkeypatch.undo()
-            monkeypatch.setattr(Importer, "_was_kept", dead)
+            if not answers_again:
+                monkeypatch.setattr(Importer, "_was_kept", dead)
             raise sa.exc.OperationalError("COMMIT", {}, Exception("connection lost"))
 
     monkeypatch.setattr(office.door._database.engine.dialect, "do_commit", lost)
@@ -290,6 +293,30 @@ def test_a_database_lost_at_the_commit_leaves_the_question_to_the_next_run(
     assert not target.exists()
     office.door.reissue(["pmartin2"], letters_to=tmp_path / "other.csv")
     assert target.exists()
+
+
+def test_letters_are_on_the_disk_before_their_passwords_are_kept(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the power does, no password that opens an account is in no letter."""
+    from imagin_gateway.local import kept_runs
+
+    order: list[str] = []
+    sync, keep = os.fsync, kept_runs.keep
+
+    def synced(descriptor: int) -> None:
+        order.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name.partition(".csv")[0])
+        sync(descriptor)
+
+    def kept(*words: Any) -> None:
+        order.append("kept")
+        keep(*words)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(kept_runs, "keep", kept)
+    office.door.reissue(["mdurand7"], letters_to=tmp_path / "letters.csv")
+    # The file, then the folder that names it; the folder again once the file has its own name.
+    assert order == [".letters", tmp_path.name, "kept", tmp_path.name]
 
 
 # -- issuing again -----------------------------------------------------------
@@ -350,3 +377,42 @@ def test_lists_imported_from_two_threads_at_once_do_not_disturb_each_other(offic
     assert len(office.rows(accounts)) == 3 + 1800
     assert len(list(tmp_path.glob("letters*.csv"))) == 3
     assert not list(tmp_path.glob(".*.part"))
+
+
+# -- memory ------------------------------------------------------------------
+
+FLAT = """
+import resource, sys
+from pathlib import Path
+from imagin_gateway.clock import SystemClock
+from imagin_gateway.events import CallSink, EventLog
+from imagin_gateway.keys import Keyring
+from imagin_gateway.local.door import DirectDoor
+from imagin_gateway.state.sqlite import SqliteStateStore
+from tests.local.conftest import settings_of
+
+folder, count = Path(sys.argv[1]), int(sys.argv[2])
+with (folder / "long.csv").open("w", encoding="utf-8") as file:
+    file.write("Identifiant;Nom;Prénom;Courriel;Qualité;Service gestionnaire\\n")
+    for number in range(count):
+        file.write(f"long{number};NOM DE FAMILLE {number};Prénom;p{number}@exemple.test;surveillant;DEC 2 - BTS\\n")
+settings, clock = settings_of(f"sqlite:///{folder}/long.db"), SystemClock()
+events = EventLog(CallSink(lambda line: None), clock, Keyring(settings.keys.signing))
+door = DirectDoor.open(settings, SqliteStateStore(folder / "long-state.db"), clock, events)
+report = door.import_list(folder / "long.csv", letters_to=folder / "long-letters.csv", sheets_to=folder / "long.html")
+assert report.issued == count
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_the_memory_of_an_import_does_not_grow_with_its_list(tmp_path: Path) -> None:
+    peaks = []
+    for count in (8_000, 48_000):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        ran = subprocess.run(
+            [sys.executable, "-c", FLAT, str(folder), str(count)], capture_output=True, text=True, check=True
+        )
+        peaks.append(int(ran.stdout))
+    # Forty thousand rows and letters, held, would be sixty MiB and more.
+    assert peaks[1] - peaks[0] < 12 * 1024
