@@ -176,7 +176,7 @@ def _nonceless(answer: tuple[int, str]) -> tuple[int, str]:
 
 
 def logout(stage: Stage) -> str:
-    """Log out: the old cookie is worthless."""
+    """Log out: the portal's session ends too, and the old cookie is worthless."""
     someone = stage.someone("arena-paris")
     with Browser() as browser:
         browser.open(stage.url("/missions"))
@@ -189,12 +189,16 @@ def logout(stage: Stage) -> str:
         browser.click("Terminer la session")
         page = browser.submit()
         _expect(page, page.says("session Imagin SIEC est terminée"), "la session terminée")
-        _expect(page, page.says("Paris"), "le portail reste ouvert")
+        _expect(page, not page.says("reste ouvert"), "le portail a terminé la sienne")
+        browser.open(stage.url("/missions"))
+        browser.click("Académie de Paris")
+        page = browser.click("Aller sur le portail")
+        _expect(page, not page.says(someone.name), "le portail redemande les identifiants")
     with Browser() as thief:
         thief.set_cookie("ig-session", stolen)
         page = thief.open(stage.url("/missions"))
         _expect(page, "/connexion/" in page.url, "le cookie d'avant ne vaut plus rien")
-    return f"{someone.name} : session terminée, l'ancien cookie ne vaut plus rien"
+    return f"{someone.name} : session terminée, celle du portail aussi ; l'ancien cookie ne vaut plus rien"
 
 
 def ended_by_operator(stage: Stage) -> str:

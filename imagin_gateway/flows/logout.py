@@ -11,6 +11,7 @@ from imagin_gateway.flows.arrival import session_cookie
 from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.sessions.session import Session
 
 
 def show(house: House, visit: Visit) -> Response:
@@ -30,13 +31,16 @@ def submit(house: House, visit: Visit) -> Response:
     posted(house, visit)
     cookie = session_cookie(house, visit)
     ended = house.sessions.end(cookie) if cookie else None
-    door = ""
     if ended is not None:
-        door = ended.identity.door
-        visit.event(house, EventName.LOGOUT, door=door, person=ended.identity.key)
+        visit.event(house, EventName.LOGOUT, door=ended.door, person=ended.person)
+    return after(house, visit, ended)
+
+
+def after(house: House, visit: Visit, ended: Session | None) -> Response:
+    """Leave for the portal of a session that has just ended here, or for the page that says so."""
     response = portal_logout.leave(house, visit, ended) if ended is not None else None
     if response is None:
-        query = "?" + urlencode({"porte": door}) if door in house.portals else ""
+        query = "?" + urlencode({"porte": ended.door}) if ended is not None and ended.door in house.portals else ""
         response = see_other(house.path("/fin/faite") + query)
     return response.adding(headers=[("Clear-Site-Data", '"cache", "storage"')], cookies=[house.no_cookie("session")])
 

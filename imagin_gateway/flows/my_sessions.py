@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from imagin_gateway.errors import Code, RequestRefused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows import logout, portal_logout
 from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
@@ -36,8 +37,10 @@ def show(house: House, visit: Visit) -> Response:
         return mine
     sessions = house.sessions.list_person(*mine.person)
     sessions.sort(key=lambda each: (each.handle != mine.handle, each.created_at))
+    beyond = portal_logout.address(house, mine)
     return house.pages.render(
         "sessions",
+        form_targets=[beyond] if beyond else (),
         action=house.path("/session/toutes"),
         csrf=form_token(house, visit),
         sessions=[
@@ -67,7 +70,7 @@ def submit(house: House, visit: Visit) -> Response:
     if asked == "toutes":
         ended = house.sessions.end_person(*mine.person)
         _tell(house, visit, mine, "all", ended)
-        return see_other(house.path("/fin/faite"), house.no_cookie("session"))
+        return logout.after(house, visit, mine)
     if asked == "autres":
         _tell(house, visit, mine, "others", house.sessions.end_others(mine))
     elif asked == mine.handle:

@@ -120,8 +120,9 @@ class SessionReader:
         live = None
         try:
             now = self._clock.now()
+            waiting = self._seen.get(key)  # before the store is read: a flush may move it there meanwhile
             raw = self.store.get(Space.SESSION, key, now=timestamp(now))
-            session = self._live(key, raw, now)
+            session = self._live(key, raw, now, waiting)
             if session is not None:
                 live = self._as_live(key, session)
         finally:
@@ -178,12 +179,12 @@ class SessionReader:
         session_id = self._signer.unsign(cookie)
         return None if session_id is None else digest(session_id)
 
-    def _live(self, key: str, raw: bytes | None, now: datetime) -> Session | None:
+    def _live(self, key: str, raw: bytes | None, now: datetime, waiting: float = 0.0) -> Session | None:
         """Return the session of a record if none of its limits has passed."""
         session = None if raw is None else decode(raw)
         if session is None:
             return None
-        seen = self._seen.get(key)
+        seen = max(waiting, self._seen.get(key))
         if seen > session.last_seen.timestamp():
             session = msgspec.structs.replace(session, last_seen=datetime.fromtimestamp(seen, UTC))
         return session if now < min(self._absolute_end(session), session.last_seen + self._idle) else None

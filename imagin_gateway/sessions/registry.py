@@ -134,15 +134,19 @@ class SessionRegistry(SessionReader):
             self._end_key(oldest)
 
     def _end_key(self, key: str) -> bool:
-        ended = self.store.delete(Space.SESSION, key)
-        self._forget([key])
+        try:
+            ended = self.store.delete(Space.SESSION, key)
+        finally:
+            self._doubt([key])
+        self._seen.forget(key)
         return ended
 
-    def _forget(self, keys: Collection[str] | None) -> None:
-        """Forget what ended here at once: this process need not be told."""
+    def _doubt(self, keys: Collection[str] | None) -> None:
+        """Forget what may have ended here at once: this process need not be told.
+
+        Also when the store did not answer: it may have done what it was asked to.
+        """
         self._cache.forget(keys)
-        for key in keys or ():
-            self._seen.forget(key)
 
     def end(self, cookie: str) -> Session | None:
         """End the session of a cookie; return it if it was live."""
@@ -150,8 +154,11 @@ class SessionRegistry(SessionReader):
         if key is None:
             return None
         now = self._clock.now()
-        session = self._live(key, self.store.take(Space.SESSION, key, now=timestamp(now)), now)
-        self._forget([key])
+        try:
+            session = self._live(key, self.store.take(Space.SESSION, key, now=timestamp(now)), now)
+        finally:
+            self._doubt([key])
+        self._seen.forget(key)
         return session
 
     def end_handle(self, handle: str, *, person: tuple[str, str] | None = None) -> Session | None:
@@ -218,8 +225,14 @@ class SessionRegistry(SessionReader):
     def _end_indexed(self, index: str) -> int:
         """End the few sessions under an index."""
         keys = [record.key for record in self.store.find(Space.SESSION, index, now=self._seconds())]
-        ended = self.store.delete_indexed(Space.SESSION, index)
-        self._forget(keys)
+        ended = -1
+        try:
+            ended = self.store.delete_indexed(Space.SESSION, index)
+        finally:
+            # A login may have come between the two: what it opened is not in the list.
+            self._doubt(keys if ended == len(keys) else None)
+        for key in keys:
+            self._seen.forget(key)
         return ended
 
     def _end_many(self, index: str) -> int:
@@ -227,7 +240,7 @@ class SessionRegistry(SessionReader):
         try:
             return self.store.delete_indexed(Space.SESSION, index)
         finally:
-            self._forget(None)
+            self._doubt(None)
 
     def list_door(self, door: str) -> list[Session]:
         """Return the live sessions opened by a door, oldest first. Costs as much as there are."""
@@ -241,5 +254,3 @@ class SessionRegistry(SessionReader):
         now = self._clock.now()
         records = self.store.find(Space.SESSION, index, now=timestamp(now))
         return [session for record in records if (session := self._live(record.key, record.value, now))]
-
-    # -- reading -------------------------------------------------------------

@@ -64,7 +64,8 @@ class LastSeen:
 
     def get(self, key: str) -> float:
         """Return the moment that waits under `key`; 0 if there is none."""
-        held = self._waiting.get(key) or self._leaving.get(key)
+        with self._lock:  # a flush moves it from the one to the other, and back
+            held = self._waiting.get(key) or self._leaving.get(key)
         return 0.0 if held is None else held.seen
 
     def forget(self, key: str) -> None:

@@ -136,7 +136,7 @@ class RedisWatch:
             heard.execute_command("CLIENT", "ID")
             number = heard.parse_response()
             heard.subscribe(CHANNEL)
-            own = f"{self._beat_prefix}{secrets.token_hex(8)}"
+            own = f"{self._beat_prefix}{secrets.token_hex(8)}:"
             teller: redis.Redis = client.client()
             with contextlib.closing(teller):
                 # Tracking belongs to this one connection; made anew behind our back it would have none, and no beat
@@ -150,25 +150,28 @@ class RedisWatch:
         self, stop: threading.Event, server: str, teller: redis.Redis, heard: PubSub, own: str
     ) -> Iterator[None]:
         before = sent = time.monotonic()
-        expected = False
+        number, awaited = 0, b""
         while not stop.is_set():
             now = time.monotonic()
-            if expected and now >= sent + self._lag:
+            if awaited and now >= sent + self._lag:
                 raise redis.ConnectionError("a beat was not announced")
-            if not expected and now >= sent + self._beat:
+            if not awaited and now >= sent + self._beat:
                 if self._in_charge() != server:
                     raise redis.ConnectionError("another server is in charge")
-                before, sent, expected = sent, now, True
-                teller.set(own, 1, px=math.ceil(10_000 * self._lag))
-            due = sent + (self._lag if expected else self._beat)
+                # Each beat has a key of its own: an announcement that comes late is not taken for the next one.
+                number += 1
+                awaited = f"{own}{number}".encode()
+                before, sent = sent, now
+                teller.set(awaited, 1, px=math.ceil(2_000 * self._lag))
+            due = sent + (self._lag if awaited else self._beat)
             message = heard.get_message(ignore_subscribe_messages=True, timeout=max(due - time.monotonic(), 0.001))
-            if message is not None and self._tell(message["data"], own.encode()) and expected:
-                expected = False
+            if message is not None and self._tell(message["data"], awaited):
+                awaited = b""
                 self._until = before + self._lag
                 yield
 
-    def _tell(self, announced: Collection[bytes] | None, own: bytes) -> bool:
-        """Pass on what was announced; tell whether our own key was in it."""
+    def _tell(self, announced: Collection[bytes] | None, awaited: bytes) -> bool:
+        """Pass on what was announced; tell whether the beat that is awaited was in it."""
         if announced is None:  # FLUSHALL, FLUSHDB
             self._on_change(None)
             return False
@@ -176,7 +179,7 @@ class RedisWatch:
         changed = [unquote(key[skip:].decode("ascii", "replace")) for key in announced if key.startswith(self._prefix)]
         if changed:
             self._on_change(changed)
-        return own in announced
+        return awaited in announced
 
 
 _all: Final[WeakSet[RedisWatch]] = WeakSet()
@@ -185,7 +188,10 @@ _all: Final[WeakSet[RedisWatch]] = WeakSet()
 def _after_fork() -> None:
     """In a child process: the thread is not here, and what the parent may believe, the child may not."""
     for watch in list(_all):
+        closed = watch._stop.is_set()
         watch._begin()
+        if closed:
+            watch._stop.set()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -74,10 +74,14 @@ class SqliteWatch:
             return False
         try:
             db = self._connect()
+        except (sqlite3.Error, GatewayError):
+            return False
+        try:
             # In this order: a change between the two is told once too often, never not at all.
             self._version = db.execute("PRAGMA data_version").fetchone()[0]
             self._seen = _newest(db)
-        except (sqlite3.Error, GatewayError):
+        except sqlite3.Error:
+            db.close()
             return False
         self._db = db
         # What was read before now may have changed unnoticed.

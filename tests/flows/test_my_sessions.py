@@ -189,6 +189,15 @@ def test_an_old_login_must_be_confirmed_before_anything_is_shown_or_ended(house:
     assert "Safari" in desk.follow(back).text
 
 
+def test_ending_all_leads_on_to_the_portal_that_stays_open(house: TheHouse) -> None:
+    client = house.client()
+    sign_in(house, client, "jdupont")
+    out = press(client, client.get("/connexion/session/toutes"), "toutes")
+    assert out.location == "/connexion/fin/faite?porte=arena-creteil"
+    assert "ig-session" not in client.cookies
+    assert out.header("clear-site-data")
+
+
 def test_somebody_elses_session_cannot_be_ended(house: TheHouse) -> None:
     personalised(house)
     desk, other = signed_in(house, **DESK), house.client()

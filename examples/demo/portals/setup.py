@@ -52,7 +52,7 @@ class PortalSet:
     def apps(self) -> dict[str, Any]:
         """Return each portal as an application."""
         apps: dict[str, Any] = {door: saml_portal(config) for door, config in self._saml.items()}
-        client = Client("mes-missions", self._secret, (self._below(OIDC, "retour"),))
+        client = Client("mes-missions", self._secret, (self._below(OIDC, "retour"),), (self._below(OIDC, "fin"),))
         apps[OIDC] = OidcProvider(
             issuer=self._urls[OIDC],
             clients=[client],

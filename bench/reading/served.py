@@ -1,0 +1,217 @@
+"""The throughput of a real server, with and without the gateway, under wrk on loopback.
+
+One worker process a server, one thread of wrk. The servers are all up; each is
+driven in its turn, round after round. Beside requests a second stands the
+processor time of the server for one request, which a busy machine disturbs less.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from bench.frame import ROOT, Cell, Report, peers
+from bench.reading import ours
+from bench.reading.drive import BROWSER
+from bench.reading.effort import Effort
+from bench.reading.ours import PROTECTED, WHO
+from scripts.parts import Failed, apt_install
+from tests.state.servers import PrivateRedis
+
+CONNECTIONS: Final = 8
+
+LOST: Final = 5.0
+"""Percent of the throughput of the bare application that the gateway may cost."""
+
+PATIENCE: Final = 20.0
+"""Seconds for a server to start."""
+
+SERVERS: Final = {
+    "uvicorn": "-m uvicorn bench.reading.site:starlette_site --factory --log-level warning --no-access-log --port",
+    "gunicorn": "-m gunicorn bench.reading.site:flask_site() --log-level warning --worker-class gthread --threads 4"
+    " --keep-alive 60 --no-control-socket --bind",
+}
+
+SITES: Final = {"uvicorn": "Starlette", "gunicorn": "Flask"}
+
+STATES: Final = ("bare", "SQLite", "Redis")
+
+
+@dataclass
+class Served:
+    """One server at work.
+
+    Attributes:
+        process: the one that was started; its workers are its children.
+        port: on loopback.
+        cookie: of somebody signed in.
+        rates: requests a second, by round.
+        costs: seconds of processor a request, by round.
+    """
+
+    process: subprocess.Popen[bytes]
+    port: int
+    cookie: str
+    rates: list[float] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
+
+    def page(self) -> str:
+        """Return the page a browser sees."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", PROTECTED, headers={**dict(BROWSER), "Cookie": self.cookie})
+            answer = connection.getresponse()
+            return f"{answer.status} {answer.read().decode()}"
+        finally:
+            connection.close()
+
+    def wait(self) -> None:
+        """Return when the page shows who is signed in."""
+        begin = time.monotonic()
+        while True:
+            try:
+                page = self.page()
+            except (OSError, HTTPException):
+                page = "no answer"
+            if page.startswith("200") and f"Missions de {WHO}" in page:
+                return
+            if self.process.poll() is not None or time.monotonic() - begin > PATIENCE:
+                raise RuntimeError(f"the server does not show the page it should: {page[:200]}")
+            time.sleep(0.05)
+
+    def drive(self, wrk: str, seconds: int) -> None:
+        """Ask for the page as often as it is given, for some seconds."""
+        headers = [word for name, value in (*BROWSER, ("Cookie", self.cookie)) for word in ("-H", f"{name}: {value}")]
+        url = f"http://127.0.0.1:{self.port}{PROTECTED}"
+        before = self._processor()
+        command = [wrk, "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", *headers, url]
+        done = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        spent = self._processor() - before
+        if "Non-2xx" in done or "Socket errors" in done:
+            raise RuntimeError(f"some answers were not the page: {done}")
+        number, rate = (re.search(word, done) for word in (r"(\d+) requests in", r"Requests/sec:\s+([\d.]+)"))
+        assert number is not None
+        assert rate is not None
+        self.rates.append(float(rate[1]))
+        self.costs.append(spent / int(number[1]))
+
+    def _processor(self) -> float:
+        """Return the processor time of the server and of its workers, in seconds (proc(5), stat)."""
+        ticks = 0
+        for pid in _family(self.process.pid):
+            words = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            ticks += int(words[11]) + int(words[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def measure(report: Report, effort: Effort) -> None:
+    """Measure both servers, bare and behind the gateway on each engine; say so when there is no wrk."""
+    wrk = find_wrk()
+    if wrk is None:
+        print("\nNo throughput: there is no wrk. As root: apt-get install --no-install-recommends wrk", flush=True)
+        return
+    python = peers()
+    with ExitStack() as stack:
+        served = {
+            (server, state): stack.enter_context(_served(python, server, state))
+            for server in SERVERS
+            for state in STATES
+        }
+        for each in served.values():
+            each.wait()
+        for turn in range(effort.wrk_rounds + 1):
+            for each in served.values():
+                each.drive(wrk, effort.wrk_seconds if turn else 1)
+                if not turn:  # warm now
+                    each.rates.clear()
+                    each.costs.clear()
+        for each in served.values():
+            each.wait()  # still signed in
+    rows: list[list[Cell]] = []
+    for (server, state), each in served.items():
+        bare = served[server, "bare"]
+        lost = 100 * (1 - max(each.rates) / max(bare.rates))
+        rows.append(
+            [
+                f"{server}, {SITES[server]}, {state}",
+                max(each.rates),
+                median(each.rates),
+                min(each.costs) * 1e6,
+                median(each.costs) * 1e6,
+                (min(each.costs) - min(bare.costs)) * 1e6 if each is not bare else "",
+                lost if each is not bare else "",
+                100 * (1 - median(each.rates) / median(bare.rates)) if each is not bare else "",
+            ]
+        )
+        if each is not bare:
+            report.target(f"throughput_lost_{server}_{state.lower()}", lost, LOST, "%")
+    columns = ("server, application, state", "requests/s", "median", "processor µs a request", "median")
+    columns_of_loss = ("added µs", "lost % (best)", "lost % (median)")
+    report.table(
+        f"Throughput under wrk, one worker, {CONNECTIONS} connections, an authenticated page",
+        columns + columns_of_loss,
+        rows,
+    )
+
+
+def find_wrk() -> str | None:
+    """Return wrk, got by apt where that can be done; None when there is none."""
+    if shutil.which("wrk") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        print("Installing with apt: wrk", flush=True)
+        try:
+            apt_install(["wrk"])
+        except Failed as failure:
+            print(failure)
+    return shutil.which("wrk")
+
+
+@contextmanager
+def _served(python: Path, server: str, state: str) -> Iterator[Served]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        where, cookie = "", "none=1"
+        if state == "SQLite":
+            where = f"{folder} sqlite:///{folder}/state.db"
+        elif state == "Redis":
+            store = PrivateRedis()
+            stack.callback(store.close)
+            store.start()
+            where = f"{folder} {store.url}"
+        if where:
+            with ours.gateway(folder, where.partition(" ")[2]) as front:
+                cookie = ours.signed_in(front)
+        port = _free_port()
+        address = str(port) if server == "uvicorn" else f"127.0.0.1:{port}"
+        process = subprocess.Popen(
+            [python, *SERVERS[server].split(), address], cwd=ROOT, env={**os.environ, "BENCH_SITE": where}
+        )
+        try:
+            yield Served(process, port, cookie)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _family(pid: int) -> list[int]:
+    """Return a process and its children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [pid, *map(int, children)]
