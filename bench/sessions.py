@@ -1,7 +1,7 @@
 """Reading a session: what it adds to a request beside peers, cold reads, a million sessions, and a real server.
 
-The whole takes about eight minutes. `BENCH_SESSIONS=quick` tries everything in
-one; its figures mean little.
+The whole takes about eight minutes. `BENCH_SESSIONS=quick` tries everything in a
+minute or two; its figures mean little.
 """
 
 from __future__ import annotations

@@ -101,6 +101,7 @@ class Code(StrEnum):
     PASSWORD_TOO_SHORT = "password.too_short"
     PASSWORD_TOO_LONG = "password.too_long"
     PASSWORD_COMMON = "password.common"
+    PASSWORD_BREACHED = "password.breached"
     PASSWORD_CONTEXT = "password.context"
     PASSWORD_SAME = "password.same_as_provisional"
     PASSWORD_MISMATCH = "password.entries_differ"
@@ -108,6 +109,10 @@ class Code(StrEnum):
     PASSWORD_MISSING = "password.missing"
     LINK_DEAD = "reset.link_dead"
     ACCOUNT_STATE = "direct.account_state"
+    ADDRESS_MALFORMED = "address.malformed"
+    ADDRESS_SAME = "address.same"
+    ADDRESS_CODE = "address.code_wrong"
+    ADDRESS_TOO_MANY = "address.too_many"
     NOT_LINKED = "direct.not_linked"
     LINK_TAKEN = "direct.link_taken"
     # sessions and admission
@@ -177,25 +182,34 @@ class PolicyError(GatewayError):
 
 @dataclass(frozen=True, slots=True)
 class LineProblem:
-    """One thing wrong in a list of convocations: line number (the header is line 1) and reason in French."""
+    """One thing wrong in a list of convocations: line number and reason in French.
+
+    The header is line 1; 0 stands for the list as a whole.
+    """
 
     line: int
     reason: str
 
     def __str__(self) -> str:
-        return f"ligne {self.line} : {self.reason}"
+        return f"ligne {self.line} : {self.reason}" if self.line else self.reason
 
 
 class ImportRefused(GatewayError):
-    """A list of convocations is refused as a whole: nothing was written."""
+    """A list of convocations is refused as a whole: nothing was written.
+
+    Attributes:
+        problems: what is wrong, line by line.
+        total: how many there are, when there are too many to keep them all.
+    """
 
     code = Code.IMPORT
 
-    def __init__(self, problems: Sequence[LineProblem]) -> None:
+    def __init__(self, problems: Sequence[LineProblem], total: int = 0) -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
-        head = f"{count} ligne{'s' if count > 1 else ''} en erreur, rien n'a été importé :"
-        super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
+        self.total = max(total, len(self.problems))
+        head = f"{self.total} erreur{'s' if self.total > 1 else ''}, rien n'a été importé :"
+        more = [f"  - et {self.total - len(self.problems)} autres"] if self.total > len(self.problems) else []
+        super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems), *more]))
 
 
 class Refused(GatewayError):

@@ -80,6 +80,9 @@ class Keyring:
         if not keys:
             raise ValueError("a keyring needs at least one key")
         self._keys = tuple(keys)
+        self._versions = tuple(key_version(key) for key in keys)
+        # A hundred thousand letters take one derivation.
+        self._derived: dict[tuple[int, str], bytes] = {}
 
     def signer(self, purpose: str) -> PurposeSigner:
         """Return a signer whose signatures mean nothing under another purpose."""
@@ -88,7 +91,7 @@ class Keyring:
     @property
     def newest(self) -> str:
         """Version of the key that signs now."""
-        return key_version(self._keys[-1])
+        return self._versions[-1]
 
     def mac(self, purpose: str, message: str, version: str | None = None) -> str | None:
         """Return HMAC-SHA-256 of `message` in hexadecimal, or None when `version` is no longer held.
@@ -98,11 +101,18 @@ class Keyring:
             message: what is authenticated.
             version: key to use, as `key_version` names it; the newest when None.
         """
-        for key in reversed(self._keys):
-            if version is None or key_version(key) == version:
-                derived = _derive(key, purpose)
-                return hmac.new(derived, message.encode(), hashlib.sha256).hexdigest()
-        return None
+        index = self._index(version)
+        if index is None:
+            return None
+        derived = self._derived.get((index, purpose))
+        if derived is None:
+            derived = self._derived[index, purpose] = _derive(self._keys[index], purpose)
+        return hmac.digest(derived, message.encode(), "sha256").hex()
+
+    def _index(self, version: str | None) -> int | None:
+        if version is None:
+            return len(self._keys) - 1
+        return self._versions.index(version) if version in self._versions else None
 
 
 def key_version(key: Secret) -> str:

@@ -24,6 +24,9 @@ from imagin_gateway import Gateway
 BATCH: Final = 20
 """Reads in a row; then the floor has its turn."""
 
+PATIENCE: Final = 10.0
+"""Seconds until a process that has just started believes what it reads."""
+
 RECORD: Final = os.urandom(700)
 """What the floor reads: about as long as a record."""
 
@@ -134,12 +137,12 @@ def kept_over_flush(front: Gateway, cookies: Sequence[str]) -> float:
     """
     sessions = front.house.sessions
     values = [ours.session_cookie(cookie) for cookie in cookies[:100]]
-    for value in values:
-        assert sessions.resolve(value) is not None
-    before = sum(sessions.glance(value) is not None for value in values)
+    begin = time.monotonic()
+    while not all(sessions.resolve(value) and sessions.glance(value) for value in values):
+        assert time.monotonic() - begin < PATIENCE, "what was just read is not known"
     sessions.flush()
     time.sleep(0.5)  # the store announces what was written
-    return sum(sessions.glance(value) is not None for value in values) / before if before else 0.0
+    return sum(sessions.glance(value) is not None for value in values) / len(values)
 
 
 def _redis_floor(url: str) -> Callable[[], object]:

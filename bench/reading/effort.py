@@ -1,4 +1,4 @@
-"""How much to measure: the whole takes some minutes, a try some seconds (`BENCH_SESSIONS=quick`)."""
+"""How much to measure: the whole takes some minutes, a try a minute or two (`BENCH_SESSIONS=quick`)."""
 
 from __future__ import annotations
 

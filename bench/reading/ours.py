@@ -44,9 +44,9 @@ def settings_of(folder: Path, state: str, **changes: Any) -> Settings:
     )
 
 
-def gateway(folder: Path, state: str) -> Gateway:
+def gateway(folder: Path, state: str, **changes: Any) -> Gateway:
     """Return a gateway, sessions revocable on the server as always; nothing is switched off for the bench."""
-    return Gateway(settings_of(folder, state), sends_mail=False)
+    return Gateway(settings_of(folder, state, **changes), sends_mail=False)
 
 
 def identity(subject: str = WHO) -> Identity:

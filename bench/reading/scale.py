@@ -167,10 +167,10 @@ def _beside(report: Report, few: Store, many: Store, rounds: int) -> list[list[C
                 # One on each store in turn, so that a slow moment falls on both; the first round makes connections.
                 with undisturbed():
                     for both in zip(*calls, strict=True):
-                        for place, call in enumerate(both):
+                        for side, call in enumerate(both):
                             seconds = _timed(call)
                             if turn:
-                                took[act][place].append(seconds)
+                                took[act][side].append(seconds)
     rows: list[list[Cell]] = []
     for act, pair in took.items():
         small, large = map(Timing.of, pair)

@@ -224,7 +224,7 @@ path = "events.jsonl"
     def _import_letters(self) -> None:
         for list_ in LISTS:
             letters = self.folder / f"lettres-{list_.stem}.csv"
-            self.operator("accounts", "import", str(list_), "--letters", str(letters))
+            self.operator("convocations", "import", str(list_), "--letters", str(letters))
             people = {row["Identifiant"]: row for row in _rows(list_)}
             for row in _rows(letters):
                 person = people[row["Identifiant"]]

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, actor, err, out, stores
+from imagin_gateway.cli import convocations
+from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, actor, err, explained, out, stores
 from imagin_gateway.events import Event, EventName
 from imagin_gateway.flows.closing import disable_account, enable_account
+from imagin_gateway.gateway import Stores
 from imagin_gateway.identity import DIRECT_ISSUER, Door
+from imagin_gateway.local.migrate import upgrade_accounts
+from imagin_gateway.settings import Settings
 
 app = typer.Typer(help="Comptes de l'accès direct.", no_args_is_help=True)
 
@@ -25,41 +28,85 @@ STATES = {
 }
 
 
-@app.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(help="Liste de convocations (CSV ; point-virgule ou virgule).")],
+app.command("import", hidden=True, help="Autre nom de « convocations import ».")(convocations.import_)
+
+
+@app.command("require-change")
+def require_change(
+    identifiers: Annotated[list[str] | None, typer.Argument(help="Identifiants Imagin.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Fichier : un identifiant par ligne.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Tous les comptes de l'accès direct.")] = False,
     settings: SettingsFile = DEFAULT_FILE,
-    letters: Annotated[
-        Path | None,
-        typer.Option(help="Fichier des lettres à écrire (CSV, lisible par vous seul) ; il ne doit pas exister."),
-    ] = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Importer les bonnes lignes et laisser les mauvaises.")
-    ] = False,
 ) -> None:
-    """Importer une liste de convocations. Une ligne en erreur arrête tout, sauf avec --skip-bad."""
-    if not file.is_file():
+    """Exiger un autre mot de passe (fuite soupçonnée) : les sessions se terminent, la suivante ne fait que cela."""
+    if (bool(identifiers) + (file is not None) + everybody) != 1:
+        err.print("Dire des identifiants, ou --file FICHIER, ou --all.")
+        raise typer.Exit(2)
+    if not everybody:
+        _require_change(settings, identifiers or _lines(file))
+        return
+    with stores(settings) as opened:
+        opened.sessions.store.ping()
+        changed = opened.direct.require_change_of_everybody(actor=actor())
+        ended = opened.sessions.end_door(Door.DIRECT)
+        _ended(opened, ended)
+    out.print(f"{changed} comptes à qui un autre mot de passe est demandé ; {ended} sessions terminées.")
+
+
+def _lines(file: Path | None) -> list[str]:
+    if file is None or not file.is_file():
         err.print(f"Aucun fichier de ce nom : {file}", style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED)
+    try:
+        return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        err.print("Le fichier n'est pas en UTF-8.", style="red")
+        raise typer.Exit(EXIT_REFUSED) from None
+
+
+def _require_change(settings: Path, identifiers: list[str]) -> None:
     with stores(settings) as opened:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, console=err, transient=True) as progress:
-            task = progress.add_task("Import", total=None)
-            report = opened.direct.import_list(
-                file,
-                skip_bad=skip_bad,
-                letters_to=letters,
-                progress=lambda done, total: progress.update(task, completed=done, total=total),
-                actor=actor(),
-            )
-    for problem in report.problems:
-        err.print(f"  laissée : {problem}", markup=False)
-    out.print(f"{file.name} : {report.created} créés, {report.updated} mis à jour, {report.unchanged} inchangés.")
-    out.print(f"Mots de passe provisoires émis : {report.issued} ; déjà personnalisés : {report.personalised}.")
-    if letters is not None:
-        out.print(f"Lettres : {letters}", markup=False)
-    elif report.issued:
-        err.print("Sans --letters, les mots de passe provisoires ne sont écrits nulle part.", style="yellow")
+        # Sessions must end with what they were opened by: with their store down, nothing is changed.
+        opened.sessions.store.ping()
+        demanded = opened.direct.require_change(identifiers, actor=actor())
+        # Of those who were asked before, too: whoever was interrupted here begins again.
+        ended = sum(
+            opened.sessions.end_person(DIRECT_ISSUER, identifier) for identifier in demanded.changed + demanded.left
+        )
+        if ended:
+            _ended(opened, ended)
+    out.print(f"{len(demanded.changed)} comptes à qui un autre mot de passe est demandé ; {ended} sessions terminées.")
+    if demanded.left:
+        err.print(f"Sans effet sur {len(demanded.left)} comptes, vu leur état.", style="yellow")
+    if demanded.unknown:
+        err.print(f"Aucun compte pour {demanded.unknown} identifiants.", style="red")
+        raise typer.Exit(EXIT_REFUSED)
+
+
+def _ended(opened: Stores, ended: int) -> None:
+    opened.events.emit(Event(name=EventName.SESSIONS_ENDED, door=Door.DIRECT, actor=actor(), detail={"ended": ended}))
+
+
+@app.command("send-link")
+def send_link(
+    identifier: Annotated[str, typer.Argument(help="Identifiant Imagin.")],
+    settings: SettingsFile = DEFAULT_FILE,
+) -> None:
+    """Envoyer à la personne, par courriel, le lien pour choisir un mot de passe."""
+    with stores(settings) as opened:
+        found = opened.direct.start_reset(identifier, actor=actor())
+    if not found:
+        err.print("Aucun compte ne porte cet identifiant.")
+        raise typer.Exit(EXIT_REFUSED)
+    out.print("Demande notée : le courriel part si le compte a une adresse et n'est pas désactivé.")
+
+
+@app.command("upgrade")
+def upgrade(settings: SettingsFile = DEFAULT_FILE) -> None:
+    """Mettre la base des comptes à jour, après une nouvelle version (PostgreSQL ; SQLite l'est au démarrage)."""
+    with explained():
+        upgrade_accounts(Settings.load(settings).accounts.url)
+    out.print("La base des comptes est à jour.")
 
 
 @app.command("show")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import imagin_gateway
-from imagin_gateway.cli import accounts, check, oidc, policy, saml, sessions
+from imagin_gateway.cli import accounts, check, convocations, mail, oidc, policy, saml, sessions
 from imagin_gateway.cli.common import out
 
 app = typer.Typer(
@@ -16,6 +16,8 @@ app = typer.Typer(
 )
 app.command("check")(check.check)
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(convocations.app, name="convocations")
+app.add_typer(mail.app, name="mail")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(policy.app, name="policy")
 app.add_typer(saml.app, name="saml")

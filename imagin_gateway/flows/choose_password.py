@@ -5,6 +5,7 @@ from __future__ import annotations
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.client import client_of
 from imagin_gateway.flows.direct_login import VERSION, enter
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
@@ -14,14 +15,15 @@ from imagin_gateway.keys import Secret
 from imagin_gateway.sessions.session import FIRST_PASSWORD, Session
 
 
-def _direct_session(visit: Visit) -> Session | None:
+def direct_session(visit: Visit) -> Session | None:
+    """Return the session of this browser, if the direct door opened it."""
     session = visit.session
     return session if session is not None and session.identity.door == Door.DIRECT else None
 
 
 def show(house: House, visit: Visit) -> Response:
     """Show the form to somebody who is signed in by the direct door; send anybody else to the login."""
-    session = _direct_session(visit)
+    session = direct_session(visit)
     if session is None:
         return see_other(house.path("/direct"))
     return _form(house, visit, session, visit.request.query.get("next", ""))
@@ -47,7 +49,7 @@ def _form(house: House, visit: Visit, session: Session, next_page: str, refused:
 def submit(house: House, visit: Visit) -> Response:
     """Set the password, end every other session of the person, and go on under a new session id."""
     form = posted(house, visit)
-    session = _direct_session(visit)
+    session = direct_session(visit)
     if session is None:
         raise Refused("the session ended before the password was chosen", code=Code.SESSION_ENDED)
     identifier = session.identity.subject
@@ -60,7 +62,8 @@ def submit(house: House, visit: Visit) -> Response:
             version = int(session.attributes[VERSION][0])
             account = house.direct.choose_first_password(identifier, new, again, version=version, **told)
         else:
-            account = house.direct.change_password(identifier, Secret(form.get("actuel", "")), new, again, **told)
+            current, client = Secret(form.get("actuel", "")), client_of(house, visit)
+            account = house.direct.change_password(identifier, current, new, again, client=client, **told)
     except Refused as refused:
         if not refused.code.startswith("password."):
             raise

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.client import client_of
 from imagin_gateway.flows.direct_login import enter
 from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.forms import form_token, posted
@@ -63,7 +64,8 @@ def submit(house: House, visit: Visit) -> Response:
     if session is None or session.door != Door.DIRECT:
         raise Refused("the session ended before it was confirmed", code=Code.SESSION_ENDED)
     try:
-        checked = house.direct.check(session.subject, Secret(form.get("motdepasse", "")), address=visit.request.address)
+        password, client = Secret(form.get("motdepasse", "")), client_of(house, visit)
+        checked = house.direct.check(session.subject, password, address=visit.request.address, client=client)
     except Refused as refused:
         if refused.code is not Code.CREDENTIALS:
             raise

@@ -6,9 +6,10 @@ from urllib.parse import quote, urlencode
 
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
-from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.exchange import Response, SetCookie, see_other
 from imagin_gateway.flows.admission import admit
 from imagin_gateway.flows.arrival import device, session_cookie
+from imagin_gateway.flows.client import client_of, remembered
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
@@ -75,7 +76,9 @@ def submit(house: House, visit: Visit) -> Response:
             empty_password=not password,
         )
     try:
-        checked = house.direct.check(identifier, password, address=visit.request.address)
+        checked = house.direct.check(
+            identifier, password, address=visit.request.address, client=client_of(house, visit)
+        )
     except Refused as refused:
         if refused.code is not Code.CREDENTIALS:
             raise
@@ -89,6 +92,19 @@ def submit(house: House, visit: Visit) -> Response:
 
 def enter(house: House, visit: Visit, account: AccountView, next_page: str, *, must_choose: bool) -> Response:
     """Open a session for an account that proved its password; a new id, whatever the browser held before."""
+    back_to = landing(house.settings, next_page)
+    if must_choose:
+        return see_other(choose_address(house, back_to), _open(house, visit, account, must_choose=True))
+    return enter_again(house, visit, account, back_to)
+
+
+def enter_again(house: House, visit: Visit, account: AccountView, page: str) -> Response:
+    """Open a full session, and go to `page`: one that was allowed, or one of ours."""
+    session = _open(house, visit, account, must_choose=False)
+    return see_other(page, session, remembered(house, visit, account))
+
+
+def _open(house: House, visit: Visit, account: AccountView, *, must_choose: bool) -> SetCookie:
     now = house.clock.now()
     identity = Identity(
         issuer=DIRECT_ISSUER,
@@ -125,10 +141,7 @@ def enter(house: House, visit: Visit, account: AccountView, next_page: str, *, m
         person=identity.key,
         detail={"withheld": admitted.withheld} if admitted.withheld else {},
     )
-    back_to = landing(house.settings, next_page)
-    if must_choose:
-        return see_other(choose_address(house, back_to), house.cookie("session", cookie))
-    return see_other(back_to, house.cookie("session", cookie))
+    return house.cookie("session", cookie)
 
 
 def choose_address(house: House, back_to: str) -> str:

@@ -14,6 +14,7 @@ from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.arrival import session_cookie
+from imagin_gateway.flows.client import remembered
 from imagin_gateway.flows.doors import recovery_links
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
@@ -119,7 +120,9 @@ def submit_new(house: House, visit: Visit) -> Response:
     house.sessions.end_person(DIRECT_ISSUER, account.identifier)
     if (cookie := session_cookie(house, visit)) is not None:
         house.sessions.end(cookie)
-    return see_other(house.path("/mot-de-passe/fait"), house.no_cookie("reset"), house.no_cookie("session"))
+    # Nobody is signed in; but this browser is the owner's, whatever others try meanwhile (row THR-06).
+    gone = (house.no_cookie("reset"), house.no_cookie("session"))
+    return see_other(house.path("/mot-de-passe/fait"), *gone, remembered(house, visit, account))
 
 
 def show_done(house: House, visit: Visit) -> Response:

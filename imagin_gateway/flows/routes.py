@@ -9,6 +9,7 @@ from typing import Final
 from imagin_gateway.exchange import Response
 from imagin_gateway.flows import (
     arrival,
+    change_address,
     choose,
     choose_password,
     confirm,
@@ -91,6 +92,9 @@ ROUTES: Final = (
     Route("/mot-de-passe/lien", {"GET": reset.open_link}, acts=True),
     Route("/mot-de-passe/nouveau", {"GET": reset.show_new, "POST": reset.submit_new}),
     Route("/mot-de-passe/fait", {"GET": reset.show_done}),
+    Route("/adresse", {"GET": change_address.show, "POST": change_address.submit}),
+    Route("/adresse/codes", {"GET": change_address.show_codes, "POST": change_address.submit_codes}),
+    Route("/adresse/faite", {"GET": change_address.show_done}),
     Route("/session", {"GET": my_session.show, "POST": my_session.extend}, watches=True),
     Route("/session/toutes", {"GET": my_sessions.show, "POST": my_sessions.submit}),
     Route("/confirmer", {"GET": confirm.show, "POST": confirm.submit}),

@@ -113,7 +113,9 @@ class Checked:
     Attributes:
         account: whose it is.
         must_choose: nothing is open but the page where a password is chosen (row PRV-02).
+        noticed: a mail tells the person of this success.
     """
 
     account: AccountView
     must_choose: bool
+    noticed: bool = False

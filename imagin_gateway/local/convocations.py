@@ -3,241 +3,243 @@
 Every line is checked before the first is written. All is written in one
 transaction, or nothing. Run again, the same list changes nothing. A person who has
 chosen a password gets none; one whose provisional password still works gets no
-other, unless asked; one whose provisional password opens nothing any more gets a
-new one. An empty cell says nothing: what is known stays.
+other, unless asked; one who has nothing that opens the account gets a new one. An
+empty cell says nothing: what is known stays.
+
+The run is kept in the same transaction. Whatever is left to do after it (events, the
+names of the files) is done by the next run if this one dies first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import islice
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
 
 from imagin_gateway.clock import Clock
-from imagin_gateway.errors import ImportRefused, LineProblem
-from imagin_gateway.keys import Secret
-from imagin_gateway.local import provisional, store
-from imagin_gateway.local.accounts import Account
+from imagin_gateway.errors import ImportRefused, LineProblem, Unavailable
+from imagin_gateway.local import kept_runs, store
+from imagin_gateway.local.accounts import Account, identifier_key
+from imagin_gateway.local.checked_list import CheckedList, Progress, Step
 from imagin_gateway.local.database import Database
-from imagin_gateway.local.letters import Letter, LetterKind, write_letters_csv
-from imagin_gateway.local.lifecycle import AccountState, state_at
-from imagin_gateway.local.list_reader import COLUMNS, ConvocationList, Row
+from imagin_gateway.local.kept_runs import ImportReport, KeptRun, Output
+from imagin_gateway.local.letter_files import LetterFiles, discard_left, publish_left
+from imagin_gateway.local.letter_run import LetterRun
+from imagin_gateway.local.lifecycle import Act, allows, state_at
+from imagin_gateway.local.list_reader import Row
 from imagin_gateway.local.provisional import Provisionals
-
-Progress = Callable[[int, int], None]
-"""Called with the lines done and the lines in all, while the list is written."""
+from imagin_gateway.local.schema import accounts
 
 _BATCH: Final = 500
 
-_DETAILS: Final = tuple(column for column in COLUMNS if column != "identifier")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportReport:
-    """What an import did.
-
-    Attributes:
-        created: accounts made.
-        updated: accounts whose details changed.
-        unchanged: accounts whose details were the same.
-        personalised: those of them that have a chosen password.
-        disabled: those of them that are closed: they get no letter.
-        issued: provisional passwords printed.
-        reissued: identifiers whose former provisional password died.
-        problems: lines left out, when asked to skip them.
-        letters: one for each account that is not closed, in the order of the list.
-        ignored_columns: columns of the list that nothing was read from.
-    """
-
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    personalised: int = 0
-    disabled: int = 0
-    issued: int = 0
-    reissued: tuple[str, ...] = ()
-    problems: tuple[LineProblem, ...] = ()
-    letters: tuple[Letter, ...] = field(default=(), repr=False)
-    ignored_columns: tuple[str, ...] = ()
+_log = logging.getLogger("imagin_gateway.local")
 
 
 class Importer:
-    """Imports lists.
+    """Imports lists and issues letters again.
 
     Args:
         database: where accounts are.
         provisionals: keeps provisional passwords.
         clock: the time.
         life: how long a provisional password works.
+        tell: writes the events of a run that was kept.
     """
 
-    def __init__(self, database: Database, provisionals: Provisionals, clock: Clock, life: timedelta) -> None:
+    def __init__(
+        self,
+        database: Database,
+        provisionals: Provisionals,
+        clock: Clock,
+        life: timedelta,
+        tell: Callable[[KeptRun, Iterable[str]], None],
+    ) -> None:
         self._database = database
         self._provisionals = provisionals
         self._clock = clock
         self._life = life
+        self._tell = tell
 
     def run(
         self,
         path: Path,
+        output: Output,
         *,
         skip_bad: bool = False,
         reissue: bool = False,
-        letters_to: Path | None = None,
         progress: Progress | None = None,
+        actor: str = "",
     ) -> ImportReport:
         """Import one list.
 
         Args:
             path: the list.
+            output: where letters go.
             skip_bad: import the good lines even if there are bad ones.
             reissue: print a new provisional password for those who still have one: the former one dies.
-            letters_to: file of the mail merge. Written before the transaction ends, so that no password is lost:
-                if it cannot be written, nothing is imported.
             progress: told how far it is.
+            actor: who does it.
 
         Raises:
             ImportRefused: with every bad line; nothing was written.
-            FileExistsError: `letters_to` exists; nothing was written.
-            Unavailable: the database does not answer; nothing was written.
+            FileExistsError: a file of letters exists; nothing was written.
+            OSError: a file of letters cannot be written; nothing was.
+            Unavailable: the database does not answer. Nothing was written, or the next run tells that all was.
         """
-        convocations = ConvocationList(path)
-        problems: list[LineProblem] = []
-        total = 0
-        for entry in convocations:
-            if isinstance(entry, Row):
-                total += 1
-            else:
-                problems += entry
-        if problems and not skip_bad:
-            raise ImportRefused(problems)
+        with CheckedList(path, progress) as checked:
+            if checked.problem_count and not skip_bad:
+                raise ImportRefused(checked.problems, checked.problem_count)
+            source = f"list {checked.digest} skip={skip_bad} again={reissue}"
+            report = self._once(source, checked.batches(_BATCH), checked.total, output, reissue, progress, actor)
+            return replace(
+                report,
+                problems=checked.problems,
+                problem_count=checked.problem_count,
+                ignored_columns=checked.ignored,
+            )
+
+    def reissue(self, identifiers: Sequence[str], output: Output, *, actor: str = "") -> ImportReport:
+        """Print a new provisional password for each of these accounts: the former one dies.
+
+        Raises:
+            ImportRefused: one of them has none to give, by its place in `identifiers`; nothing was written.
+            FileExistsError, OSError, Unavailable: as `run`.
+        """
+        keys = [identifier_key(identifier) for identifier in identifiers]
+        problems = [LineProblem(place, "donné deux fois") for place, key in _repeated(keys)]
+        with self._database.read() as connection:
+            for start in range(0, len(keys), _BATCH):
+                some = keys[start : start + _BATCH]
+                known = store.find_many(connection, some)
+                for place, key in enumerate(some, start + 1):
+                    if reason := self._why_not(known.get(key)):
+                        problems.append(LineProblem(place, reason))
+        if problems:
+            raise ImportRefused(sorted(problems, key=lambda problem: problem.line))
+        rows = [Row(place, key, {}) for place, key in enumerate(keys, 1)]
+        batches = iter([rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)])
+        # Asked twice, it is done twice: no two of these runs are the same one.
+        return self._once(f"letters {secrets.token_hex(16)}", batches, len(rows), output, True, None, actor)
+
+    def _why_not(self, account: Account | None) -> str:
+        if account is None:
+            return "aucun compte ne porte cet identifiant"
+        if account.password_hash is not None:
+            return "un mot de passe a déjà été choisi\u00a0: la personne en demande un autre par courriel"
+        if not allows(state_at(account.state, account.provisional_ends_at, self._clock.now()), Act.ISSUE):
+            return "ce compte est désactivé"
+        return ""
+
+    # -- one run -------------------------------------------------------------
+
+    def _once(
+        self,
+        source: str,
+        batches: Iterator[list[Row]],
+        total: int,
+        output: Output,
+        reissue: bool,
+        progress: Progress | None,
+        actor: str,
+    ) -> ImportReport:
+        for left in self.finish_left({target.parent for target in output.files}):
+            if left.source == source:
+                return replace(left.report, resumed=True)
         now = self._clock.now()
-        run = _Run(self._provisionals, now, now + self._life, reissue)
-        written = False
+        run = LetterRun(
+            secrets.token_hex(16), self._provisionals, now, now + self._life, reissue and output.wanted, output
+        )
+        files = LetterFiles(run.id, output.files)
         try:
             with self._database.write() as connection:
                 done = 0
-                for rows in _batches(_good(convocations, skip_bad)):
-                    run.write(connection, rows)
+                for rows in batches:
+                    run.write(connection, rows, files)
                     done += len(rows)
                     if progress is not None:
-                        progress(done, total)
-                if letters_to is not None:
-                    write_letters_csv(letters_to, run.letters)
-                    written = True
+                        progress(Step.WRITING, done, total)
+                # On disk before they are kept: no password that opens an account is ever lost.
+                files.seal()
+                kept = KeptRun(run.id, source, actor, run.report(), tuple(path.absolute() for path in output.files))
+                kept_runs.keep(connection, kept, now)
         except BaseException:
-            # Letters whose passwords open nothing must not be printed.
-            if written and letters_to is not None:
-                letters_to.unlink()
+            self._take_back(files, run.id)
             raise
-        return run.report(tuple(problems), convocations.ignored)
+        try:
+            self._finish(kept)
+            files.publish()
+        except BaseException:
+            files.leave()
+            raise
+        self._finished(kept)
+        return kept.report
 
+    def _take_back(self, files: LetterFiles, run: str) -> None:
+        """Remove the files of a run that failed, unless its transaction was kept after all."""
+        try:
+            kept = self._was_kept(run)
+        except Unavailable:
+            files.leave()
+            return
+        if kept:
+            files.leave()
+        else:
+            # Letters whose passwords open nothing must not be printed.
+            files.discard()
 
-def _good(convocations: ConvocationList, skip_bad: bool) -> Iterator[Row]:
-    for entry in convocations:
-        if isinstance(entry, Row):
-            yield entry
-        elif not skip_bad:
-            # The file changed since it was checked.
-            raise ImportRefused(entry)
+    # -- what an interrupted run left ----------------------------------------
 
+    def finish_left(self, folders: Iterable[Path]) -> list[KeptRun]:
+        """Finish the runs that were kept and then interrupted, and return them; remove what unkept ones left.
 
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while batch := list(islice(rows, _BATCH)):
-        yield batch
-
-
-class _Run:
-    """One import under way."""
-
-    def __init__(self, provisionals: Provisionals, now: datetime, ends_at: datetime, reissue: bool) -> None:
-        self._provisionals = provisionals
-        self._now = now
-        self._ends_at = ends_at
-        self._reissue = reissue
-        self._created = self._updated = self._unchanged = self._personalised = self._disabled = 0
-        self._reissued: list[str] = []
-        self.letters: list[Letter] = []
-
-    def write(self, connection: sa.Connection, rows: list[Row]) -> None:
-        known = store.find_many(connection, [row.key for row in rows])
-        new: list[dict[str, object]] = []
-        for row in rows:
-            account = known.get(row.key)
-            if account is None:
-                new.append(self._create(row))
+        Args:
+            folders: where such remains are looked for.
+        """
+        with self._database.read() as connection:
+            unfinished = kept_runs.unfinished(connection)
+        finished = []
+        for left in unfinished:
+            if publish_left(list(left.files), left.id):
+                self._finish(left)
+                self._finished(left)
+                finished.append(left)
             else:
-                self._update(connection, account, row)
-        if new:
-            store.insert_accounts(connection, new, self._now)
+                _log.warning("letters of an interrupted import are not on this machine, or are being written")
+        for folder in folders:
+            discard_left(folder, self._was_kept)
+        return finished
 
-    def _create(self, row: Row) -> dict[str, object]:
-        value = provisional.generate()
-        kept = self._provisionals.keep(value)
-        details = {column: row.values.get(column, "") for column in COLUMNS}
-        self._created += 1
-        self._letter(details, LetterKind.PROVISIONAL, value, self._ends_at)
-        return {**details, "identifier_key": row.key, **store.provisional_values(kept, self._ends_at)}
+    def _was_kept(self, run: str) -> bool:
+        with self._database.read() as connection:
+            return kept_runs.was_kept(connection, run)
 
-    def _update(self, connection: sa.Connection, account: Account, row: Row) -> None:
-        known = {column: getattr(account, column) for column in ("identifier", *_DETAILS)}
-        changed = {
-            column: row.values[column]
-            for column in _DETAILS
-            if row.values.get(column) and row.values[column] != known[column]
-        }
-        if changed:
-            store.update_details(connection, account.id, changed)
-            self._updated += 1
-        else:
-            self._unchanged += 1
-        self._write_to(connection, account, {**known, **changed})
+    def _finish(self, run: KeptRun) -> None:
+        self._tell(run, self._reissued(run))
 
-    def _write_to(self, connection: sa.Connection, account: Account, details: dict[str, str]) -> None:
-        """Decide what the letter of an existing account says."""
-        state = state_at(account.state, account.provisional_ends_at, self._now)
-        if state is AccountState.DISABLED:
-            self._disabled += 1
-        elif account.password_hash is not None:
-            self._personalised += 1
-            self._letter(details, LetterKind.CHOSEN)
-        elif state in (AccountState.EXPIRED, AccountState.LOCKED) or self._reissue:
-            value = provisional.generate()
-            store.issue_provisional(connection, account, self._provisionals.keep(value), self._ends_at, self._now)
-            self._reissued.append(account.identifier)
-            self._letter(details, LetterKind.PROVISIONAL, value, self._ends_at)
-        else:
-            self._letter(details, LetterKind.SENT, None, account.provisional_ends_at)
+    def _reissued(self, run: KeptRun) -> Iterator[str]:
+        if not run.report.reissued:
+            return
+        again = (accounts.c.provisional_run == run.id) & (accounts.c.version > 1)
+        with self._database.read() as connection:
+            found = connection.execution_options(yield_per=_BATCH).execute(
+                sa.select(accounts.c.identifier).where(again)
+            )
+            yield from found.scalars()
 
-    def _letter(
-        self, details: dict[str, str], kind: LetterKind, value: Secret | None = None, ends_at: datetime | None = None
-    ) -> None:
-        letter = Letter(
-            identifier=details["identifier"],
-            family_name=details["family_name"],
-            given_name=details["given_name"],
-            office=details["office"],
-            kind=kind,
-            provisional=value,
-            ends_at=ends_at,
-        )
-        self.letters.append(letter)
+    def _finished(self, run: KeptRun) -> None:
+        with self._database.write() as connection:
+            kept_runs.finish(connection, run.id)
 
-    def report(self, problems: tuple[LineProblem, ...], ignored: tuple[str, ...]) -> ImportReport:
-        return ImportReport(
-            created=self._created,
-            updated=self._updated,
-            unchanged=self._unchanged,
-            personalised=self._personalised,
-            disabled=self._disabled,
-            issued=self._created + len(self._reissued),
-            reissued=tuple(self._reissued),
-            problems=problems,
-            letters=tuple(self.letters),
-            ignored_columns=ignored,
-        )
+
+def _repeated(keys: Sequence[str]) -> Iterator[tuple[int, str]]:
+    seen: set[str] = set()
+    for place, key in enumerate(keys, 1):
+        if key in seen:
+            yield place, key
+        seen.add(key)

@@ -96,8 +96,7 @@ def _engine(url: str) -> sa.Engine:
 def _sqlite(address: sa.URL) -> sa.Engine:
     path = Path(address.database or "")
     try:
-        # SQLite gives its side files the mode of the main one.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        _make_file(path)
         _switch_to_wal(path)
     except OSError:
         problem = Problem("accounts.url", "ce fichier ne peut pas être ouvert", "vérifier le dossier et les droits")
@@ -125,6 +124,19 @@ def _sqlite(address: sa.URL) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _make_file(path: Path) -> None:
+    """Make the file for its owner alone; SQLite gives its side files the mode of the main one.
+
+    A file that is there is not opened here, not even to look at it: closing any descriptor of a
+    file ends the locks this process has on it (POSIX), those of a database already open included.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError from None
 
 
 def _switch_to_wal(path: Path) -> None:

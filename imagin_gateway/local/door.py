@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,10 +14,17 @@ from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.keys import Keyring, Secret
 from imagin_gateway.local import migrate, store
 from imagin_gateway.local.accounts import Account, AccountView, Checked, identifier_key
-from imagin_gateway.local.convocations import Importer, ImportReport, Progress
+from imagin_gateway.local.addresses import Addresses, AddressRefused, PendingAddress
+from imagin_gateway.local.breached import BreachedList
+from imagin_gateway.local.checked_list import Progress
+from imagin_gateway.local.clients import KnownClients
+from imagin_gateway.local.convocations import Importer
 from imagin_gateway.local.credentials import Credentials
 from imagin_gateway.local.database import Database
-from imagin_gateway.local.letters import Letter, LetterKind
+from imagin_gateway.local.demands import Demanded, Demands
+from imagin_gateway.local.kept_runs import ImportReport, KeptRun, Output
+from imagin_gateway.local.letter_files import WriterMaker
+from imagin_gateway.local.letters import Letter, LetterKind, LettersCsv
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, state_at
 from imagin_gateway.local.links import Links
 from imagin_gateway.local.login import CredentialsRefused, Login, LoginFailure
@@ -28,6 +35,7 @@ from imagin_gateway.local.passwords import Hasher
 from imagin_gateway.local.provisional import Provisionals
 from imagin_gateway.local.reset import LinkDead, Resets
 from imagin_gateway.local.sender import Sender
+from imagin_gateway.local.sheets import LetterSheets, SheetWords
 from imagin_gateway.local.throttle import NetworkThrottled, Throttle
 from imagin_gateway.settings import Settings
 from imagin_gateway.state.store import StateStore
@@ -35,8 +43,10 @@ from imagin_gateway.state.store import StateStore
 __all__ = [
     "AccountState",
     "AccountView",
+    "AddressRefused",
     "Checked",
     "CredentialsRefused",
+    "Demanded",
     "DirectDoor",
     "ImportReport",
     "Letter",
@@ -45,6 +55,7 @@ __all__ = [
     "LoginFailure",
     "NetworkThrottled",
     "PasswordRefused",
+    "PendingAddress",
     "TransitionRefused",
 ]
 
@@ -66,26 +77,39 @@ class DirectDoor:
         events: EventLog,
         *,
         hasher: Hasher,
+        breached: BreachedList | None = None,
         trust: ssl.SSLContext | None = None,
     ) -> None:
         passwords = settings.passwords
         keys = Keyring(settings.keys.signing)
         provisionals = Provisionals(Keyring(settings.keys.provisional))
-        policy = PasswordPolicy(passwords.minimum_length)
+        policy = PasswordPolicy(passwords.minimum_length, breached=breached.holds if breached else None)
         self._database = database
+        self._breached = breached
         self._clock = clock
         self._events = events
-        self._throttle = Throttle(state)
+        self._throttle = Throttle(state, lock=passwords.attempts == "lock", in_a_row=passwords.in_a_row)
+        self._clients = KnownClients(state)
         self.links = Links(database, clock, events)
         self._credentials = Credentials(database, policy, hasher, provisionals)
-        self._login = Login(database, hasher, provisionals, self._credentials, self._throttle, clock)
+        self._login = Login(database, hasher, provisionals, self._credentials, self._throttle, self._clients, clock)
         self._resets = Resets(
             database, keys, self._credentials, self._throttle, clock, timedelta(minutes=passwords.reset_minutes)
         )
-        self._importer = Importer(database, provisionals, clock, timedelta(days=passwords.provisional_days))
+        self._addresses = Addresses(database, keys, clock)
+        self._demands = Demands(database, clock)
+        self._importer = Importer(
+            database, provisionals, clock, timedelta(days=passwords.provisional_days), self._tell_run
+        )
+        self._sheet_words = SheetWords(
+            door=settings.url("/direct").partition("://")[2],
+            contact=settings.contact,
+            minimum=passwords.minimum_length,
+        )
         self._sender = Sender(
             Outbox(database),
             self._resets,
+            self._addresses,
             settings.mail,
             contact=settings.contact,
             host=settings.host,
@@ -128,33 +152,49 @@ class DirectDoor:
         ]
         if problems:
             raise SettingsError(problems)
+        listed = settings.passwords.breached_list
         database = Database(settings.accounts.url)
         try:
             if settings.accounts.url.startswith("sqlite:"):
                 migrate.upgrade(database)
             migrate.check(database)
+            breached = None if listed is None else BreachedList(listed)
         except BaseException:
             database.close()
             raise
-        hasher = hasher or Hasher(settings.passwords.profile)
-        return cls(settings, database, state, clock, events, hasher=hasher, trust=trust)
+        pepper = Keyring(settings.keys.pepper) if settings.keys.pepper else None
+        hasher = hasher or Hasher(settings.passwords.profile, pepper=pepper)
+        return cls(settings, database, state, clock, events, hasher=hasher, breached=breached, trust=trust)
 
     # -- signing in ----------------------------------------------------------
 
-    def check(self, identifier: str, password: Secret, *, address: str) -> Checked:
+    def check(self, identifier: str, password: Secret, *, address: str, client: str = "") -> Checked:
         """Check a couple as typed, and return whose it is.
 
         Args:
             identifier: as typed: surrounding spaces and case do not matter.
             password: as typed; a provisional one without spaces, hyphens and case.
             address: of the client.
+            client: id of the browser, if it holds one of ours.
 
         Raises:
             CredentialsRefused: whatever is wrong; `reason` is for the event alone.
             NetworkThrottled: this network must wait `retry_after` seconds.
             Unavailable: too busy (`BUSY`), or a store does not answer.
         """
-        return self._login.check(identifier, password, address=address)
+        checked = self._login.check(identifier, password, address=address, client=client)
+        if checked.noticed:
+            self._sender.wake()
+        return checked
+
+    def remember(self, identifier: str, client: str = "") -> str:
+        """Note that a browser is the owner's, and return the id it must hold from now on. Raises `Unavailable`.
+
+        Args:
+            identifier: of the account it just proved, by its password or by its link.
+            client: id it holds, if it holds one of ours.
+        """
+        return self._clients.remember(identifier_key(identifier), client, self._clock.now())
 
     # -- passwords -----------------------------------------------------------
 
@@ -201,6 +241,7 @@ class DirectDoor:
         *,
         address: str = "",
         correlation: str = "",
+        client: str = "",
     ) -> AccountView:
         """Set another password for somebody who is signed in and types the current one again.
 
@@ -211,7 +252,7 @@ class DirectDoor:
             Unavailable: too busy, or a store does not answer.
         """
         try:
-            account = self._login.prove(identifier, current, address=address)
+            account = self._login.prove(identifier, current, address=address, client=client).account
         except CredentialsRefused:
             raise PasswordRefused(Code.PASSWORD_CURRENT) from None
         chosen = self._credentials.choose(account, new, again, current=current)
@@ -249,6 +290,8 @@ class DirectDoor:
 
     def _set(self, account: Account, how: str, address: str, correlation: str) -> AccountView:
         self._sender.wake()
+        # Who knew the former password is known no more.
+        self._clients.forget(identifier_key(account.identifier))
         self._tell(
             EventName.PASSWORD_CHOSEN,
             account.identifier,
@@ -258,12 +301,110 @@ class DirectDoor:
         )
         return account.view(self._state(account))
 
+    # -- mail address --------------------------------------------------------
+
+    def ask_address(
+        self,
+        identifier: str,
+        current: Secret,
+        new_address: str,
+        *,
+        address: str = "",
+        correlation: str = "",
+        client: str = "",
+    ) -> PendingAddress:
+        """Write to a new mail address, and to the one recorded, the codes that `confirm_address` asks for.
+
+        Args:
+            identifier: of the person who is signed in.
+            current: password, typed again.
+            new_address: as typed.
+            address: of the client.
+            correlation: of the request, for the event.
+            client: id of the browser.
+
+        Raises:
+            PasswordRefused: the password is wrong; it counts as a failed login.
+            AddressRefused: with what is wrong with the address, or too many requests.
+            TransitionRefused: the account is not in a state for that.
+            NetworkThrottled: this network must wait.
+            Unavailable: too busy, or a store does not answer.
+        """
+        try:
+            account = self._login.prove(identifier, current, address=address, client=client).account
+        except CredentialsRefused:
+            raise PasswordRefused(Code.PASSWORD_CURRENT) from None
+        key = identifier_key(account.identifier)
+        if not self._throttle.may_ask(key, address, self._clock.now(), what="codes"):
+            raise AddressRefused("too many codes were asked for", code=Code.ADDRESS_TOO_MANY)
+        pending = self._addresses.ask(account, new_address)
+        self._sender.wake()
+        self._tell(EventName.ADDRESS_ASKED, account.identifier, address=address, correlation=correlation)
+        return pending
+
+    def pending_address(self, identifier: str) -> PendingAddress | None:
+        """Return the address that waits to be confirmed, if any. Raises `Unavailable`."""
+        account = self._account(identifier)
+        return None if account is None else self._addresses.pending(account)
+
+    def confirm_address(
+        self, identifier: str, new: Secret, former: Secret, *, address: str = "", correlation: str = ""
+    ) -> AccountView:
+        """Record the address that waits; both ends are told by mail.
+
+        Args:
+            identifier: of the person who is signed in.
+            new: code received at the new address, as typed.
+            former: code received at the recorded one, as typed.
+            address: of the client, for the event.
+            correlation: of the request, for the event.
+
+        Raises:
+            AddressRefused: a code is wrong or too old; too many wrong ones kill the request.
+            Unavailable: the store does not answer.
+        """
+        account = self._account(identifier)
+        if account is None:
+            raise AddressRefused("no address waits for these codes")
+        changed = self._addresses.confirm(account, new, former)
+        self._sender.wake()
+        self._tell(EventName.ADDRESS_CHANGED, changed.identifier, address=address, correlation=correlation)
+        return changed.view(self._state(changed))
+
     # -- accounts ------------------------------------------------------------
 
     def find(self, identifier: str) -> AccountView | None:
         """Return the account with this identifier, or None. Raises `Unavailable`."""
         account = self._account(identifier)
         return None if account is None else account.view(self._state(account))
+
+    def require_change(self, identifiers: Iterable[str], *, actor: str) -> Demanded:
+        """Demand another password of these people. Their sessions are the caller's to end.
+
+        Raises:
+            Unavailable: the database does not answer; what was done before stays done.
+        """
+        demanded = self._demands.of(identifiers)
+        for identifier in demanded.changed:
+            self._clients.forget(identifier_key(identifier))
+            self._tell(EventName.CHANGE_REQUIRED, identifier, actor=actor)
+        return demanded
+
+    def require_change_of_everybody(self, *, actor: str) -> int:
+        """Demand another password of everybody who has one; return of how many. Sessions are the caller's to end."""
+        changed = self._demands.of_everybody()
+        self._tell(EventName.CHANGE_REQUIRED, actor=actor, detail={"accounts": changed})
+        return changed
+
+    def start_reset(self, identifier: str, *, actor: str) -> bool:
+        """Have a link mailed to the owner of an account; False if no account has this identifier."""
+        account = self._account(identifier)
+        if account is None:
+            return False
+        self._resets.note(identifier_key(identifier))
+        self._tell(EventName.LINK_ORDERED, account.identifier, actor=actor)
+        self._sender.wake()
+        return True
 
     def disable(self, identifier: str) -> AccountView | None:
         """Close an account: neither login nor reset any more. Its sessions are the caller's to end.
@@ -295,20 +436,51 @@ class DirectDoor:
         skip_bad: bool = False,
         reissue: bool = False,
         letters_to: Path | None = None,
+        sheets_to: Path | None = None,
+        each: Callable[[Letter], None] | None = None,
         progress: Progress | None = None,
         actor: str = "",
     ) -> ImportReport:
         """Import the list of an exam session. See `convocations.Importer.run`.
 
         Args:
+            path: the list.
+            skip_bad: import the good lines even if there are bad ones.
+            reissue: print new passwords for those who have not used theirs.
+            letters_to: file of the mail merge (CSV).
+            sheets_to: file of the sheets to print (HTML).
+            each: called with each letter, whose password is seen this once.
+            progress: told how far it is.
             actor: who does it, for the events.
         """
-        report = self._importer.run(path, skip_bad=skip_bad, reissue=reissue, letters_to=letters_to, progress=progress)
-        counts = {name: getattr(report, name) for name in ("created", "updated", "unchanged", "issued")}
-        self._tell(EventName.ACCOUNTS_IMPORTED, actor=actor, detail={**counts, "problems": len(report.problems)})
-        for identifier in report.reissued:
-            self._tell(EventName.PROVISIONAL_ISSUED, identifier, actor=actor)
-        return report
+        output = self._output(letters_to, sheets_to, each)
+        return self._importer.run(path, output, skip_bad=skip_bad, reissue=reissue, progress=progress, actor=actor)
+
+    def reissue(
+        self,
+        identifiers: Sequence[str],
+        *,
+        letters_to: Path | None = None,
+        sheets_to: Path | None = None,
+        each: Callable[[Letter], None] | None = None,
+        actor: str = "",
+    ) -> ImportReport:
+        """Print new provisional passwords; the former ones die. See `convocations.Importer.reissue`."""
+        return self._importer.reissue(identifiers, self._output(letters_to, sheets_to, each), actor=actor)
+
+    def _output(self, letters_to: Path | None, sheets_to: Path | None, each: Callable[[Letter], None] | None) -> Output:
+        files: dict[Path, tuple[str, WriterMaker]] = {}
+        if letters_to is not None:
+            files[letters_to] = (LettersCsv.encoding, LettersCsv)
+        if sheets_to is not None:
+            files[sheets_to] = (LetterSheets.encoding, lambda file: LetterSheets(file, self._sheet_words))
+        return Output(files=files, each=each)
+
+    def _tell_run(self, run: KeptRun, reissued: Iterable[str]) -> None:
+        counts = {name: getattr(run.report, name) for name in ("created", "updated", "unchanged", "issued")}
+        self._tell(EventName.ACCOUNTS_IMPORTED, actor=run.actor, detail={**counts, "run": run.id[:8]})
+        for identifier in reissued:
+            self._tell(EventName.PROVISIONAL_ISSUED, identifier, actor=run.actor, detail={"run": run.id[:8]})
 
     def _account(self, identifier: str) -> Account | None:
         with self._database.read() as connection:
@@ -335,6 +507,8 @@ class DirectDoor:
         """Stop the sender and close every connection."""
         self._sender.stop()
         self._database.close()
+        if self._breached is not None:
+            self._breached.close()
 
     def _tell(
         self,

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.mail_texts import PARIS
@@ -25,6 +21,8 @@ class LetterKind(StrEnum):
     """Nothing: the person already has a password (« c'est que vous l'avez déjà personnalisé »)."""
     SENT = "sent"
     """Nothing: the provisional password of an earlier letter still works, and nobody can read it again."""
+    WAITING = "waiting"
+    """Nothing yet: no letter was asked for, so no password was issued to be lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +62,7 @@ _MENTIONS: Final = {
     LetterKind.PROVISIONAL: "Mot de passe provisoire",
     LetterKind.CHOSEN: "Vous avez déjà choisi votre mot de passe.",
     LetterKind.SENT: "Utilisez le mot de passe provisoire de votre lettre précédente.",
+    LetterKind.WAITING: "Aucun mot de passe n’a encore été émis.",
 }
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -75,25 +74,25 @@ def neutral(value: str) -> str:
     return "'" + value if value.lstrip(" ").startswith(_FORMULA) else value
 
 
-def write_letters_csv(path: Path, letters: Iterable[Letter]) -> None:
-    """Write the file of the mail merge: semicolons, UTF-8 with byte order mark, readable by its owner alone.
+class LettersCsv:
+    """Writes the file of the mail merge: semicolons, UTF-8 with byte order mark.
 
-    Raises:
-        FileExistsError: there is such a file: the passwords in it cannot be had again, so it is never overwritten.
-        OSError: it cannot be written; nothing is left of it.
+    Args:
+        file: open for text; it receives the header at once.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL)
-            writer.writerow(_HEADER)
-            writer.writerows(_row(letter) for letter in letters)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        with suppress(OSError):
-            path.unlink()
-        raise
+
+    encoding: Final = "utf-8-sig"
+
+    def __init__(self, file: TextIO) -> None:
+        self._writer = csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL)
+        self._writer.writerow(_HEADER)
+
+    def write(self, letter: Letter) -> None:
+        """Write one letter."""
+        self._writer.writerow(_row(letter))
+
+    def end(self) -> None:
+        """Write what comes after the last letter: nothing."""
 
 
 def _row(letter: Letter) -> list[str]:

@@ -2,17 +2,20 @@
 
 Semicolon or comma; UTF-8, with or without byte order mark, or Windows-1252; the
 columns in any order. The file is streamed. A line is either a row, every value of
-which was checked, or problems told in French; a problem never quotes a value.
+which was checked, or problems told in French; a problem never quotes a value. What
+two lines say together is found in `checked_list`.
 """
 
 from __future__ import annotations
 
 import codecs
 import csv
+import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -46,6 +49,8 @@ _SECRET: Final = frozenset(
 
 _CHUNK: Final = 1 << 20
 
+_TELL_EVERY: Final = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -65,6 +70,24 @@ class Row:
         return f"Row(line={self.line})"
 
 
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that cannot be taken.
+
+    Attributes:
+        line: where.
+        key: identifier, as compared, or "": another line with it is not taken either.
+        problems: everything wrong with it.
+    """
+
+    line: int
+    key: str
+    problems: tuple[LineProblem, ...]
+
+    def __repr__(self) -> str:
+        return f"BadLine(line={self.line})"
+
+
 class ConvocationList:
     """One list, ready to be read as often as needed.
 
@@ -78,7 +101,7 @@ class ConvocationList:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._encoding = _encoding(path)
+            self._encoding, self.digest = _encoding(path)
             self._delimiter, self._columns, self.ignored = self._header()
         except OSError:
             raise _unreadable(0, "le fichier ne peut pas être lu") from None
@@ -112,10 +135,13 @@ class ConvocationList:
         unknown = tuple(name for name, column in zip(names, columns, strict=True) if column is None)
         return delimiter, columns, unknown
 
-    def __iter__(self) -> Iterator[Row | list[LineProblem]]:
-        """Read the list: a row, or the problems of its line, for each line that is not blank."""
-        first_lines: dict[str, int] = {}
-        with self._path.open(encoding=self._encoding, newline="") as file:
+    def read(self, read: Callable[[int], None] | None = None) -> Iterator[Row | BadLine]:
+        """Read the list, one entry for each line that is not blank. Each is checked by itself alone.
+
+        Args:
+            read: told now and then how many bytes were read.
+        """
+        with self._path.open("rb") as raw, TextIOWrapper(raw, self._encoding, newline="") as file:
             reader = csv.reader(file, delimiter=self._delimiter, strict=True)
             next(reader)
             while True:
@@ -125,18 +151,19 @@ class ConvocationList:
                 except StopIteration:
                     return
                 except csv.Error:
-                    yield [LineProblem(line, "guillemets mal fermés, ou champ trop long")]
+                    yield _bad(line, "guillemets mal fermés, ou champ trop long")
                     continue
                 except UnicodeDecodeError:
-                    yield [LineProblem(line, "le fichier a changé pendant la lecture")]
+                    yield _bad(line, "le fichier a changé pendant la lecture")
                     return
+                if read is not None and not line % _TELL_EVERY:
+                    read(raw.tell())
                 if any(field.strip() for field in fields):
-                    yield self._row(line, fields, first_lines)
+                    yield self._entry(line, fields)
 
-    def _row(self, line: int, fields: list[str], first_lines: dict[str, int]) -> Row | list[LineProblem]:
+    def _entry(self, line: int, fields: list[str]) -> Row | BadLine:
         if len(fields) != len(self._columns):
-            found, expected = len(fields), len(self._columns)
-            return [LineProblem(line, f"{found} champs au lieu de {expected}")]
+            return _bad(line, f"{len(fields)} champs au lieu de {len(self._columns)}")
         values = {
             column: _clean(field) for column, field in zip(self._columns, fields, strict=True) if column is not None
         }
@@ -144,12 +171,13 @@ class ConvocationList:
         key = identifier_key(values["identifier"])
         if not reasons and not key:
             reasons.append("«\u00a0Identifiant\u00a0» ne peut pas être un identifiant")
-        if key and key in first_lines:
-            reasons.append(f"même identifiant qu’à la ligne {first_lines[key]}")
-        first_lines.setdefault(key, line)
         if reasons:
-            return [LineProblem(line, reason) for reason in reasons]
-        return Row(line, key, MappingProxyType(values))
+            return BadLine(line, key, tuple(LineProblem(line, reason) for reason in reasons))
+        return Row(line, key, values)
+
+
+def _bad(line: int, reason: str) -> BadLine:
+    return BadLine(line, "", (LineProblem(line, reason),))
 
 
 def _wrong(column: str, value: str) -> Iterator[str]:
@@ -170,6 +198,8 @@ def _wrong(column: str, value: str) -> Iterator[str]:
 
 def _clean(field: str) -> str:
     """Return a value without surrounding spaces, in NFC; the spaces of typography become plain ones."""
+    if field.isascii():
+        return field.strip(" ")
     return unicodedata.normalize("NFC", field.replace("\u00a0", " ").replace("\u202f", " ")).strip(" ")
 
 
@@ -180,22 +210,24 @@ def _plain(name: str) -> str:
     return " ".join(letters.split())
 
 
-def _encoding(path: Path) -> str:
-    """Return the encoding of the whole file: UTF-8 if every byte of it fits, else Windows-1252."""
+def _encoding(path: Path) -> tuple[str, str]:
+    """Return the encoding of the whole file (UTF-8 if every byte of it fits, else Windows-1252) and its SHA-256."""
     with path.open("rb") as file:
         start = file.read(4)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise _unreadable(1, "le fichier est en UTF-16\u00a0: l’enregistrer en «\u00a0CSV UTF-8\u00a0»")
     for encoding in ("utf-8-sig", "cp1252"):
         decoder = codecs.getincrementaldecoder(encoding)("strict")
+        seen = hashlib.sha256()
         try:
             with path.open("rb") as file:
                 while chunk := file.read(_CHUNK):
+                    seen.update(chunk)
                     decoder.decode(chunk)
                 decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             continue
-        return encoding
+        return encoding, seen.hexdigest()
     raise _unreadable(1, "le fichier n’est ni en UTF-8 ni en Windows-1252")
 
 

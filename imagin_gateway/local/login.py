@@ -8,20 +8,27 @@ the event alone (rows THR-03 and THR-07).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from imagin_gateway.clock import Clock
 from imagin_gateway.errors import Code, Refused, Unavailable
 from imagin_gateway.keys import Secret
-from imagin_gateway.local import store
+from imagin_gateway.local import outbox, store
 from imagin_gateway.local.accounts import Account, Checked, identifier_key
+from imagin_gateway.local.clients import KnownClients
 from imagin_gateway.local.credentials import Credentials
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.lifecycle import AccountState, Act, allows, state_at
+from imagin_gateway.local.mail_texts import MailKind
 from imagin_gateway.local.passwords import Hasher
 from imagin_gateway.local.provisional import Provisionals
 from imagin_gateway.local.throttle import Throttle
+
+NOTICE_AFTER: Final = 3
+"""Failures after which a success is told to the person."""
 
 _BY_PASSWORD: Final = (AccountState.ACTIVE, AccountState.CHANGE_REQUIRED)
 
@@ -55,6 +62,21 @@ class CredentialsRefused(Refused):
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """An account whose password was just proved.
+
+    Attributes:
+        account: as it is.
+        known: the browser was known to it.
+        failures: tries that failed before, of anybody, that still counted.
+    """
+
+    account: Account
+    known: bool
+    failures: int
+
+
 class Login:
     """Checks couples.
 
@@ -64,6 +86,7 @@ class Login:
         provisionals: verifies provisional ones.
         credentials: renews old hashes.
         throttle: counts attempts.
+        clients: browsers that are known.
         clock: the time.
     """
 
@@ -74,6 +97,7 @@ class Login:
         provisionals: Provisionals,
         credentials: Credentials,
         throttle: Throttle,
+        clients: KnownClients,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -81,41 +105,58 @@ class Login:
         self._provisionals = provisionals
         self._credentials = credentials
         self._throttle = throttle
+        self._clients = clients
         self._clock = clock
 
-    def check(self, identifier: str, password: Secret, *, address: str) -> Checked:
-        """Return whose couple it is.
+    def check(self, identifier: str, password: Secret, *, address: str, client: str = "") -> Checked:
+        """Return whose couple it is, and tell the person by mail what is unusual about it.
 
         Raises:
             CredentialsRefused: whatever is wrong with the couple or the account.
             NetworkThrottled: too many failures from this network.
             Unavailable: too many passwords are being checked, or a store does not answer. Counts as no attempt.
         """
-        account = self.prove(identifier, password, address=address)
-        state = state_at(account.state, account.provisional_ends_at, self._clock.now())
-        view = account.view(state)
-        return Checked(view, view.must_choose)
+        proved = self.prove(identifier, password, address=address, client=client)
+        now = self._clock.now()
+        view = proved.account.view(state_at(proved.account.state, proved.account.provisional_ends_at, now))
+        return Checked(view, view.must_choose, noticed=self._notice(proved, now))
 
-    def prove(self, identifier: str, password: Secret, *, address: str) -> Account:
-        """Do the same for this room, and return the account whole. Raises as `check`."""
+    def _notice(self, proved: Proved, now: datetime) -> bool:
+        """Write the mail that tells a success after several failures, or from a new browser (row THR-09)."""
+        if proved.account.password_hash is None:
+            # By letter: the first connection has a mail of its own, once a password is chosen.
+            return False
+        if proved.failures >= NOTICE_AFTER:
+            kind, about = MailKind.AFTER_FAILURES, {"failures": str(proved.failures)}
+        elif not proved.known:
+            kind, about = MailKind.NEW_CLIENT, {}
+        else:
+            return False
+        with self._database.write() as connection:
+            return outbox.add(connection, kind, proved.account, {"at": now.isoformat(), **about}, now)
+
+    def prove(self, identifier: str, password: Secret, *, address: str, client: str = "") -> Proved:
+        """Do the same for this room, and return the account whole; write no mail. Raises as `check`."""
         now = self._clock.now()
         key = identifier_key(identifier)
-        self._throttle.admit(address, now)
-        attempt = self._throttle.begin(key, now)
+        known = self._clients.knows(key, client, now)
+        if not known:
+            self._throttle.admit(address, now)
+        attempt = self._throttle.begin(key, now, known=known)
         try:
             account, reason = self._try(key, password, delayed=attempt is None)
         except Unavailable:
             if attempt is not None:
                 self._throttle.withdraw(attempt)
             raise
-        if account is None or reason is not None:
+        if account is None or attempt is None or reason is not None:
             self._throttle.failed_from(address, now)
             if attempt is not None and self._throttle.failed(key, now):
                 self._lock(key)
             raise CredentialsRefused(reason or LoginFailure.UNKNOWN)
-        self._throttle.clear(key)
+        failures = self._throttle.succeeded(key, attempt, now)
         self._credentials.refresh(account, password, now)
-        return account
+        return Proved(account, known, failures)
 
     def _try(self, key: str, password: Secret, *, delayed: bool) -> tuple[Account | None, LoginFailure | None]:
         """Return the account and why it does not open; no reason means that it does."""

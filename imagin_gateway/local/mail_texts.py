@@ -1,4 +1,4 @@
-"""Every mail, in French then in English: plain text, no name, no identifier, never a password.
+"""Every mail, in French then in English: text and HTML, no name, no identifier, never a password.
 
 French typography: ’ and no-break spaces (U+00A0) before : ; ? ! and ».
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
 
 PARIS: Final = ZoneInfo("Europe/Paris")
 
@@ -22,31 +24,39 @@ class MailKind(StrEnum):
     RESET = "reset"
     PASSWORD_CHANGED = "password_changed"
     FIRST_CONNECTION = "first_connection"
+    ADDRESS_CODE_NEW = "address_code_new"
+    """A code to the address that is to be recorded."""
+    ADDRESS_CODE_FORMER = "address_code_former"
+    """A code to the address that is recorded."""
+    ADDRESS_LEFT = "address_left"
+    """To the former address: another one is recorded."""
+    ADDRESS_TAKEN = "address_taken"
+    """To the new address: it is recorded."""
+    AFTER_FAILURES = "after_failures"
+    """A sign-in succeeded after several failures."""
+    NEW_CLIENT = "new_client"
+    """A sign-in succeeded from a browser that never did."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailText:
-    """One mail, ready to be addressed."""
+    """One mail, ready to be addressed.
+
+    Attributes:
+        subject: in French.
+        body: French, then English.
+        html: the same words, for readers that prefer it: no image, nothing fetched.
+    """
 
     subject: str
     body: str = field(repr=False)
+    html: str = field(repr=False, default="")
 
 
-_FRAME: Final = """\
-Bonjour,
-
-{french}
-
-Personne du SIEC ne vous demandera votre mot de passe.
-Imagin SIEC, {contact}
-
---- English ---
-
-{english}
-
-Nobody at SIEC will ask for your password.
-Imagin SIEC, {contact}
-"""
+_NOT_YOU: Final = (
+    "Ce n’était pas vous\u00a0? Écrivez tout de suite à {contact}.",
+    "Not you? Write to {contact} at once.",
+)
 
 _CATALOGUE: Final[Mapping[MailKind, tuple[str, str, str]]] = MappingProxyType(
     {
@@ -64,7 +74,9 @@ Il fonctionne une seule fois.
 Vous n’avez rien demandé\u00a0? Ne faites rien\u00a0: votre mot de passe reste le même.""",
             """\
 A new password was requested for your direct access.
+
 Open the link above before {time} (Paris time). It works once.
+
 You asked for nothing? Do nothing: your password stays the same.""",
         ),
         MailKind.PASSWORD_CHANGED: (
@@ -73,10 +85,13 @@ You asked for nothing? Do nothing: your password stays the same.""",
 Le mot de passe de votre accès direct a été changé le {date} à {heure} (heure de Paris).
 
 C’était vous\u00a0? Rien à faire.
+
 Ce n’était pas vous\u00a0? Demandez tout de suite un nouveau mot de passe sur {host}, puis écrivez à {contact}.""",
             """\
 Your direct access password was changed on {day} at {time} (Paris time).
+
 Was it you? Nothing to do.
+
 Not you? Ask for a new password at once on {host}, then write to {contact}.""",
         ),
         MailKind.FIRST_CONNECTION: (
@@ -85,10 +100,111 @@ Not you? Ask for a new password at once on {host}, then write to {contact}.""",
 Votre accès direct a servi pour la première fois le {date} à {heure} (heure de Paris).
 Un mot de passe a été choisi.
 
-Ce n’était pas vous\u00a0? Écrivez tout de suite à {contact}.""",
+"""
+            + _NOT_YOU[0],
             """\
 Your direct access was used for the first time on {day} at {time} (Paris time) and a password was chosen.
-Not you? Write to {contact} at once.""",
+
+"""
+            + _NOT_YOU[1],
+        ),
+        MailKind.ADDRESS_CODE_NEW: (
+            "Confirmer votre adresse électronique",
+            """\
+Tapez ce code dans la page restée ouverte, pour la nouvelle adresse\u00a0:
+
+{code}
+
+Il est valable jusqu’à {heure} (heure de Paris).
+
+Vous n’avez rien demandé\u00a0? Ignorez ce message.""",
+            """\
+Type the code above in the page left open, for the new address.
+
+It is valid until {time} (Paris time).
+
+You asked for nothing? Ignore this message.""",
+        ),
+        MailKind.ADDRESS_CODE_FORMER: (
+            "Changer d’adresse électronique",
+            """\
+Une autre adresse électronique a été demandée pour votre accès direct.
+Pour la permettre, tapez ce code dans la page restée ouverte, pour l’adresse actuelle\u00a0:
+
+{code}
+
+Il est valable jusqu’à {heure} (heure de Paris).
+
+Vous n’avez rien demandé\u00a0? Ne donnez ce code à personne, changez de mot de passe sur {host}, \
+puis écrivez à {contact}.""",
+            """\
+Another e-mail address was requested for your direct access.
+To allow it, type the code above in the page left open, for the present address.
+
+It is valid until {time} (Paris time).
+
+You asked for nothing? Give this code to nobody, change your password on {host}, then write to {contact}.""",
+        ),
+        MailKind.ADDRESS_LEFT: (
+            "Votre adresse électronique a changé",
+            """\
+Une nouvelle adresse est enregistrée pour votre accès direct depuis le {date} à {heure} (heure de Paris).
+
+"""
+            + _NOT_YOU[0],
+            """\
+A new address is recorded for your direct access since {day} at {time} (Paris time).
+
+"""
+            + _NOT_YOU[1],
+        ),
+        MailKind.ADDRESS_TAKEN: (
+            "Votre adresse électronique a changé",
+            """\
+Depuis le {date} à {heure} (heure de Paris), les messages de votre accès direct arrivent ici.
+
+Ce changement ne dispense pas de prévenir le service gestionnaire.
+
+"""
+            + _NOT_YOU[0],
+            """\
+Since {day} at {time} (Paris time), messages for your direct access come here.
+
+This does not replace telling the managing office.
+
+"""
+            + _NOT_YOU[1],
+        ),
+        MailKind.AFTER_FAILURES: (
+            "Connexion après plusieurs essais",
+            """\
+Une connexion à votre accès direct a réussi le {date} à {heure} (heure de Paris), après {failures} essais manqués.
+
+C’était vous\u00a0? Rien à faire.
+
+Sinon, changez de mot de passe sur {host} et écrivez à {contact}.""",
+            """\
+A sign-in to your direct access succeeded on {day} at {time} (Paris time) after {failures} failed tries.
+
+Was it you? Nothing to do.
+
+If not, change your password on {host} and write to {contact}.""",
+        ),
+        MailKind.NEW_CLIENT: (
+            "Connexion depuis un nouvel appareil",
+            """\
+Une connexion à votre accès direct a réussi le {date} à {heure} (heure de Paris), \
+depuis un navigateur que vous n’aviez pas encore utilisé.
+
+C’était vous\u00a0? Rien à faire.
+
+Sinon, changez de mot de passe sur {host} et écrivez à {contact}.""",
+            """\
+A sign-in to your direct access succeeded on {day} at {time} (Paris time), from a browser you had not used before.
+
+Was it you? Nothing to do.
+
+If not, change your password on {host} and write to {contact}.""",
         ),
     }
 )
@@ -124,15 +240,26 @@ _MONTHS: Final = (
 )
 
 
-def compose(kind: MailKind, *, moment: datetime, contact: str, host: str, link: str = "") -> MailText:
+def compose(
+    kind: MailKind,
+    *,
+    moment: datetime,
+    contact: str,
+    host: str,
+    link: str = "",
+    code: str = "",
+    failures: str = "",
+) -> MailText:
     """Return the words of a mail.
 
     Args:
         kind: which one.
-        moment: what it speaks of: the end of the link, or when the thing happened.
+        moment: what it speaks of: the end of the link or of the code, or when the thing happened.
         contact: address to write to.
         host: name of our site, without scheme.
         link: for `RESET` alone.
+        code: for the two `ADDRESS_CODE`.
+        failures: how many, for `AFTER_FAILURES`.
     """
     subject, french, english = _CATALOGUE[kind]
     local = moment.astimezone(PARIS)
@@ -140,13 +267,64 @@ def compose(kind: MailKind, *, moment: datetime, contact: str, host: str, link: 
         "contact": contact,
         "host": host,
         "link": link,
+        "code": code,
+        "failures": failures,
         "heure": f"{local.hour}\u00a0h\u00a0{local.minute:02}",
         "time": f"{local.hour % 12 or 12}:{local.minute:02} {'am' if local.hour < 12 else 'pm'}",
-        "date": f"{_first(local.day)}\u00a0{_MOIS[local.month - 1]}\u00a0{local.year}",
+        "date": day_in_french(local.date()),
         "day": f"{local.day} {_MONTHS[local.month - 1]} {local.year}",
     }
-    frame = {"contact": contact, "french": french.format(**words), "english": english.format(**words)}
-    return MailText(subject, _FRAME.format(**frame))
+    in_french = _paragraphs("Bonjour,\n\n" + french + _END[0], words)
+    in_english = _paragraphs(english + _END[1], words)
+    body = "\n\n".join([*in_french, "--- English ---", *in_english]) + "\n"
+    html = _HTML.format(
+        subject=subject,
+        french=Markup("").join(_html(text, link, code) for text in in_french),
+        english=Markup("").join(_html(text, link, code) for text in in_english),
+    )
+    return MailText(subject, body, str(html))
+
+
+_END: Final = (
+    "\n\nPersonne du SIEC ne vous demandera votre mot de passe.\nImagin SIEC, {contact}",
+    "\n\nNobody at SIEC will ask for your password.\nImagin SIEC, {contact}",
+)
+
+
+def _paragraphs(text: str, words: Mapping[str, str]) -> list[str]:
+    return [paragraph.format(**words) for paragraph in text.split("\n\n")]
+
+
+_HTML: Final = Markup(
+    """\
+<!doctype html>
+<html lang="fr"><head><meta charset="utf-8"><title>{subject}</title></head>
+<body style="margin:0;padding:16px;background:#ffffff;color:#182226;font-family:Arial,sans-serif;font-size:16px;\
+line-height:1.5"><div style="max-width:36em;margin:0 auto">
+<div lang="fr">
+{french}</div>
+<hr style="border:0;border-top:1px solid #66747a">
+<div lang="en">
+{english}</div>
+</div></body></html>
+"""
+)
+
+
+def _html(paragraph: str, link: str, code: str) -> Markup:
+    if link and paragraph == link:
+        style = "color:#0f5563;overflow-wrap:anywhere"
+        return Markup('<p><a style="{}" href="{}">{}</a></p>\n').format(style, link, link)
+    if code and paragraph == code:
+        style = "font-family:monospace;font-size:24px;letter-spacing:2px"
+        return Markup('<p style="{}">{}</p>\n').format(style, code)
+    lines = Markup("<br>\n").join(paragraph.split("\n"))
+    return Markup("<p>{}</p>\n").format(lines)
+
+
+def day_in_french(day: date) -> str:
+    """Return a day as it is written on letters: « 1er janvier 2027 »."""
+    return f"{_first(day.day)}\u00a0{_MOIS[day.month - 1]}\u00a0{day.year}"
 
 
 def _first(day: int) -> str:

@@ -10,13 +10,16 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from types import TracebackType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from imagin_gateway.local.mail_texts import MailText
 from imagin_gateway.local.outbox import is_address
 from imagin_gateway.settings import Mail
 
 SENDER_NAME: Final = "Imagin SIEC"
+
+END_OF_DATA_SECONDS: Final = 600.0
+"""How long a relay may take to answer for a message it was given whole."""
 
 
 class MailRefused(Exception):
@@ -51,7 +54,37 @@ def build(text: MailText, *, sender: str, contact: str, recipient: str, message_
     message["Auto-Submitted"] = "auto-generated"
     message["Content-Language"] = "fr, en"
     message.set_content(text.body, cte="quoted-printable")
+    if text.html:
+        message.add_alternative(text.html, subtype="html", cte="quoted-printable")
     return message
+
+
+def _trusted(settings: Mail) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=None if settings.ca_file is None else str(settings.ca_file))
+
+
+class _Patience(smtplib.SMTP):
+    """Waits longer for the one answer after which a message is the relay's, and no more ours.
+
+    Given up too early, a message that the relay has taken would be sent again (RFC 5321 §4.5.3.2.6: ten minutes).
+    """
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        if self.sock is not None:
+            self.sock.settimeout(END_OF_DATA_SECONDS)
+        try:
+            return super().data(msg)
+        finally:
+            if self.sock is not None:
+                self.sock.settimeout(self.timeout)
+
+
+class _Patient(_Patience):
+    """In clear, or made secret by STARTTLS."""
+
+
+class _PatientTLS(_Patience, smtplib.SMTP_SSL):
+    """Secret from the first byte."""
 
 
 class Relay:
@@ -97,11 +130,11 @@ class Relay:
     def _open(self) -> smtplib.SMTP:
         settings, timeout = self._settings, self._settings.timeout_seconds
         connection: smtplib.SMTP
-        trust = None if settings.security == "none" else self._trust or ssl.create_default_context()
+        trust = None if settings.security == "none" else self._trust or _trusted(settings)
         if settings.security == "tls":
-            connection = smtplib.SMTP_SSL(settings.host, settings.port, timeout=timeout, context=trust)
+            connection = _PatientTLS(settings.host, settings.port, timeout=timeout, context=trust)
         else:
-            connection = smtplib.SMTP(settings.host, settings.port, timeout=timeout)
+            connection = _Patient(settings.host, settings.port, timeout=timeout)
         try:
             if settings.security == "starttls":
                 # Raises if the relay does not offer it: never in clear.

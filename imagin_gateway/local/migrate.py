@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.local.database import Database
 
-REVISIONS: Final = ("0001", "0003")
+REVISIONS: Final = ("0001", "0003", "0004")
 """Every revision this release knows, oldest first."""
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
@@ -36,7 +36,7 @@ def check(database: Database) -> None:
     if found is not None and found not in REVISIONS:
         raise _newer()
     what = "le schéma de la base est plus ancien que ce programme" if found else "la base n’a pas encore de tables"
-    raise SettingsError([Problem("accounts.url", what, "mettre la base à jour, puis redémarrer")])
+    raise SettingsError([Problem("accounts.url", what, "imagin-gateway accounts upgrade, puis redémarrer")])
 
 
 def upgrade(database: Database) -> None:

@@ -20,10 +20,10 @@ from imagin_gateway.keys import new_token
 from imagin_gateway.local.accounts import Account
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.mail_texts import MailKind
-from imagin_gateway.local.schema import accounts, outbox
+from imagin_gateway.local.schema import accounts, address_changes, outbox, reset_tokens
 
-LEASE: Final = timedelta(minutes=10)
-"""How long a claimed mail is left to its sender; after that, the sender is taken for dead."""
+LEASE: Final = timedelta(minutes=15)
+"""How long a claimed mail is left to its sender, more than a relay may take; after that, it is taken for dead."""
 
 FIRST_RETRY: Final = timedelta(seconds=15)
 
@@ -71,15 +71,27 @@ class Waiting:
     claim: str = field(repr=False)
 
 
-def add(connection: sa.Connection, kind: MailKind, account: Account, payload: Mapping[str, str], now: datetime) -> bool:
-    """Write a mail to the address of an account; without a verified, plain address write nothing, and tell."""
-    if not is_address(account.mailbox):
+def add(
+    connection: sa.Connection,
+    kind: MailKind,
+    account: Account,
+    payload: Mapping[str, str],
+    now: datetime,
+    *,
+    recipient: str | None = None,
+) -> bool:
+    """Write a mail to the address of an account, or about it to another `recipient`.
+
+    Without a verified, plain address, write nothing, and tell.
+    """
+    recipient = account.mailbox if recipient is None else recipient
+    if not is_address(recipient):
         return False
     connection.execute(
         sa.insert(outbox).values(
             account_id=account.id,
             kind=kind.value,
-            recipient=account.mailbox,
+            recipient=recipient,
             message_id=new_token(128),
             payload=json.dumps(dict(payload)),
             created_at=now,
@@ -147,6 +159,13 @@ class Outbox:
         wait = min(FIRST_RETRY * 2 ** min(waiting.attempts - 1, 10), LONGEST_RETRY)
         with self._database.write() as connection:
             connection.execute(sa.update(outbox).where(_ours(waiting)).values(claim=None, due_at=now + wait))
+
+    def purge(self, now: datetime) -> None:
+        """Forget what mails carried and that ended long ago (row SES-18): a mail lives for `GIVE_UP` at most."""
+        old = now - GIVE_UP - timedelta(days=1)
+        with self._database.write() as connection:
+            for table in (reset_tokens, address_changes):
+                connection.execute(sa.delete(table).where(table.c.ends_at < old))
 
 
 def _ours(waiting: Waiting) -> sa.ColumnElement[bool]:

@@ -2,12 +2,13 @@
 
 Length and lists, no composition rule and no age: a long sentence in lower case is
 always good (NIST SP 800-63B-4 §3.1.1.2). The first thing wrong is told, each with
-a code of its own. The lists are `data/common_passwords.txt` and `data/context_words.txt`.
+a code of its own. The lists are in `data/`; a list of breached passwords is the operator's to add (`breached`).
 """
 
 from __future__ import annotations
 
 import functools
+import math
 import re
 import string
 import unicodedata
@@ -24,6 +25,17 @@ OWN_SIGNS: Final = 8
 
 LOWEST_MINIMUM: Final = 12
 """Shortest minimum an operator may set, in code points (row PWD-01)."""
+
+CNIL_BITS: Final = 80
+
+CNIL_BITS_RESTRICTED: Final = 50
+"""Enough where tries are counted and slowed down (CNIL délibération 2022-100, second case)."""
+
+LETTERS: Final = 26
+
+DIGITS: Final = 10
+
+SPECIALS: Final = 37
 
 _DATA: Final = Path(__file__).parent / "data"
 
@@ -44,6 +56,12 @@ _WALKS: Final = tuple(
         "zxcvbnm",
     )
     for walk in (row, row[::-1])
+)
+
+_TAILS: Final = (
+    *("1", "12", "123", "1234", "12345", "123456", "1234567", "12345678", "123456789", "1234567890"),
+    *("01", "007", "000", "111", "321", "123123", "654321", "987654321", "azerty", "qwerty", "azertyuiop"),
+    *(str(year) for year in range(2000, 2036)),
 )
 
 _SHORTEST_WALK: Final = 4
@@ -68,12 +86,27 @@ class PasswordPolicy:
 
     Args:
         minimum_length: in code points, after NFC; a password stands alone here, so at least `LOWEST_MINIMUM`.
+        breached: tells whether a password was seen in a breach.
+        restricted: tries are counted and slowed down, so that the lower figure of CNIL is enough.
+
+    Raises:
+        ValueError: the length is too short, or letters of that length do not make CNIL's figure.
     """
 
-    def __init__(self, minimum_length: int) -> None:
+    def __init__(
+        self,
+        minimum_length: int,
+        *,
+        breached: Callable[[Secret], bool] | None = None,
+        restricted: bool = True,
+    ) -> None:
         if minimum_length < LOWEST_MINIMUM:
             raise ValueError(f"a password that stands alone needs {LOWEST_MINIMUM} signs or more")
         self.minimum_length = minimum_length
+        self.least_bits = CNIL_BITS_RESTRICTED if restricted else CNIL_BITS
+        self._breached = breached
+        if round(entropy_bits(minimum_length, LETTERS)) < self.least_bits:
+            raise ValueError(f"letters of this length do not make {self.least_bits} bits")
 
     def check(
         self,
@@ -101,14 +134,39 @@ class PasswordPolicy:
         text = normalized(new).reveal()
         if text != normalized(again).reveal():
             raise PasswordRefused(Code.PASSWORD_MISMATCH)
-        if len(text) < self.minimum_length:
-            raise PasswordRefused(Code.PASSWORD_TOO_SHORT, missing=self.minimum_length - len(text))
+        if (missing := self._needed(text) - len(text)) > 0:
+            raise PasswordRefused(Code.PASSWORD_TOO_SHORT, missing=missing)
         if is_former is not None and is_former(new):
             raise PasswordRefused(Code.PASSWORD_SAME)
         if _is_made_of(text, about):
             raise PasswordRefused(Code.PASSWORD_CONTEXT)
         if _is_common(text) or _is_monotonous(text):
             raise PasswordRefused(Code.PASSWORD_COMMON)
+        if self._breached is not None and self._breached(new):
+            raise PasswordRefused(Code.PASSWORD_BREACHED)
+
+    def _needed(self, text: str) -> int:
+        """Return how long a text of these kinds of signs must be: longer, if it is all digits and the minimum low."""
+        needed = self.minimum_length
+        while round(entropy_bits(needed, alphabet_of(text))) < self.least_bits:
+            needed += 1
+        return needed
+
+
+def entropy_bits(length: int, alphabet: int) -> float:
+    """Return what CNIL calls the theoretical entropy of a policy (délibération 2022-100): length × log2(alphabet)."""
+    return length * math.log2(alphabet)
+
+
+def alphabet_of(text: str) -> int:
+    """Return the size of the alphabet a text draws on, by the kinds CNIL counts: letters, digits, 37 other signs."""
+    kinds = (
+        (LETTERS, any(sign.islower() for sign in text)),
+        (LETTERS, any(sign.isupper() for sign in text)),
+        (DIGITS, any(sign.isdigit() for sign in text)),
+        (SPECIALS, any(not (sign.islower() or sign.isupper() or sign.isdigit()) for sign in text)),
+    )
+    return sum(size for size, used in kinds if used)
 
 
 def _fold(text: str) -> str:
@@ -157,8 +215,27 @@ def _words_about(about: Iterable[str]) -> set[str]:
 
 
 def _is_common(text: str) -> bool:
-    squeezed = _squeeze(_fold(text))
-    return squeezed in _lines("common_passwords.txt")
+    return _squeeze(_fold(text)) in common_passwords()
+
+
+@functools.cache
+def common_passwords() -> frozenset[str]:
+    """Return the passwords everybody thinks of once a long one is asked for: those listed, and usual words made longer.
+
+    People lengthen their usual word by writing it again, or by counting after it.
+    """
+    words = _lines("common_words.txt")
+    longer = {
+        longer
+        for word in words
+        for longer in (
+            *(word * times for times in (2, 3, 4)),
+            *(word * times + tail for times in (1, 2) for tail in _TAILS),
+            *(tail + word for tail in _TAILS),
+        )
+        if len(longer) >= LOWEST_MINIMUM
+    }
+    return _lines("common_passwords.txt") | longer
 
 
 def _is_monotonous(text: str) -> bool:

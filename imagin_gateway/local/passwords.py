@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import threading
 import unicodedata
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -21,7 +23,7 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
 from imagin_gateway.errors import Code, Unavailable
-from imagin_gateway.keys import Secret
+from imagin_gateway.keys import Keyring, Secret
 
 PROFILES: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType(
     {
@@ -46,6 +48,10 @@ WAITING_PER_WORKER: Final = 16
 
 WAIT_SECONDS: Final = 5.0
 
+_PEPPER: Final = "password pepper"
+
+_STORED: Final = re.compile(r"(?P<version>[0-9a-f]{8})?(?P<argon2>\$argon2id\$.*)", re.DOTALL)
+
 _log = logging.getLogger("imagin_gateway.local")
 
 
@@ -63,7 +69,7 @@ def byte_length(password: Secret) -> int:
 
 
 class Limiter:
-    """Lets `width` callers work at once and `queue` more wait; refuses the others.
+    """Lets `width` callers work at once and `queue` more wait, first come first served; refuses the others.
 
     Args:
         width: callers at work.
@@ -72,24 +78,56 @@ class Limiter:
     """
 
     def __init__(self, width: int, queue: int, patience: float = WAIT_SECONDS) -> None:
-        self._turn = threading.BoundedSemaphore(width)
-        self._places = threading.BoundedSemaphore(width + queue)
+        self.width = width
+        self._queue = queue
         self._patience = patience
+        self._lock = threading.Lock()
+        self._free = width
+        self._waiting: deque[threading.Event] = deque()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold a turn. Raises `Unavailable` (`BUSY`) when there is no place, or no turn in time."""
-        if not self._places.acquire(blocking=False):
-            raise _busy()
+        self._enter()
         try:
-            if not self._turn.acquire(timeout=self._patience):
-                raise _busy()
-            try:
-                yield
-            finally:
-                self._turn.release()
+            yield
         finally:
-            self._places.release()
+            self._leave()
+
+    def _enter(self) -> None:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            if len(self._waiting) >= self._queue:
+                raise _busy()
+            called = threading.Event()
+            self._waiting.append(called)
+        try:
+            called.wait(self._patience)
+        except BaseException:
+            if self._gave_up(called):
+                raise
+            self._leave()
+            raise
+        if not called.is_set() and self._gave_up(called):
+            raise _busy()
+
+    def _gave_up(self, called: threading.Event) -> bool:
+        """Leave the queue; False if the turn came at the last moment."""
+        with self._lock:
+            if called.is_set():
+                return False
+            self._waiting.remove(called)
+            return True
+
+    def _leave(self) -> None:
+        with self._lock:
+            if self._waiting:
+                # Handed over: nobody who comes now takes it from those who wait.
+                self._waiting.popleft().set()
+            else:
+                self._free += 1
 
 
 def _busy() -> Unavailable:
@@ -110,12 +148,17 @@ class Hasher:
     Args:
         profile: a name of `PROFILES`.
         limiter: by default as wide as the cores.
+        pepper: `settings.keys.pepper`, kept outside the database: a copy of it then verifies nothing (row HSH-04).
+
+    A hash made with a pepper begins with the version of its key. Peppers are added, replaced
+    and dropped like any key; a hash is made afresh under the newest at the next login.
     """
 
-    def __init__(self, profile: str, limiter: Limiter | None = None) -> None:
+    def __init__(self, profile: str, limiter: Limiter | None = None, pepper: Keyring | None = None) -> None:
         self._argon2 = PasswordHasher(
             **PROFILES[profile], hash_len=TAG_BYTES, salt_len=SALT_BYTES, type=Type.ID, encoding="utf-8"
         )
+        self._pepper = pepper
         width = cores()
         self._limiter = limiter or Limiter(width, WAITING_PER_WORKER * width)
         # Same parameters as a real one, and nobody knows its password: the cost of a check says nothing.
@@ -123,12 +166,20 @@ class Hasher:
 
     def hash(self, password: Secret) -> str:
         """Return the encoded hash of a password. Raises `Unavailable` when the queue is full."""
+        version = "" if self._pepper is None else self._pepper.newest
         with self._limiter.turn():
             try:
-                return self._argon2.hash(normalized(password).reveal())
+                return version + self._argon2.hash(self._peppered(password, version) or "")
             except Argon2Error as error:
                 # Memory ran out: nothing was decided about anybody.
                 raise Unavailable("a password could not be hashed", code=Code.BUSY) from error
+
+    def _peppered(self, password: Secret, version: str) -> str | None:
+        """Return what is hashed: the password, or its HMAC under a pepper; None when that one is not held."""
+        text = normalized(password).reveal()
+        if not version:
+            return text
+        return None if self._pepper is None else self._pepper.mac(_PEPPER, text, version)
 
     def verify(self, stored: str | None, password: Secret) -> bool:
         """Tell whether `password` has this hash. Costs one Argon2 verification, whatever `stored` is.
@@ -142,14 +193,18 @@ class Hasher:
         """
         if byte_length(password) > MAX_BYTES:
             stored, password = None, Secret("")
+        found = _STORED.match(stored or "")
+        hashed = None if found is None else self._peppered(password, found["version"] or "")
         with self._limiter.turn():
-            if stored is not None and stored.startswith("$argon2id$"):
+            if found is not None and hashed is not None:
                 try:
-                    return self._argon2.verify(stored, normalized(password).reveal())
+                    return self._argon2.verify(found["argon2"], hashed)
                 except VerifyMismatchError:
                     return False
                 except (Argon2Error, InvalidHashError) as error:
                     _log.error("a stored password hash cannot be used: %s", type(error).__name__)
+            elif found is not None:
+                _log.error("a stored password hash was made with a pepper that is not held")
             self._spend(password)
             return False
 
@@ -160,5 +215,7 @@ class Hasher:
             return
 
     def needs_rehash(self, stored: str) -> bool:
-        """Tell whether a hash that was just verified has other parameters than today's (row HSH-03)."""
-        return self._argon2.check_needs_rehash(stored)
+        """Tell whether a hash that was just verified has other parameters, or another pepper, than today's."""
+        found = _STORED.match(stored)
+        newest = None if self._pepper is None else self._pepper.newest
+        return found is None or found["version"] != newest or self._argon2.check_needs_rehash(found["argon2"])

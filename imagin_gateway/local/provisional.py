@@ -23,6 +23,10 @@ SIGNS: Final = 15
 
 GROUP: Final = 5
 
+_SIGN_OF: Final = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
+
+_UNEQUAL: Final = bytes(range(256 // len(ALPHABET) * len(ALPHABET), 256))
+
 _PURPOSE: Final = "provisional password"
 
 _SEPARATORS: Final = str.maketrans("", "", " -\u00a0\u2009\u202f\u2010\u2011\u2012\u2013\u2014\u2212\t")
@@ -44,7 +48,10 @@ class Kept:
 
 def generate() -> Secret:
     """Return a new provisional password, in groups: ``K7RTM 4PXWQ 9HFDC``."""
-    signs = "".join(secrets.choice(ALPHABET) for _ in range(SIGNS))
+    signs = ""
+    while len(signs) < SIGNS:
+        # A byte that would make some signs likelier than others is thrown away.
+        signs += secrets.token_bytes(SIGNS + 4).translate(_SIGN_OF, _UNEQUAL).decode("ascii")
     return Secret(" ".join(signs[start : start + GROUP] for start in range(0, SIGNS, GROUP)))
 
 

@@ -105,13 +105,20 @@ class Resets:
         key = identifier_key(identifier)
         if not self._throttle.may_ask(key, address, now):
             return False
+        self.note(key, address=address, correlation=correlation)
+        return True
+
+    def note(self, key: str, *, address: str = "", correlation: str = "") -> None:
+        """Note a request, uncounted. Raises `Unavailable`."""
         with self._database.write() as connection:
             connection.execute(
                 sa.insert(reset_requests).values(
-                    identifier_key=key, address=address[:64], correlation=correlation[:64], asked_at=now
+                    identifier_key=key,
+                    address=address[:64],
+                    correlation=correlation[:64],
+                    asked_at=self._clock.now(),
                 )
             )
-        return True
 
     def answer_one(self) -> Answered | None:
         """Look at the oldest request and write the mail it leads to, if any; None when there is no request.

@@ -72,10 +72,36 @@ accounts: Final = sa.Table(
     sa.Column("provisional_key", sa.Text),
     sa.Column("provisional_ends_at", Moment),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("provisional_run", sa.Text),
     sa.CheckConstraint(f"state IN ({_STATES})", name="state"),
     # One thing opens an account, never two.
     sa.CheckConstraint("password_hash IS NULL OR provisional_mac IS NULL", name="one_secret"),
 )
+
+runs: Final = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("report", sa.Text, nullable=False),
+    sa.Column("finished", sa.Boolean, nullable=False),
+)
+"""Imports and re-issues that were kept: written in the transaction of what they did."""
+
+address_changes: Final = sa.Table(
+    "address_changes",
+    metadata,
+    sa.Column("account_id", sa.ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("former", sa.Text, nullable=False),
+    sa.Column("seed", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("ends_at", Moment, nullable=False),
+)
+"""Addresses that wait to be confirmed: the codes are made from the seed by a key that is not in the database."""
 
 reset_requests: Final = sa.Table(
     "reset_requests",

@@ -6,7 +6,7 @@ import logging
 import ssl
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from imagin_gateway.clock import Clock
@@ -14,6 +14,7 @@ from imagin_gateway.errors import Code, GatewayError
 from imagin_gateway.events import Event, EventLog, EventName
 from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.keys import Secret
+from imagin_gateway.local.addresses import Addresses
 from imagin_gateway.local.mail_texts import MailKind, MailText, compose
 from imagin_gateway.local.mailer import MailDeferred, MailRefused, Relay, RelayUnavailable, build
 from imagin_gateway.local.outbox import GIVE_UP, Outbox, Waiting
@@ -22,6 +23,8 @@ from imagin_gateway.settings import Mail
 
 POLL_SECONDS: Final = 5.0
 """How often the thread looks for mail it was not woken for: retries, and what other processes wrote."""
+
+PURGE_EVERY: Final = timedelta(hours=1)
 
 _log = logging.getLogger("imagin_gateway.local")
 
@@ -32,6 +35,7 @@ class Sender:
     Args:
         outbox: mails that wait.
         resets: requests that wait, and the links of mails that leave.
+        addresses: the codes of mails that leave.
         mail: the relay.
         contact: address people write to.
         host: name of our site.
@@ -45,6 +49,7 @@ class Sender:
         self,
         outbox: Outbox,
         resets: Resets,
+        addresses: Addresses,
         mail: Mail,
         *,
         contact: str,
@@ -56,6 +61,7 @@ class Sender:
     ) -> None:
         self._outbox = outbox
         self._resets = resets
+        self._addresses = addresses
         self._mail = mail
         self._contact = contact
         self._host = host
@@ -66,6 +72,7 @@ class Sender:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._purged: datetime | None = None
 
     # -- once ----------------------------------------------------------------
 
@@ -89,6 +96,7 @@ class Sender:
                     detail={"mailed": answered.mailed},
                 )
             )
+        self._purge()
         sent = 0
         with Relay(self._mail, self._trust) as relay:
             while (waiting := self._outbox.claim(self._clock.now())) is not None:
@@ -97,6 +105,13 @@ class Sender:
                 except RelayUnavailable:
                     break
         return sent
+
+    def _purge(self) -> None:
+        """Forget links and codes that ended long ago: no mail that waits can carry them any more."""
+        now = self._clock.now()
+        if self._purged is None or now - self._purged >= PURGE_EVERY:
+            self._purged = now
+            self._outbox.purge(now)
 
     def _deliver(self, relay: Relay, waiting: Waiting) -> bool:
         text = self._text(waiting)
@@ -131,14 +146,18 @@ class Sender:
         return True
 
     def _text(self, waiting: Waiting) -> MailText | None:
-        if waiting.kind is not MailKind.RESET:
-            moment = datetime.fromisoformat(waiting.payload["at"])
-            return compose(waiting.kind, moment=moment, contact=self._contact, host=self._host)
-        link = self._resets.link_token(waiting.payload)
-        if link is None:
-            return None
-        token, ends_at = link
-        return compose(waiting.kind, moment=ends_at, contact=self._contact, host=self._host, link=self._link(token))
+        """Return the words of a mail, made as it leaves; None if what it carries was killed while it waited."""
+        kind, payload = waiting.kind, waiting.payload
+        if kind is MailKind.RESET:
+            found = self._resets.link_token(payload)
+            return None if found is None else self._compose(kind, found[1], link=self._link(found[0]))
+        if kind in (MailKind.ADDRESS_CODE_NEW, MailKind.ADDRESS_CODE_FORMER):
+            found = self._addresses.code(kind, payload)
+            return None if found is None else self._compose(kind, found[1], code=found[0].reveal())
+        return self._compose(kind, datetime.fromisoformat(payload["at"]), failures=payload.get("failures", ""))
+
+    def _compose(self, kind: MailKind, moment: datetime, **more: str) -> MailText:
+        return compose(kind, moment=moment, contact=self._contact, host=self._host, **more)
 
     def _tell(self, name: EventName, waiting: Waiting, **more: str | bool) -> None:
         self._events.emit(

@@ -17,9 +17,11 @@ import sqlalchemy as sa
 from imagin_gateway.local.accounts import Account
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, move, state_at
 from imagin_gateway.local.provisional import Kept
-from imagin_gateway.local.schema import accounts, reset_tokens
+from imagin_gateway.local.schema import accounts, address_changes, reset_tokens
 
-_COLUMNS: Final = [column for column in accounts.c if column.name not in ("identifier_key", "created_at")]
+_COLUMNS: Final = [
+    column for column in accounts.c if column.name not in ("identifier_key", "created_at", "provisional_run")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,11 @@ def write_password(
     if act is not None:
         values |= _moved(account, act, now)
         values |= {"provisional_mac": None, "provisional_key": None, "provisional_ends_at": None}
+        values |= {"provisional_run": None}
     # The account first, then its links: always in this order, so that no two transactions wait for each other.
     written = _update(connection, account, values)
     if act is not None:
-        kill_links(connection, account.id)
+        _kill_all(connection, account.id)
     return written
 
 
@@ -98,7 +101,7 @@ def apply(connection: sa.Connection, account: Account, act: Act, now: datetime) 
     """
     _update(connection, account, _moved(account, act, now))
     if act is Act.DISABLE:
-        kill_links(connection, account.id)
+        _kill_all(connection, account.id)
 
 
 def _moved(account: Account, act: Act, now: datetime) -> dict[str, object]:
@@ -120,11 +123,25 @@ def kill_links(connection: sa.Connection, account_id: int) -> None:
     connection.execute(sa.delete(reset_tokens).where(reset_tokens.c.account_id == account_id))
 
 
+def _kill_all(connection: sa.Connection, account_id: int) -> None:
+    """Kill whatever was mailed that could change the account: links, and codes of an address."""
+    kill_links(connection, account_id)
+    connection.execute(sa.delete(address_changes).where(address_changes.c.account_id == account_id))
+
+
 def insert_accounts(connection: sa.Connection, rows: Sequence[Mapping[str, object]], now: datetime) -> None:
-    """Add accounts, each with its identifier, its details and the provisional password just issued to it."""
-    state = move(AccountState.EXPIRED, Act.ISSUE)
-    common = {"state": state.value, "version": 1, "email_verified": True, "created_at": now}
+    """Add accounts, each with its identifier, its details, and the provisional password just issued to it if any."""
+    common = {"version": 1, "email_verified": True, "created_at": now}
     connection.execute(sa.insert(accounts), [{**common, **row} for row in rows])
+
+
+def issued_values(kept: Kept | None, ends_at: datetime, run: str) -> dict[str, object]:
+    """Return the columns of an account that is made: with a provisional password, or waiting for one."""
+    if kept is None:
+        none = dict.fromkeys(("provisional_mac", "provisional_key", "provisional_ends_at", "provisional_run"))
+        return {"state": AccountState.EXPIRED.value, **none}
+    state = move(AccountState.EXPIRED, Act.ISSUE)
+    return {"state": state.value, **_provisional_values(kept, ends_at, run)}
 
 
 def update_details(connection: sa.Connection, account_id: int, values: Mapping[str, object]) -> None:
@@ -132,11 +149,11 @@ def update_details(connection: sa.Connection, account_id: int, values: Mapping[s
     verified = {"email_verified": True} if "email" in values else {}
     connection.execute(sa.update(accounts).where(accounts.c.id == account_id).values(**values, **verified))
     if verified:
-        kill_links(connection, account_id)
+        _kill_all(connection, account_id)
 
 
 def issue_provisional(
-    connection: sa.Connection, account: Account, kept: Kept, ends_at: datetime, now: datetime
+    connection: sa.Connection, account: Account, kept: Kept, ends_at: datetime, now: datetime, *, run: str
 ) -> None:
     """Give an account without password a new provisional one; a former one dies.
 
@@ -146,9 +163,13 @@ def issue_provisional(
     if account.password_hash is not None:
         raise TransitionRefused("the account has a password")
     values = _moved(account, Act.ISSUE, now)
-    _update(connection, account, {**values, **provisional_values(kept, ends_at)})
+    _update(connection, account, {**values, **_provisional_values(kept, ends_at, run)})
 
 
-def provisional_values(kept: Kept, ends_at: datetime) -> dict[str, object]:
-    """Return the columns of a provisional password."""
-    return {"provisional_mac": kept.mac, "provisional_key": kept.key, "provisional_ends_at": ends_at}
+def _provisional_values(kept: Kept, ends_at: datetime, run: str) -> dict[str, object]:
+    return {
+        "provisional_mac": kept.mac,
+        "provisional_key": kept.key,
+        "provisional_ends_at": ends_at,
+        "provisional_run": run,
+    }

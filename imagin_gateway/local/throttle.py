@@ -7,7 +7,10 @@ password, and the answer is that of a failure (row THR-03). A network over its
 limit is told to wait. When everybody's failures rise (one password tried on many
 accounts from many places), no one is shut out: each network's share shrinks.
 
-The longest delay is bounded, and a reset link works meanwhile (row THR-06).
+Somebody attacking an account cannot keep its owner out (row THR-06): a part of the
+tries is kept for the browsers the account is known to (`clients`), which neither the
+account's delay nor its network's reaches; a reset link works meanwhile, and makes
+the browser that used it a known one. [Decision 0043]
 """
 
 from __future__ import annotations
@@ -30,9 +33,12 @@ DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (0, 0, 0, 5, 30,
 ACCOUNT_FAILURES: Final = 25
 """Failures of one account within `ACCOUNT_WINDOW` (CNIL délibération 2022-100, row THR-01)."""
 
+KNOWN_FAILURES: Final = 5
+"""Those of them that are kept for the browsers the account is known to."""
+
 ACCOUNT_WINDOW: Final = timedelta(hours=24)
 
-LOCK_AFTER: Final = 100
+MOST_IN_A_ROW: Final = 100
 """Failures in a row after which only a reset link or a new letter opens an account (NIST SP 800-63B-4 §3.2.2)."""
 
 MEMORY: Final = timedelta(days=30)
@@ -92,9 +98,11 @@ class Attempt:
 
     Attributes:
         record: key of its record.
+        known: it comes from a browser the account is known to.
     """
 
     record: str
+    known: bool = False
 
 
 class Throttle:
@@ -102,37 +110,53 @@ class Throttle:
 
     Args:
         state: the shared store; its failure is `Unavailable`, and refuses.
+        lock: lock the account instead of making it wait; a link or a letter opens it again.
+        in_a_row: failures in a row after which it is locked, in either mode.
     """
 
-    def __init__(self, state: StateStore) -> None:
+    def __init__(self, state: StateStore, *, lock: bool = False, in_a_row: int = MOST_IN_A_ROW) -> None:
         self._state = state
+        self._lock = lock
+        self._in_a_row = in_a_row
 
     # -- one account ---------------------------------------------------------
 
-    def begin(self, account: str, now: datetime) -> Attempt | None:
+    def begin(self, account: str, now: datetime, *, known: bool = False) -> Attempt | None:
         """Count an attempt on an account, existing or not, and return it; None within a delay: evaluate nothing.
 
         Counted before it is evaluated, then counted again together with those that
         began meanwhile: tries in parallel gain nothing.
         """
-        index = _key("failures", account)
+        index = self._index(account, known)
         at = timestamp(now)
-        if _delayed(self._state.find(Space.COUNTER, index, now=at), now):
+        if self._delayed(self._state.find(Space.COUNTER, index, now=at), now, known):
             return None
-        attempt = Attempt(digest(new_token()))
+        attempt = Attempt(digest(new_token()), known)
         self._state.put(
             Space.COUNTER,
             attempt.record,
             str(at).encode(),
-            expires_at=at + ACCOUNT_WINDOW.total_seconds(),
+            expires_at=at + (MEMORY if self._lock else ACCOUNT_WINDOW).total_seconds(),
             now=at,
             indexes=[index],
         )
         others = [record for record in self._state.find(Space.COUNTER, index, now=at) if record.key != attempt.record]
-        if _delayed(others, now):
+        if self._delayed(others, now, known):
             self.withdraw(attempt)
             return None
         return attempt
+
+    def _index(self, account: str, known: bool) -> str:
+        # A lock closes the account to everybody: one count.
+        return _key("failures of known" if known and not self._lock else "failures", account)
+
+    def _delayed(self, failures: list[Record], now: datetime, known: bool) -> bool:
+        if self._lock:
+            return len(failures) >= self._in_a_row
+        if len(failures) >= (KNOWN_FAILURES if known else ACCOUNT_FAILURES - KNOWN_FAILURES):
+            return True
+        last = max((float(record.value) for record in failures), default=-math.inf)
+        return timestamp(now) < last + delay_after(len(failures)).total_seconds()
 
     def withdraw(self, attempt: Attempt) -> None:
         """Take back an attempt that was not evaluated."""
@@ -144,11 +168,32 @@ class Throttle:
         in_a_row = self._state.increment(
             Space.COUNTER, _key("in a row", account), expires_at=at + MEMORY.total_seconds(), now=at
         )
-        return in_a_row >= LOCK_AFTER
+        return in_a_row >= self._in_a_row
+
+    def succeeded(self, account: str, attempt: Attempt, now: datetime) -> int:
+        """Forget failures after a success, and return how many there were.
+
+        Those of strangers stay when a known browser comes in: else each visit of the
+        owner would give whoever attacks the account its tries back.
+        """
+        ours, theirs = self._index(account, attempt.known), self._index(account, not attempt.known)
+        at = timestamp(now)
+        found = {record.key for index in (ours, theirs) for record in self._state.find(Space.COUNTER, index, now=at)}
+        if found == {attempt.record}:
+            # By far the most common: one write to the store, and no more.
+            self.withdraw(attempt)
+        else:
+            for index in (ours,) if attempt.known else (ours, theirs):
+                self._state.delete_indexed(Space.COUNTER, index)
+        in_a_row = _key("in a row", account)
+        if self._state.get(Space.COUNTER, in_a_row, now=at) is not None:
+            self._state.delete(Space.COUNTER, in_a_row)
+        return len(found - {attempt.record})
 
     def clear(self, account: str) -> None:
-        """Forget the failures of one account, after a success or a reset."""
-        self._state.delete_indexed(Space.COUNTER, _key("failures", account))
+        """Forget every failure of one account: a link was used."""
+        for known in (False, True):
+            self._state.delete_indexed(Space.COUNTER, self._index(account, known))
         self._state.delete(Space.COUNTER, _key("in a row", account))
 
     # -- one network, and all of them ----------------------------------------
@@ -176,8 +221,8 @@ class Throttle:
 
     # -- reset links ---------------------------------------------------------
 
-    def may_ask(self, account: str, address: str, now: datetime) -> bool:
-        """Count a request for a link; tell whether it is within the account's share.
+    def may_ask(self, account: str, address: str, now: datetime, *, what: str = "links") -> bool:
+        """Count a request for a mail with a link, or with `what`; tell whether it is within the account's share.
 
         Asking counts for nothing in the account's failures, and never locks it.
 
@@ -186,19 +231,12 @@ class Throttle:
         """
         at = timestamp(now)
         until = at + LINKS_WINDOW.total_seconds()
-        network = _key("links of network", network_of(address))
+        network = _key(f"{what} of network", network_of(address))
         if self._state.increment(Space.COUNTER, network, expires_at=until, now=at) > LINKS_PER_NETWORK:
             raise NetworkThrottled(int(LINKS_WINDOW.total_seconds()))
-        links = self._state.increment(Space.COUNTER, _key("links", account), expires_at=until, now=at)
+        links = self._state.increment(Space.COUNTER, _key(what, account), expires_at=until, now=at)
         return links <= LINKS_PER_ACCOUNT
 
 
 def _key(use: str, of: str) -> str:
     return digest(f"throttle\x00{use}\x00{of}")
-
-
-def _delayed(failures: list[Record], now: datetime) -> bool:
-    if len(failures) >= ACCOUNT_FAILURES:
-        return True
-    last = max((float(record.value) for record in failures), default=-math.inf)
-    return timestamp(now) < last + delay_after(len(failures)).total_seconds()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from imagin_gateway.keys import Secret
 from imagin_gateway.problems import wrong
@@ -32,8 +33,27 @@ class Passwords(Section):
     minimum_length: int = Field(default=15, ge=12, le=64)
     profile: Literal["rfc9106", "owasp", "unsafe-tests"] = "rfc9106"
     """Argon2id parameters: `rfc9106` 64 MiB t=3, `owasp` 19 MiB t=2; `unsafe-tests` in development only."""
+    breached_list: Path | None = None
+    """Passwords seen in breaches: a file of SHA-1 digests in hexadecimal, one a line, sorted (`DIGEST:count`)."""
     provisional_days: int = Field(default=21, ge=1, le=30)
     reset_minutes: int = Field(default=60, ge=5, le=24 * 60)
+    attempts: Literal["delay", "lock"] = "delay"
+    """After failures, an account waits longer and longer, or is locked until a link or a letter opens it."""
+    lock_after: int | None = Field(default=None, ge=3)
+    """Failures in a row after which an account is locked. Default and most: 10 with `lock`, 100 with `delay`."""
+
+    @field_validator("lock_after")
+    @classmethod
+    def _not_too_many(cls, after: int | None, info: ValidationInfo) -> int | None:
+        most = 10 if info.data.get("attempts") == "lock" else 100
+        if after is not None and after > most:
+            raise wrong("trop d’échecs avant le blocage", f"{most} au plus avec ce choix d’attempts")
+        return after
+
+    @property
+    def in_a_row(self) -> int:
+        """Failures in a row after which an account is locked."""
+        return self.lock_after or (10 if self.attempts == "lock" else 100)
 
 
 class Mail(Section):
@@ -45,6 +65,8 @@ class Mail(Section):
     """`none` only towards this machine, or in development."""
     username: str = ""
     password: SecretText = Secret("")
+    ca_file: Path | None = None
+    """Certificates of the relay to trust, when not the system's."""
     sender: str
     timeout_seconds: float = Field(default=10, gt=0, le=60)
 

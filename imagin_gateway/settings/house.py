@@ -22,13 +22,19 @@ class Keys(Section):
     provisional: tuple[SecretText, ...]
     """Keeps provisional passwords; a copy of the database without it verifies nothing."""
 
-    @field_validator("signing", "provisional")
+    pepper: tuple[SecretText, ...] = ()
+    """Optional: goes into the hashes of chosen passwords; a copy of the database without it verifies nothing."""
+
+    @field_validator("signing", "provisional", "pepper")
     @classmethod
     def _strong(cls, keys: tuple[Secret, ...], info: ValidationInfo) -> tuple[Secret, ...]:
-        strong_keys(keys)
-        others = {key.reveal() for key in info.data.get("signing", ())} if info.field_name == "provisional" else set()
-        if any(key.reveal() in others for key in keys):
-            raise wrong("cette clé sert déjà à keys.signing", "une clé par usage")
+        if keys or info.field_name != "pepper":
+            strong_keys(keys)
+        for other in ("signing", "provisional", "pepper"):
+            if other == info.field_name:
+                break
+            if {key.reveal() for key in keys} & {key.reveal() for key in info.data.get(other, ())}:
+                raise wrong(f"cette clé sert déjà à keys.{other}", "une clé par usage")
         return keys
 
 

@@ -221,6 +221,10 @@ def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     for name in ("policy", "admission"):
         if isinstance(path := anchored.get(name), str):
             anchored[name] = folder / path
+    for section, name in (("mail", "ca_file"), ("passwords", "breached_list")):
+        part = anchored.get(section)
+        if isinstance(part, dict) and isinstance(path := part.get(name), str):
+            anchored[section] = {**part, name: folder / path}
     events = anchored.get("events")
     if isinstance(events, dict) and isinstance(path := events.get("path"), str) and path != "-":
         anchored["events"] = {**events, "path": str(folder / path)}

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import secrets
+import signal
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +23,7 @@ import pytest
 from imagin_gateway.gateway import open_stores
 from imagin_gateway.identity import DIRECT_ISSUER, Identity
 from imagin_gateway.settings import Settings
+from tests.local.helper import MailServer
 from tests.state.servers import PrivateRedis
 
 SETTINGS = """
@@ -68,6 +73,16 @@ class Operator:
             text=True,
             timeout=60,
             check=False,
+        )
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command that goes on until it is stopped."""
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "imagin_gateway.cli.main", *words],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     @property
@@ -134,7 +149,7 @@ def test_a_settings_file_that_is_not_there_is_told(operator: Operator) -> None:
 
 @pytest.mark.row("LOG-06")
 def test_import_then_show_then_the_letters(operator: Operator) -> None:
-    done = operator.run("accounts", "import", "list.csv", "--letters", "letters.csv")
+    done = operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
     assert done.returncode == 0, done.stderr
     assert "2 créés" in done.stdout
     letters = operator.folder / "letters.csv"
@@ -152,11 +167,11 @@ def test_import_then_show_then_the_letters(operator: Operator) -> None:
     assert str(by_name["accounts_imported"]["actor"]).startswith("cli:")
     assert str(by_name["account_shown"]["actor"]).startswith("cli:")
     assert by_name["account_shown"]["person"]
-    taken = operator.run("accounts", "import", "list.csv", "--letters", "letters.csv")
+    taken = operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
     assert taken.returncode == 1
     assert "letters.csv" in taken.stderr
     assert "Traceback" not in taken.stderr
-    again = operator.run("accounts", "import", "list.csv", "--letters", "again.csv")
+    again = operator.run("convocations", "import", "list.csv", "--letters", "again.csv")
     assert "0 créés" in again.stdout
     assert "2 inchangés" in again.stdout
     assert operator.run("accounts", "show", "nobody").returncode == 1
@@ -164,13 +179,13 @@ def test_import_then_show_then_the_letters(operator: Operator) -> None:
 
 def test_one_bad_line_imports_nothing_unless_asked(operator: Operator) -> None:
     (operator.folder / "bad.csv").write_text(LIST + ";SANS;Identifiant;\nx1;UN;A;pas une adresse\n", encoding="utf-8")
-    done = operator.run("accounts", "import", "bad.csv", "--letters", "letters.csv")
+    done = operator.run("convocations", "import", "bad.csv", "--letters", "letters.csv")
     assert done.returncode == 1
     assert "ligne 4" in done.stderr
     assert "ligne 5" in done.stderr
     assert not (operator.folder / "letters.csv").exists()
     assert operator.run("accounts", "show", "mdurand7").returncode == 1
-    done = operator.run("accounts", "import", "bad.csv", "--letters", "letters.csv", "--skip-bad")
+    done = operator.run("convocations", "import", "bad.csv", "--letters", "letters.csv", "--skip-bad")
     assert done.returncode == 0
     assert "2 créés" in done.stdout
     assert "ligne 4" in done.stderr
@@ -179,14 +194,14 @@ def test_one_bad_line_imports_nothing_unless_asked(operator: Operator) -> None:
 @pytest.mark.parametrize("content", [b"", b"\x00\x01\x02", b"rien;du;tout\n1;2;3\n"])
 def test_a_file_that_is_no_list_is_refused_in_words(operator: Operator, content: bytes) -> None:
     (operator.folder / "odd.csv").write_bytes(content)
-    done = operator.run("accounts", "import", "odd.csv")
+    done = operator.run("convocations", "import", "odd.csv")
     assert done.returncode == 1
     assert done.stderr.strip()
     assert "Traceback" not in done.stderr
 
 
 def test_a_list_that_is_not_there_is_told(operator: Operator) -> None:
-    done = operator.run("accounts", "import", "nowhere.csv")
+    done = operator.run("convocations", "import", "nowhere.csv")
     assert done.returncode in (1, 2)
     assert "nowhere.csv" in done.stderr
     assert "Traceback" not in done.stderr
@@ -271,6 +286,108 @@ def test_a_store_that_cannot_be_opened_is_told_and_nothing_is_done(operator: Ope
     assert "Traceback" not in done.stderr
 
 
+def test_letters_come_as_sheets_and_under_the_former_name_of_the_command(operator: Operator) -> None:
+    done = operator.run("accounts", "import", "list.csv", "--sheets", "sheets.html")
+    assert done.returncode == 0, done.stderr
+    sheets = operator.folder / "sheets.html"
+    assert stat.S_IMODE(sheets.stat().st_mode) == 0o600
+    assert sheets.read_text(encoding="utf-8").count('<section class="sheet">') == 2
+    assert "127.0.0.1:8400/connexion/direct" in sheets.read_text(encoding="utf-8")
+
+
+def test_an_import_without_letters_issues_nothing_and_says_what_to_do(operator: Operator) -> None:
+    done = operator.run("convocations", "import", "list.csv")
+    assert done.returncode == 0
+    assert "2 comptes attendent" in done.stderr
+    done = operator.run("convocations", "import", "list.csv", "--reissue")
+    assert done.returncode == 2
+    done = operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
+    assert "émis : 2" in done.stdout
+
+
+@pytest.mark.row("PRV-07")
+def test_letters_are_issued_again_by_a_command_that_names_who_did_it(operator: Operator) -> None:
+    operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
+    assert operator.run("convocations", "reissue", "mdurand7").returncode == 2
+    refused = operator.run("convocations", "reissue", "mdurand7", "inconnu", "--letters", "again.csv")
+    assert refused.returncode == 1
+    assert "ligne 2" in refused.stderr
+    assert not (operator.folder / "again.csv").exists()
+    done = operator.run("convocations", "reissue", "mdurand7", "--letters", "again.csv")
+    assert done.returncode == 0, done.stderr
+    (event,) = [each for each in operator.events if each["event"] == "provisional_issued"]
+    assert str(event["actor"]).startswith("cli:")
+    assert event["person"]
+    read = [
+        {row["Identifiant"]: row["Mot de passe provisoire"] for row in csv.DictReader(text.splitlines(), delimiter=";")}
+        for text in ((operator.folder / name).read_text("utf-8-sig") for name in ("letters.csv", "again.csv"))
+    ]
+    assert list(read[1]) == ["mdurand7"]
+    assert read[0]["mdurand7"] != read[1]["mdurand7"]
+    assert read[1]["mdurand7"] not in done.stdout + done.stderr + json.dumps(operator.events)
+
+
+@pytest.mark.row("PWD-13")
+def test_no_command_takes_or_shows_a_password(operator: Operator) -> None:
+    for group in ("accounts", "convocations", "mail", "sessions"):
+        listed = operator.run(group, "--help").stdout
+        for command in re.findall(r"^│ ([a-z-]+) ", listed, re.MULTILINE):
+            told = operator.run(group, command, "--help").stdout.lower()
+            assert "--password" not in told
+            assert "--mot-de-passe" not in told
+
+
+def test_another_password_is_demanded_of_some_or_of_everybody(operator: Operator) -> None:
+    operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
+    (operator.folder / "who.txt").write_text("mdurand7\n\npmartin2\n", encoding="utf-8")
+    open_session(operator)
+    done = operator.run("accounts", "require-change", "--file", "who.txt")
+    assert "1 sessions terminées" in done.stdout
+    assert "Sans effet sur 2 comptes" in done.stderr
+    unknown = operator.run("accounts", "require-change", "inconnu")
+    assert (unknown.returncode, "Aucun compte pour 1" in unknown.stderr) == (1, True)
+    assert "0 comptes" in operator.run("accounts", "require-change", "--all").stdout
+    assert operator.run("accounts", "require-change").returncode == 2
+    assert operator.run("accounts", "require-change", "--all", "mdurand7").returncode == 2
+    assert operator.run("accounts", "require-change", "--file", "nowhere.txt").returncode == 1
+    (event,) = [each for each in operator.events if each["event"] == "change_required"]
+    assert str(event["actor"]).startswith("cli:")
+    assert operator.run("accounts", "upgrade").returncode == 0
+
+
+@pytest.fixture
+def relay(operator: Operator) -> Iterator[MailServer]:
+    """A real relay, which the operator's settings name."""
+    server = MailServer()
+    file = operator.folder / "gateway.toml"
+    file.write_text(file.read_text().replace('security = "none"', f'security = "none"\nport = {server.port}'))
+    yield server
+    server.stop()
+
+
+def test_mail_that_waits_is_sent_by_a_command_once_or_until_it_is_stopped(
+    operator: Operator, relay: MailServer
+) -> None:
+    operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
+    assert operator.run("accounts", "send-link", "inconnu").returncode == 1
+    assert operator.run("accounts", "send-link", "mdurand7").returncode == 0
+    done = operator.run("mail", "run", "--once")
+    assert done.returncode == 0, done.stderr
+    assert "partis : 1" in done.stdout
+    assert "partis : 0" in operator.run("mail", "run", "--once").stdout
+    with operator.start("mail", "run") as running:
+        operator.run("accounts", "send-link", "mdurand7")
+        for _ in range(200):
+            if len(relay.inbox.received) == 2:
+                break
+            time.sleep(0.1)
+        running.send_signal(signal.SIGTERM)
+        told, wrong = running.communicate(timeout=30)
+    assert (running.returncode, "Arrêté" in told) == (0, True), wrong
+    assert relay.inbox.subjects == ["Choisir un nouveau mot de passe"] * 2
+    assert relay.inbox.recipients == [["marie@exemple.test"]] * 2
+
+
 def open_session(operator: Operator, subject: str = "mdurand7") -> None:
     """Open a session behind the operator's back, as a process of the gateway would."""
     opened = open_stores(Settings.load(operator.folder / "gateway.toml"))
@@ -288,7 +405,7 @@ def open_session(operator: Operator, subject: str = "mdurand7") -> None:
 
 @pytest.mark.row("LOG-06", "SES-11")
 def test_sessions_are_listed_then_ended_one_by_one_by_person_by_door_or_all(operator: Operator) -> None:
-    assert operator.run("accounts", "import", "list.csv").returncode == 0
+    assert operator.run("convocations", "import", "list.csv").returncode == 0
     for subject in ("mdurand7", "mdurand7", "mdurand7", "pmartin2", "pmartin2", "autre"):
         open_session(operator, subject)
     listed = operator.run("sessions", "list", "--door", "direct", "--subject", "MDurand7")
@@ -317,7 +434,7 @@ def test_sessions_are_listed_then_ended_one_by_one_by_person_by_door_or_all(oper
 
 @pytest.mark.row("LOG-06", "SES-10")
 def test_an_account_is_closed_with_its_sessions_and_opened_again(operator: Operator) -> None:
-    assert operator.run("accounts", "import", "list.csv").returncode == 0
+    assert operator.run("convocations", "import", "list.csv").returncode == 0
     open_session(operator)
     done = operator.run("accounts", "disable", "MDurand7")
     assert done.stdout == "Compte mdurand7 fermé ; sessions terminées : 1.\n"

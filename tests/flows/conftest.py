@@ -22,6 +22,7 @@ from imagin_gateway import Gateway, Settings
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.events import CallSink
 from imagin_gateway.exchange import Request, Response
+from imagin_gateway.local.door import Letter
 from imagin_gateway.providers.portal import Arrival, Departure, LogoutOrder, LogoutWay, PortalSession, Recall
 from tests.client import HOST, Client, host_asgi, host_wsgi, over_asgi, over_wsgi
 from tests.clock import ManualClock
@@ -214,8 +215,9 @@ def open_house(kind: str, folder: Path, **changes: Any) -> TheHouse:
     gateway.house.turnstiles.update(_turnstiles(portals))  # type: ignore[attr-defined]  # likewise
     listing = folder / "list.csv"
     listing.write_text(LIST, encoding="utf-8")
-    report = gateway.house.direct.import_list(listing)
-    letters = {each.identifier: each.provisional.reveal() for each in report.letters if each.provisional}
+    issued: list[Letter] = []
+    gateway.house.direct.import_list(listing, each=issued.append)
+    letters = {each.identifier: each.provisional.reveal() for each in issued if each.provisional}
     return TheHouse(gateway, clock, events, portals, letters, kind, mailbox, lines)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from imagin_gateway.errors import Code
+from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.keys import Secret
+from imagin_gateway.local.door import Letter
+from imagin_gateway.local.passwords import Limiter
 from tests.client import Client, Reply
 from tests.flows.conftest import TheHouse, direct
 
@@ -41,6 +45,8 @@ def personalised(house: TheHouse, identifier: str = "mdurand7") -> Client:
         "/connexion/question",
         "/connexion/acces/direct",
         "/connexion/mot-de-passe/oubli",
+        "/connexion/adresse",
+        "/connexion/adresse/codes",
         "/connexion/arrivee",
         "/connexion/portail/arena-creteil",
     ],
@@ -70,26 +76,47 @@ def test_the_first_password_is_chosen_and_the_provisional_one_is_dead(house: The
     assert direct(other, "mdurand7", GOOD).status == 303
 
 
-def test_every_failure_gets_the_same_answer(house: TheHouse) -> None:
+def same(reply: Reply, identifier: str) -> tuple[int, tuple[tuple[str, str], ...], str]:
+    """Return an answer without what is different in every answer: nonce, form token, what was typed."""
+    strip = re.compile(r"nonce-[\w-]+|ig-browser=[^;]+")
+    headers = tuple(sorted((name, strip.sub("", value)) for name, value in reply.headers))
+    text = reply.text.replace(reply.field("formulaire"), "").replace(f'value="{identifier}"', "")
+    return reply.status, headers, re.sub(r'nonce="[^"]*"', "", text)
+
+
+@pytest.mark.row("THR-07")
+def test_every_failure_gets_the_same_answer_to_the_byte(house: TheHouse) -> None:
+    door = house.gateway.house.direct
     personalised(house)
+    personalised(house, "pmartin2")
+    door.disable("pmartin2")
+    locked = "sansmail"
+    door._login._lock(locked)
+    listing = Path(house.gateway.settings.accounts.url.removeprefix("sqlite:///")).with_name("more.csv")
+    listing.write_text("Identifiant;Nom\nexpiree1;X\n", encoding="utf-8")
+    issued: list[Letter] = []
+    door.import_list(listing, each=issued.append)
+    (letter,) = issued
+    assert letter.provisional is not None
+    house.clock.move(timedelta(days=22))
     answers = set()
     for identifier, password in (
-        ("inconnu", "peu importe"),
+        ("inconnu0", "peu importe"),
         ("mdurand7", "un mauvais mot de passe"),
         ("mdurand7", house.letters["mdurand7"]),
-        ("pmartin2", "mauvais"),
+        ("pmartin2", GOOD),
+        (locked, house.letters[locked]),
+        ("expiree1", letter.provisional.reveal()),
+        # Somebody of a portal has no account here: an academic identifier is unknown.
+        ("jdupont1", "un mot de passe académique"),
     ):
-        client = house.client()
-        reply = direct(client, identifier, password)
-        token = reply.field("formulaire")
-        same = reply.text.replace(token, "").replace(identifier, "")
-        names = tuple(sorted(name for name, _ in reply.headers))
-        answers.add((reply.status, names, re.sub(r'nonce="[^"]*"', "", same)))
+        answers.add(same(direct(house.client(), identifier, password), identifier))
     assert len(answers) == 1
     ((status, _, text),) = answers
     assert status == 403
     assert "peut ressembler à un identifiant académique" in text.replace("\u00a0", " ")
-    assert house.codes("login_refused") == [Code.CREDENTIALS] * 4
+    reasons = [event["detail"]["reason"] for event in house.events if event["event"] == "login_refused"]
+    assert reasons == ["unknown", "wrong", "wrong", "disabled", "locked", "expired", "unknown"]
 
 
 def test_a_delayed_account_and_a_right_password_get_the_same_failure(house: TheHouse) -> None:
@@ -277,6 +304,7 @@ def test_a_made_up_link_is_a_dead_link(house: TheHouse, token: str) -> None:
     assert reply.title == "Ce lien ne fonctionne plus"
 
 
+@pytest.mark.row("PWD-08")
 def test_a_chosen_password_can_be_changed_and_the_other_sessions_end(house: TheHouse) -> None:
     first, second = personalised(house), house.client()
     direct(second, "mdurand7", GOOD)
@@ -290,10 +318,162 @@ def test_a_chosen_password_can_be_changed_and_the_other_sessions_end(house: TheH
     assert second.get("/missions").status == 303
 
 
-def test_no_page_before_the_login_tells_a_name(house: TheHouse) -> None:
+@pytest.mark.row("PRV-06")
+def test_no_page_before_the_login_tells_a_name_a_mail_or_a_state(house: TheHouse) -> None:
+    from imagin_gateway.flows.routes import ROUTES
+
+    personalised(house, "pmartin2")
+    seen: dict[str, set[str]] = {}
+    for identifier in ("mdurand7", "pmartin2", "sansmail", "inconnu0"):
+        client = house.client()
+        pages = [direct(client, identifier, "mauvais")]
+        pages.append(
+            client.follow(client.submit(client.get("/connexion/mot-de-passe/oubli"), {"identifiant": identifier}))
+        )
+        for route in ROUTES:
+            if "GET" in route.handlers:
+                path = "/connexion" + route.pattern.replace("{door}", "direct")
+                pages.append(client.get(f"{path}?identifiant={identifier}&next=/missions"))
+        for page in pages:
+            assert not re.search("DURAND|MARTIN|ROUX|Marie|Paul|Zoé|exemple.test|provisional|locked", page.text)
+            assert not [value for _, value in page.headers if re.search("DURAND|MARTIN|exemple.test", value)]
+        seen[identifier] = {f"{page.status} {page.location}".replace(identifier, "") for page in pages}
+    assert len({frozenset(each) for each in seen.values()}) == 1
+
+
+@pytest.mark.row("PWD-09")
+def test_a_demanded_change_reaches_live_sessions_at_their_next_request(house: TheHouse) -> None:
+    """The session opened with the suspect password is over; the next one opens the page of the change alone."""
+    client = personalised(house)
+    assert client.get("/missions").status == 200
+    done = house.gateway.house.direct.require_change(["mdurand7"], actor="cli:root")
+    for identifier in done.changed:
+        house.gateway.house.sessions.end_person(DIRECT_ISSUER, identifier)
+    for path in ("/missions", "/coordonnees"):
+        assert client.get(path).location.startswith("/connexion/")
+        assert client.get(path).status == 303
+    assert direct(client, "mdurand7", GOOD).location == "/connexion/mot-de-passe"
+    for path in ("/missions", "/", "/connexion/session", "/connexion/adresse", "/connexion/direct"):
+        assert client.get(path).location.startswith("/connexion/mot-de-passe"), path
+    page = client.get("/connexion/mot-de-passe")
+    assert choose(client, page).status == 422
+    assert choose(client, page, "une autre phrase longue").status == 303
+    assert client.get("/missions").status == 200
+
+
+@pytest.mark.row("HSH-05")
+def test_when_passwords_are_too_many_the_login_says_when_to_come_back_and_the_rest_answers(house: TheHouse) -> None:
+    signed_in = personalised(house)
+    full = Limiter(1, 0)
+    hasher = house.gateway.house.direct._login._hasher
+    hasher._limiter = full
+    with full.turn():
+        for _ in range(5):
+            busy = direct(house.client(), "mdurand7", GOOD)
+            assert busy.status == 503
+            assert int(busy.header("retry-after")) > 0
+        assert house.client().get("/connexion/").status == 200
+        assert house.client().get("/connexion/direct").status == 200
+        assert signed_in.get("/missions").status == 200
+    assert direct(house.client(), "mdurand7", GOOD).status == 303
+
+
+def test_a_browser_cannot_choose_the_id_it_is_known_by(house: TheHouse) -> None:
+    client = personalised(house)
+    kept = client.cookies["ig-client"]
+    for made_up in ("chosen-by-somebody-else", "a" * 43 + ".b", "x" * 5000, kept[:-1] + "é", ""):
+        other = house.client()
+        other.cookies["ig-client"] = made_up
+        assert direct(other, "mdurand7", GOOD).status == 303
+        assert other.cookies["ig-client"] not in (made_up, kept)
+    again = house.client()
+    again.cookies["ig-client"] = kept
+    assert direct(again, "mdurand7", GOOD).status == 303
+    assert again.cookies["ig-client"] == kept
+    line = next(line for line in client.jar_log if line.startswith("ig-client="))
+    assert "HttpOnly" in line
+    assert "SameSite=Lax" in line
+
+
+@pytest.mark.row("THR-06")
+def test_an_owner_under_attack_comes_in_by_the_browser_that_used_the_link(house: TheHouse) -> None:
+    personalised(house)
+    for number in range(30):
+        attacker = house.client(address=f"198.51.100.{number}")
+        assert direct(attacker, "mdurand7", "un mauvais mot de passe").status == 403
+    owner = house.client()
+    assert direct(owner, "mdurand7", GOOD).status == 403
+    owner.submit(owner.get("/connexion/mot-de-passe/oubli"), {"identifiant": "mdurand7"})
+    link = next(each[0] for mail in house.mailed() if (each := re.search(r"https?://\S+jeton=\S+", mail.text)))
+    page = owner.follow(owner.get(link.removeprefix(house.gateway.settings.base_url)))
+    assert owner.submit(page, {"nouveau": "une autre phrase longue", "encore": "une autre phrase longue"}).status == 303
+    for number in range(30):
+        attacker = house.client(address=f"203.0.113.{number}")
+        assert direct(attacker, "mdurand7", "un mauvais mot de passe").status == 403
+    assert direct(house.client(), "mdurand7", "une autre phrase longue").status == 403
+    assert direct(owner, "mdurand7", "une autre phrase longue").status == 303
+
+
+def codes_in(house: TheHouse) -> dict[str, str]:
+    """Return the last code each address received."""
+    found: dict[str, str] = {}
+    for mail in house.mailed():
+        code = re.search(r"^(\d{6})\r?$", mail.text, re.MULTILINE)
+        if code:
+            found.setdefault(mail.to, code[1])
+    return found
+
+
+def test_an_address_is_changed_by_a_code_from_each_end_and_the_other_sessions_end(house: TheHouse) -> None:
+    client, other = personalised(house), house.client()
+    direct(other, "mdurand7", GOOD)
+    assert "/connexion/adresse" in client.get("/connexion/session").text
+    page = client.get("/connexion/adresse")
+    assert page.title == "Changer d’adresse électronique"
+    for fields, said in (
+        ({"courriel": "pas une adresse", "actuel": GOOD}, "Tapez une adresse électronique"),
+        ({"courriel": "marie@exemple.test", "actuel": GOOD}, "C’est déjà votre adresse"),
+        ({"courriel": "marie@autre.test", "actuel": "pas le bon"}, "Le mot de passe actuel ne correspond pas"),
+    ):
+        refused = client.submit(page, fields)
+        assert refused.status == 422
+        assert said in refused.text
+        assert GOOD not in refused.text
+    asked = client.submit(page, {"courriel": "marie@autre.test", "actuel": GOOD})
+    assert asked.location == "/connexion/adresse/codes"
+    page = client.follow(asked)
+    got = codes_in(house)
+    wrong = client.submit(page, {"code": got["marie@autre.test"], "code-actuel": "12"})
+    assert wrong.status == 422
+    assert "ne correspond pas ou n’est plus valable" in wrong.text
+    done = client.submit(wrong, {"code": got["marie@autre.test"], "code-actuel": got["marie@exemple.test"]})
+    assert done.location == "/connexion/adresse/faite"
+    page = client.follow(done)
+    assert page.title == "Votre adresse électronique est changée"
+    session = house.gateway.session(client.cookies)
+    assert session is not None
+    assert session.email == "marie@autre.test"
+    assert other.get("/missions").status == 303
+    assert client.get("/connexion/adresse/codes").location == "/connexion/adresse"
+
+
+def test_the_pages_of_an_address_are_for_somebody_signed_in_here_and_not_by_a_letter(house: TheHouse) -> None:
+    stranger = house.client()
+    for page in ("adresse", "adresse/codes"):
+        assert stranger.get(f"/connexion/{page}").location == "/connexion/direct"
     client = house.client()
-    for identifier in ("mdurand7", "pmartin2"):
-        page = direct(client, identifier, "mauvais")
-        asked = client.follow(client.submit(client.get("/connexion/mot-de-passe/oubli"), {"identifiant": identifier}))
-        for text in (page.text, asked.text):
-            assert not re.search("DURAND|MARTIN|Marie|Paul|exemple.test", text)
+    direct(client, "mdurand7", house.letters["mdurand7"])
+    for page in ("adresse", "adresse/codes", "adresse/faite"):
+        assert client.get(f"/connexion/{page}").location.startswith("/connexion/mot-de-passe")
+
+
+def test_too_many_wrong_codes_begin_again(house: TheHouse) -> None:
+    client = personalised(house)
+    client.submit(client.get("/connexion/adresse"), {"courriel": "marie@autre.test", "actuel": GOOD})
+    page = client.get("/connexion/adresse/codes")
+    for _ in range(4):
+        page = client.submit(page, {"code": "1", "code-actuel": "1"})
+        assert page.title == "Confirmez votre adresse électronique"
+    page = client.submit(page, {"code": "1", "code-actuel": "1"})
+    assert (page.status, page.title) == (422, "Changer d’adresse électronique")
+    assert house.codes("address_refused") == [Code.ADDRESS_CODE] * 5

@@ -28,7 +28,7 @@ from imagin_gateway.local.schema import metadata
 from imagin_gateway.settings import Settings
 from imagin_gateway.state.sqlite import SqliteStateStore
 from tests.clock import ManualClock
-from tests.local.helper import ADDRESS, GOOD, CountingHasher, MailServer
+from tests.local.helper import ADDRESS, GOOD, CountingHasher, MailServer, import_list
 
 LIST = """\
 Identifiant;Nom;Prénom;Courriel;Qualité;Académie d'origine;Service gestionnaire
@@ -127,8 +127,8 @@ def mail_server() -> Iterator[MailServer]:
     server.stop()
 
 
-def settings_of(accounts_url: str, **changes: Any) -> Settings:
-    """Return good settings, on these accounts."""
+def values_of(accounts_url: str, **changes: Any) -> dict[str, Any]:
+    """Return the values of good settings, on these accounts, such as another process can be given."""
     values: dict[str, Any] = {
         "development": True,
         "base_url": "http://localhost:8400",
@@ -141,7 +141,18 @@ def settings_of(accounts_url: str, **changes: Any) -> Settings:
         "mail": {"host": "127.0.0.1", "port": 9, "security": "none", "sender": "imagin@exemple.test"},
         "passwords": {"profile": "unsafe-tests"},
     }
-    return Settings.load(**{**values, **changes})
+    return {**values, **changes}
+
+
+def settings_of(accounts_url: str, **changes: Any) -> Settings:
+    """Return good settings, on these accounts."""
+    return Settings.load(**values_of(accounts_url, **changes))
+
+
+def keys_of(office: Office) -> dict[str, list[str]]:
+    """Return the keys of an office, for another one to hold."""
+    keys = office.settings.keys
+    return {name: [key.reveal() for key in getattr(keys, name)] for name in ("signing", "provisional")}
 
 
 @dataclass
@@ -197,7 +208,7 @@ def open_office(
         lines: list[str] = []
         settings = settings_of(accounts_url, **changes)
         events = EventLog(CallSink(lines.append), clock, Keyring(settings.keys.signing))
-        hasher = CountingHasher(profile)
+        hasher = CountingHasher(profile, Keyring(settings.keys.pepper) if settings.keys.pepper else None)
         door = DirectDoor.open(settings, state, clock, events, hasher=hasher, trust=trust)
         offices.append(Office(door, settings, Database(accounts_url), clock, hasher, state, lines))
         return offices[-1]
@@ -215,7 +226,7 @@ def office(open_office: Callable[..., Office], mail_server: MailServer, tmp_path
     opened = open_office(mail=mail)
     listing = tmp_path / "list.csv"
     listing.write_text(LIST, encoding="utf-8")
-    report = opened.door.import_list(listing)
+    report = import_list(opened.door, listing)
     opened.letters = {each.identifier: each.provisional for each in report.letters if each.provisional}
     opened.lines.clear()
     return opened

@@ -5,15 +5,18 @@ from __future__ import annotations
 import email
 import socket
 import threading
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import default
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from argon2 import PasswordHasher
 
-from imagin_gateway.keys import Secret
+from imagin_gateway.keys import Keyring, Secret
+from imagin_gateway.local.door import DirectDoor, ImportReport, Letter
 from imagin_gateway.local.passwords import Hasher
 
 GOOD = Secret("quatre vaches bleues dansent")
@@ -21,6 +24,23 @@ GOOD = Secret("quatre vaches bleues dansent")
 OTHER = Secret("le tracteur rouge du voisin")
 
 ADDRESS = "192.0.2.7"
+
+
+@dataclass
+class Imported:
+    """What an import did, and the letters that came out of it."""
+
+    report: ImportReport
+    letters: list[Letter]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.report, name)
+
+
+def import_list(door: DirectDoor, path: Path, **more: Any) -> Imported:
+    """Import a list as an office that wants its letters does."""
+    letters: list[Letter] = []
+    return Imported(door.import_list(path, each=letters.append, **more), letters)
 
 
 class CountingArgon2:
@@ -49,8 +69,8 @@ class CountingArgon2:
 class CountingHasher(Hasher):
     """The real hasher around the Argon2 that counts."""
 
-    def __init__(self, profile: str = "unsafe-tests") -> None:
-        super().__init__(profile)
+    def __init__(self, profile: str = "unsafe-tests", pepper: Keyring | None = None) -> None:
+        super().__init__(profile, pepper=pepper)
         self.counts = CountingArgon2(self._argon2)
         self._argon2 = self.counts  # type: ignore[assignment]  # has the three methods that are used
 
@@ -99,8 +119,10 @@ class Inbox:
     def subjects(self) -> list[str]:
         return [str(message["Subject"]) for message in self.received]
 
-    def body(self, index: int = -1) -> str:
-        content = self.received[index].get_content()
+    def body(self, index: int = -1, kind: str = "plain") -> str:
+        part = self.received[index].get_body((kind,))
+        assert part is not None
+        content = part.get_content()
         assert isinstance(content, str)
         return content
 
@@ -108,8 +130,8 @@ class Inbox:
 class MailServer:
     """A real SMTP server of this machine, with its inbox; it can be stopped and started again."""
 
-    def __init__(self, **options: Any) -> None:
-        self.inbox = Inbox()
+    def __init__(self, inbox: Inbox | None = None, **options: Any) -> None:
+        self.inbox = inbox or Inbox()
         self._options = options
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -153,6 +153,7 @@ def test_a_required_change_must_bring_another_password(office: Office) -> None:
     assert not office.door.check("mdurand7", OTHER, address=ADDRESS).must_choose
 
 
+@pytest.mark.row("PWD-08")
 def test_a_change_needs_the_current_password_and_a_wrong_one_counts_as_a_failure(office: Office) -> None:
     office.personalise("mdurand7")
     for _ in range(3):

@@ -72,7 +72,7 @@ def test_no_provisional_password_is_issued_to_an_account_that_has_a_password(off
     office.act("mdurand7", Act.LOCK)
     kept = Kept("0" * 64, "0" * 8)
     with pytest.raises(Refused), office.database.write() as connection:
-        store.issue_provisional(connection, office.account("mdurand7"), kept, NOW, NOW)
+        store.issue_provisional(connection, office.account("mdurand7"), kept, NOW, NOW, run="")
 
 
 def test_an_unknown_state_in_the_database_is_an_error_and_opens_nothing(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import ssl
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -19,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import html
 
 from imagin_gateway.errors import SettingsError
 from imagin_gateway.local.mail_texts import MailKind, MailText, compose
@@ -28,7 +31,7 @@ from imagin_gateway.local.provisional import canonical
 from imagin_gateway.local.schema import accounts, outbox
 from imagin_gateway.settings import Mail
 from tests.local.conftest import Office, settings_of, token_in
-from tests.local.helper import ADDRESS, GOOD, OTHER, MailServer
+from tests.local.helper import ADDRESS, GOOD, OTHER, Inbox, MailServer
 
 NARROW = "\u00a0"
 
@@ -75,7 +78,7 @@ def test_a_reset_mail_has_one_link_and_neither_name_nor_identifier(office: Offic
     assert str(message["Auto-Submitted"]) == "auto-generated"
     assert str(message["Subject"]) == "Choisir un nouveau mot de passe"
     assert str(message["Message-ID"]).endswith("@exemple.test>")
-    assert message.get_content_type() == "text/plain"
+    assert message.get_content_type() == "multipart/alternative"
     assert mail_server.inbox.recipients == [["marie.durand@exemple.test"]]
     body = mail_server.inbox.body()
     assert body.count("http") == 1
@@ -299,7 +302,7 @@ def test_a_mail_sent_again_has_the_same_message_id(office: Office, mail_server: 
         with pytest.raises(KeyboardInterrupt):
             office.door.deliver_due()
     assert queue.claim(office.clock.now()) is None
-    office.clock.move(600)
+    office.clock.move(LEASE)
     assert office.door.deliver_due() == 1
     first, second = mail_server.inbox.received
     assert first["Message-ID"] == second["Message-ID"]
@@ -523,3 +526,109 @@ def test_mail_leaves_over_tls_from_the_first_byte(authority: Path) -> None:
     thread.join(10)
     loop.close()
     assert len(inbox.received) == 1
+
+
+def test_a_relay_is_trusted_by_the_certificate_the_settings_name(secure_server: MailServer, authority: Path) -> None:
+    own = relay_of(secure_server, username="imagin", password="secret du relais", ca_file=str(authority / "cert.pem"))
+    with Relay(own) as relay:
+        relay.send(message())  # type: ignore[arg-type]  # an EmailMessage
+    assert secure_server.inbox.recipients == [["marie@exemple.test"]]
+
+
+# -- HTML --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", MailKind)
+def test_the_html_says_the_same_words_and_fetches_nothing(kind: MailKind) -> None:
+    moment = datetime(2026, 12, 14, 14, 10, tzinfo=UTC)
+    link = "https://imagin.exemple.test/lien?jeton=a&b=<c>"
+    text = compose(kind, moment=moment, contact="c&c@exemple.test", host="h", link=link, code="482913", failures="4")
+    tree: Any = html.document_fromstring(text.html)
+    words = [" ".join(each.text_content().split()) for each in tree.xpath("//p")]
+    plain = [" ".join(paragraph.split()) for paragraph in text.body.replace("--- English ---", "").split("\n\n")]
+    assert words == [paragraph for paragraph in plain if paragraph]
+    assert tree.xpath("//@href") == ([link] if kind is MailKind.RESET else [])
+    assert not tree.xpath("//img | //@src | //script | //link | //@background")
+    assert [each.get("lang") for each in tree.xpath("//div[@lang]")] == ["fr", "en"]
+    assert "url(" not in text.html
+
+
+def test_a_mail_goes_in_both_forms_and_the_token_is_the_same(office: Office, mail_server: MailServer) -> None:
+    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.deliver_due()
+    (received,) = mail_server.inbox.received
+    assert [part.get_content_type() for part in received.iter_parts()] == ["text/plain", "text/html"]
+    token = token_in(mail_server.inbox.body())
+    assert mail_server.inbox.body(kind="html").count(token) == 2
+    # No line is longer than a relay must take (RFC 5321 §4.5.3.1.6).
+    assert max(len(line) for line in received.as_bytes().splitlines()) <= 998
+
+
+# -- a relay that is slow ----------------------------------------------------
+
+
+def slow_office(open_office: Callable[..., Office], server: MailServer, tmp_path: Path) -> Office:
+    from tests.local.helper import import_list
+
+    mail = {
+        "host": "127.0.0.1",
+        "port": server.port,
+        "security": "none",
+        "sender": "imagin@exemple.test",
+        "timeout_seconds": 0.3,
+    }
+    office = open_office(mail=mail)
+    listing = tmp_path / "one.csv"
+    listing.write_text("Identifiant;Nom;Courriel\nmdurand7;D;marie.durand@exemple.test\n", encoding="utf-8")
+    for letter in import_list(office.door, listing).letters:
+        assert letter.provisional is not None
+        office.letters[letter.identifier] = letter.provisional
+    office.personalise("mdurand7")
+    return office
+
+
+def test_a_relay_slow_to_answer_for_a_message_it_has_taken_gets_it_once(
+    open_office: Callable[..., Office], tmp_path: Path
+) -> None:
+    """Its answer comes long after the time-out of everything else: given up, the mail would leave twice."""
+
+    class Slow(Inbox):
+        async def handle_DATA(self, *words: Any) -> str:  # noqa: N802 -- aiosmtpd's name
+            answer = await super().handle_DATA(*words)
+            await asyncio.sleep(1)
+            return answer
+
+    server = MailServer(Slow())
+    try:
+        office = slow_office(open_office, server, tmp_path)
+        assert office.door.deliver_due() == 1
+        office.clock.move(3600)
+        assert office.door.deliver_due() == 0
+        assert len(server.inbox.received) == 1
+    finally:
+        server.stop()
+
+
+def test_a_relay_slow_to_take_a_recipient_is_left_and_gets_the_mail_later_once(
+    open_office: Callable[..., Office], tmp_path: Path
+) -> None:
+    class Slow(Inbox):
+        wait = 1.0
+
+        async def handle_RCPT(self, *words: Any) -> str:  # noqa: N802 -- aiosmtpd's name
+            await asyncio.sleep(self.wait)
+            return await super().handle_RCPT(*words)
+
+    inbox = Slow()
+    server = MailServer(inbox)
+    try:
+        office = slow_office(open_office, server, tmp_path)
+        assert office.door.deliver_due() == 0
+        (failed,) = office.named("mail_failed")
+        assert not failed["detail"]["given_up"]
+        inbox.wait = 0
+        office.clock.move(15)
+        assert office.door.deliver_due() == 1
+        assert len(inbox.received) == 1
+    finally:
+        server.stop()

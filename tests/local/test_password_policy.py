@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import random
 import string
 import unicodedata
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import imagin_gateway.local
-from imagin_gateway.errors import Code, SettingsError
+from imagin_gateway.errors import Code, SettingsError, Unavailable
 from imagin_gateway.keys import Secret
-from imagin_gateway.local.password_policy import OWN_SIGNS, PasswordPolicy, PasswordRefused
-from tests.local.conftest import settings_of
+from imagin_gateway.local.breached import BreachedList
+from imagin_gateway.local.password_policy import (
+    OWN_SIGNS,
+    PasswordPolicy,
+    PasswordRefused,
+    alphabet_of,
+    common_passwords,
+    entropy_bits,
+)
+from tests.local.conftest import Office, settings_of
 from tests.local.helper import GOOD
 
 DATA = Path(imagin_gateway.local.__file__).parent / "data"
@@ -236,7 +249,170 @@ def test_a_refusal_tells_no_part_of_the_password() -> None:
     assert "durand" not in f"{refused} {refused!r} {refused.args} {vars(refused)}"
 
 
-def test_the_lists_are_long_enough_to_be_of_use_and_hold_nothing_twice() -> None:
-    common = lines("common_passwords.txt")
-    assert len(common) > 350
-    assert len({line.casefold() for line in common}) == len(common)
+@pytest.mark.row("PWD-06")
+def test_the_blocklist_has_more_than_three_thousand_entries_of_policy_length_and_nothing_twice() -> None:
+    assert sum(len(entry) >= 15 for entry in common_passwords()) > 3000
+    for name in ("common_passwords.txt", "common_words.txt"):
+        found = lines(name)
+        assert len({line.casefold() for line in found}) == len(found)
+
+
+@pytest.mark.row("PWD-06")
+def test_listed_passwords_are_refused_in_any_case_with_their_reason_and_longer_ones_are_not() -> None:
+    chance = random.Random(1)  # noqa: S311 -- a sample, nothing secret
+    for listed in chance.sample(sorted(entry for entry in common_passwords() if len(entry) >= 16), 300):
+        for typed in (listed, listed.upper(), listed.capitalize(), listed + "!"):
+            assert code(typed) in (Code.PASSWORD_COMMON, Code.PASSWORD_CONTEXT), typed
+    for typed in ("chocolatchocolat", "Soleil1234567890", "doudou-doudou-2024", "ÉTOILE étoile 123"):
+        assert code(typed) is Code.PASSWORD_COMMON, typed
+        assert code(typed + " et les girafes") is None, typed
+
+
+# -- the list of breaches ----------------------------------------------------
+
+
+def sha1(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().upper()
+
+
+@pytest.fixture
+def breached(tmp_path: Path) -> Callable[..., Path]:
+    """Write a list of breached passwords, as such lists are published."""
+
+    def write(passwords: Iterable[str], *, count: bool = True, end: str = "\r\n", last: bool = True) -> Path:
+        digests = sorted(sha1(each) for each in passwords)
+        text = end.join(f"{each}:{place * 37 + 1}" if count else each for place, each in enumerate(digests))
+        path = tmp_path / "breached.txt"
+        path.write_text(text + (end if last else ""), encoding="ascii", newline="")
+        return path
+
+    return write
+
+
+@pytest.mark.row("PWD-06")
+@pytest.mark.parametrize(
+    "form", [{}, {"count": False}, {"end": "\n"}, {"last": False}, {"end": "\n", "count": False, "last": False}]
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 1000])
+def test_every_password_of_the_list_is_found_and_no_other(
+    breached: Callable[..., Path], size: int, form: dict[str, Any]
+) -> None:
+    listed = [f"mot de passe numéro {number}" for number in range(size)]
+    found = BreachedList(breached(listed, **form))
+    assert all(found.holds(Secret(each)) for each in listed)
+    assert all(found.holds(Secret(each.upper())) for each in listed)
+    assert not any(found.holds(Secret(f"{each} bis")) for each in listed)
+    decomposed = unicodedata.normalize("NFD", listed[0])
+    assert found.holds(Secret(decomposed))
+    found.close()
+
+
+@pytest.mark.row("PWD-06")
+def test_a_password_of_the_list_is_refused_with_that_reason_and_one_that_holds_it_is_not(
+    office: Office, open_office: Callable[..., Office], breached: Callable[..., Path]
+) -> None:
+    from tests.local.helper import import_list
+
+    path = breached(["une girafe prend le train", *map(str, range(500))])
+    door = open_office(passwords={"profile": "unsafe-tests", "breached_list": str(path)}).door
+    listing = path.with_name("list.csv")
+    listing.write_text("Identifiant;Nom\nnouveau;X\n", encoding="utf-8")
+    import_list(door, listing)
+    for typed in ("une girafe prend le train", "Une Girafe Prend Le Train"):
+        with pytest.raises(PasswordRefused) as caught:
+            door.choose_first_password("nouveau", Secret(typed), Secret(typed))
+        assert caught.value.code is Code.PASSWORD_BREACHED
+    longer = Secret("une girafe prend le train de nuit")
+    assert not door.choose_first_password("nouveau", longer, longer).must_choose
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "vide"),
+        (b"\n", "autre chose"),
+        (b"motdepasse\nazerty\n", "autre chose"),
+        (b"5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8 12\n", "autre chose"),
+        (b"x" * 100_000, "autre chose"),
+        (
+            b"5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:1\n" * 3 + b"0BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:1\n",
+            "triées",
+        ),
+        (b"0BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8\n\n5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8\n", "autre chose"),
+    ],
+)
+def test_what_is_no_such_list_stops_the_start(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "breached.txt"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match=said):
+        BreachedList(path)
+    with pytest.raises(SettingsError, match="ne peut pas être lu"):
+        BreachedList(tmp_path / "absent.txt")
+
+
+def test_a_list_that_breaks_later_sets_no_password(breached: Callable[..., Path]) -> None:
+    path = breached(map(str, range(2000)))
+    found = BreachedList(path)
+    with path.open("r+b") as file:
+        file.write(b"z" * path.stat().st_size)
+    with pytest.raises(Unavailable):
+        found.holds(GOOD)
+
+
+def test_a_large_list_is_read_in_some_places_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "large.txt"
+    with path.open("w", encoding="ascii") as file:
+        file.writelines(f"{number * 0x10_0000:08X}{0:032X}:7\n" for number in range(4096))
+        file.writelines(f"{0xFFFFFFFF:08X}{number:032X}:7\n" for number in range(200_000))
+    found = BreachedList(path)
+    reads: list[int] = []
+    real = os.pread
+
+    def counted(descriptor: int, size: int, place: int) -> bytes:
+        reads.append(size)
+        return real(descriptor, size, place)
+
+    monkeypatch.setattr(os, "pread", counted)
+    assert not found.holds(GOOD)
+    assert len(reads) < 60
+    assert sum(reads) < 10_000
+    found.close()
+
+
+# -- what CNIL counts --------------------------------------------------------
+
+
+@pytest.mark.row("PWD-02")
+def test_the_examples_of_cnil_make_its_figures() -> None:
+    every_kind, three_kinds = 26 + 26 + 10 + 37, 26 + 26 + 10
+    assert round(entropy_bits(12, every_kind)) == 80
+    assert entropy_bits(14, three_kinds) > 80
+    # Seven words drawn from a list of 7776, five dice a word.
+    assert entropy_bits(7, 7776) > 80
+    assert entropy_bits(8, 26 + 26 + 37) > 50
+    assert entropy_bits(16, 10) > 50
+    assert [alphabet_of(text) for text in ("abc", "aB", "aB1", "aB1!", "1234", "été 1")] == [26, 52, 62, 99, 10, 73]
+
+
+@pytest.mark.row("PWD-02")
+def test_the_policy_states_its_figure_and_refuses_to_start_below_it() -> None:
+    assert (PasswordPolicy(12).least_bits, PasswordPolicy(18, restricted=False).least_bits) == (50, 80)
+    assert PasswordPolicy(17, restricted=False).minimum_length == 17
+    for minimum in (12, 15, 16):
+        with pytest.raises(ValueError, match="80 bits"):
+            PasswordPolicy(minimum, restricted=False)
+
+
+@pytest.mark.row("PWD-02")
+@given(st.text(alphabet="0123456789abcDEF!é ", min_size=12, max_size=30))
+def test_no_accepted_password_is_below_the_figure_of_the_policy(text: str) -> None:
+    refused = refusal(text, minimum=12)
+    if refused is None:
+        assert round(entropy_bits(len(unicodedata.normalize("NFC", text)), alphabet_of(text))) >= 50
+
+
+def test_digits_alone_must_be_more_where_the_minimum_is_low() -> None:
+    refused = refusal("839201746520", minimum=12)
+    assert refused is not None
+    assert (refused.code, refused.missing) == (Code.PASSWORD_TOO_SHORT, 3)
+    assert refusal("839201746520938", minimum=12) is None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import argon2
@@ -10,11 +14,20 @@ import pytest
 from argon2 import Type
 
 from imagin_gateway.errors import Code, SettingsError, Unavailable
-from imagin_gateway.keys import Secret
-from imagin_gateway.local.passwords import MAX_BYTES, PROFILES, Hasher, Limiter, byte_length, cores
+from imagin_gateway.keys import Keyring, Secret
+from imagin_gateway.local.door import CredentialsRefused
+from imagin_gateway.local.passwords import (
+    MAX_BYTES,
+    PROFILES,
+    WAITING_PER_WORKER,
+    Hasher,
+    Limiter,
+    byte_length,
+    cores,
+)
 from imagin_gateway.settings import Passwords
-from tests.local.conftest import settings_of
-from tests.local.helper import GOOD
+from tests.local.conftest import Office, settings_of
+from tests.local.helper import ADDRESS, GOOD
 
 # OWASP Password Storage sheet: least memory (MiB) for each number of passes, one lane.
 FLOOR = {1: 46, 2: 19, 3: 12, 4: 9, 5: 7}
@@ -118,6 +131,41 @@ def test_one_who_waits_too_long_is_sent_back_and_leaves_the_place() -> None:
         pass
 
 
+def test_who_waits_has_a_turn_before_who_comes_later() -> None:
+    limiter = Limiter(1, 10, patience=10)
+    order: list[int] = []
+
+    def work(number: int) -> None:
+        with limiter.turn():
+            order.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    with limiter.turn():
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            while len(limiter._waiting) < number:
+                pass
+    for thread in threads:
+        thread.join()
+    assert order == list(range(8))
+    assert limiter._free == 1
+
+
+def test_a_waiter_that_is_interrupted_leaves_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter = Limiter(1, 1)
+
+    def interrupted(self: threading.Event, timeout: float | None = None) -> bool:
+        raise KeyboardInterrupt
+
+    with limiter.turn():
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Event, "wait", interrupted)
+            with pytest.raises(KeyboardInterrupt), limiter.turn():
+                pass
+        assert not limiter._waiting
+    assert limiter._free == 1
+
+
 def test_a_turn_is_given_back_after_an_error() -> None:
     limiter = Limiter(1, 0)
     for _ in range(3):
@@ -126,4 +174,113 @@ def test_a_turn_is_given_back_after_an_error() -> None:
 
 
 def test_the_limiter_is_as_wide_as_the_cores() -> None:
-    assert Hasher("unsafe-tests")._limiter._turn._value == cores()
+    assert Hasher("unsafe-tests")._limiter.width == cores()
+
+
+# -- pepper ------------------------------------------------------------------
+
+
+def ring(*keys: str) -> Keyring:
+    return Keyring([Secret(key * 40) for key in keys])
+
+
+@pytest.mark.row("HSH-04")
+def test_a_hash_with_a_pepper_verifies_with_that_key_alone(caplog: pytest.LogCaptureFixture) -> None:
+    stored = Hasher("unsafe-tests", pepper=ring("a")).hash(GOOD)
+    assert Hasher("unsafe-tests", pepper=ring("a")).verify(stored, GOOD)
+    assert not Hasher("unsafe-tests", pepper=ring("a")).verify(stored, Secret("autre chose"))
+    version, _, encoded = stored.partition("$")
+    thieves = [Hasher("unsafe-tests"), Hasher("unsafe-tests", pepper=ring("b"))]
+    forms = [stored, f"${encoded}", f"{ring('b').newest}${encoded}", f"00000000${encoded}"]
+    for thief in thieves:
+        assert not any(thief.verify(form, GOOD) for form in forms)
+    assert version == ring("a").newest
+    assert "pepper that is not held" in caplog.text
+    assert GOOD.reveal() not in caplog.text
+
+
+@pytest.mark.row("HSH-04")
+def test_two_versions_of_the_pepper_and_hashes_without_one_live_together(
+    office: Office, open_office: Callable[..., Office]
+) -> None:
+    keys = {name: [key.reveal() for key in getattr(office.settings.keys, name)] for name in ("signing", "provisional")}
+    old, new = (secrets.token_urlsafe(48) for _ in range(2))
+
+    def opened(*pepper: str) -> Office:
+        return open_office(keys={**keys, "pepper": list(pepper)})
+
+    office.personalise("mdurand7")
+    plain = office.account("mdurand7").password_hash
+    assert plain is not None
+    assert plain.startswith("$argon2id$")
+    first = opened(old)
+    assert not first.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
+    peppered = first.account("mdurand7").password_hash
+    assert peppered is not None
+    assert not peppered.startswith("$")
+    assert not first.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
+    assert first.account("mdurand7").password_hash == peppered
+    both = opened(old, new)
+    assert not both.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
+    rotated = both.account("mdurand7").password_hash
+    assert rotated is not None
+    assert rotated[:8] not in ("", peppered[:8])
+    last = opened(new)
+    assert not last.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
+    for without in (opened(old), office):
+        without.hasher.reset()
+        with pytest.raises(CredentialsRefused):
+            without.door.check("mdurand7", GOOD, address=ADDRESS)
+        assert without.hasher.verifications == 1
+
+
+def test_a_pepper_is_a_key_of_its_own_and_a_strong_one() -> None:
+    one, two, three = (secrets.token_urlsafe(48) for _ in range(3))
+    for pepper in ([one], [two], ["short"], [three, three], ["x" * 60]):
+        with pytest.raises(SettingsError, match=r"keys\.pepper"):
+            settings_of("sqlite:///x.db", keys={"signing": [one], "provisional": [two], "pepper": pepper})
+    kept = settings_of("sqlite:///x.db", keys={"signing": [one], "provisional": [two], "pepper": [three]})
+    assert three not in repr(kept)
+
+
+# -- many at once ------------------------------------------------------------
+
+RUSH = """
+import resource, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from imagin_gateway.errors import Unavailable
+from imagin_gateway.keys import Secret
+from imagin_gateway.local.passwords import Hasher, cores
+
+hasher = Hasher("rfc9106")
+stored = hasher.hash(Secret("quatre vaches bleues dansent"))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start, answers = threading.Barrier(201), []
+
+def one(_):
+    start.wait()
+    try:
+        return hasher.verify(stored, Secret("pas le bon mot de passe"))
+    except Unavailable as busy:
+        assert busy.retry_after > 0
+        return busy.code.value
+
+with ThreadPoolExecutor(200) as pool:
+    running = pool.map(one, range(200))
+    start.wait()
+    answers = list(running)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(cores(), before, after, answers.count(False), answers.count("house.busy"))
+"""
+
+
+@pytest.mark.row("HSH-05")
+def test_two_hundred_logins_at_once_take_the_memory_of_the_pool_and_no_more() -> None:
+    ran = subprocess.run([sys.executable, "-c", RUSH], capture_output=True, text=True, check=True)
+    width, before, after, verified, busy = map(int, ran.stdout.split())
+    assert verified + busy == 200
+    # The queue has a bound: whoever does not fit is told to come back, at once.
+    assert busy >= 200 - width * (1 + WAITING_PER_WORKER)
+    assert verified >= width
+    # One hash of 64 MiB was made before: the peak grows by the others', and by the stacks of 200 threads.
+    assert after - before < (width * 64 + 64) * 1024

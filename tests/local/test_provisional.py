@@ -22,7 +22,7 @@ from imagin_gateway.local.password_policy import PasswordPolicy
 from imagin_gateway.local.provisional import ALPHABET, SIGNS, Provisionals, canonical, generate
 from imagin_gateway.local.schema import metadata
 from tests.local.conftest import LIST, Office, settings_of
-from tests.local.helper import ADDRESS
+from tests.local.helper import ADDRESS, import_list
 
 
 @pytest.mark.row("PRV-01")
@@ -130,7 +130,7 @@ def test_a_key_that_is_rotated_still_verifies_the_letters_it_kept(
 def test_a_value_issued_again_kills_the_former_one_and_tells_who_did_it(office: Office, tmp_path: Path) -> None:
     listing = tmp_path / "again.csv"
     listing.write_text(LIST, encoding="utf-8")
-    report = office.door.import_list(listing, reissue=True, actor="root@poste")
+    report = import_list(office.door, listing, reissue=True, actor="root@poste")
     values = {letter.identifier: letter.provisional for letter in report.letters}
     fresh = values["mdurand7"]
     assert fresh is not None
@@ -151,7 +151,7 @@ def test_a_letter_issued_after_the_login_ends_the_choice_begun_with_the_former(o
     checked = office.door.check("mdurand7", office.letters["mdurand7"], address=ADDRESS)
     listing = tmp_path / "again.csv"
     listing.write_text(LIST, encoding="utf-8")
-    office.door.import_list(listing, reissue=True)
+    import_list(office.door, listing, reissue=True)
     with pytest.raises(Refused) as caught:
         office.door.choose_first_password("mdurand7", GOOD, GOOD, version=checked.account.version)
     assert caught.value.code is Code.ACCOUNT_STATE

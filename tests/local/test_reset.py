@@ -260,6 +260,7 @@ def test_a_signature_made_for_another_purpose_opens_nothing(office: Office, rese
     dead(office, signer.sign(raw))
 
 
+@pytest.mark.row("RST-08")
 def test_asking_does_the_same_for_every_identifier(office: Office) -> None:
     """One count, one row, no look at the accounts: neither the answer nor its time can tell."""
     statements: dict[str, list[str]] = {}
@@ -282,6 +283,7 @@ def test_asking_does_the_same_for_every_identifier(office: Office) -> None:
     assert [event["detail"]["mailed"] for event in office.named("reset_asked")] == [True] + [False] * 4
 
 
+@pytest.mark.row("RST-12")
 def test_only_a_verified_address_receives_a_link(office: Office, mail_server: MailServer) -> None:
     with office.database.write() as connection:
         connection.execute(sa.update(accounts).values(email_verified=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -131,7 +132,7 @@ def test_no_column_holds_a_hint_a_secret_question_or_the_age_of_a_password() -> 
     assert not [name for name in names if any(word in name for word in forbidden)]
     columns = {column.name for column in metadata.tables["accounts"].columns}
     details = {"identifier", "identifier_key", "family_name", "given_name", "email", "email_verified", "situation"}
-    secret = {"password_hash", "provisional_mac", "provisional_key", "provisional_ends_at"}
+    secret = {"password_hash", "provisional_mac", "provisional_key", "provisional_ends_at", "provisional_run"}
     assert columns == {*details, *secret, "academie", "office", "id", "state", "version", "created_at"}
 
 
@@ -179,4 +180,98 @@ def test_a_fresh_database_has_no_account_and_no_operation_takes_a_password_for_s
         for name, method in inspect.getmembers(DirectDoor, inspect.isfunction)
         if not name.startswith("_") and "Secret" in str(inspect.signature(method))
     }
-    assert takes == {"check", "choose_first_password", "change_password", "use_reset"}
+    # Each of the person's own: typed by whom it opens, or proved by a link or codes.
+    own = {"check", "choose_first_password", "change_password", "use_reset", "ask_address", "confirm_address"}
+    assert takes == own
+
+
+def test_opening_a_database_again_leaves_the_locks_of_the_one_that_is_open(tmp_path: Path) -> None:
+    """Else another process takes itself for the last one, and throws away what the first still reads (WAL)."""
+    url = f"sqlite:///{tmp_path}/new.db"
+    migrate.upgrade_accounts(url)
+    first = Database(url)
+    with first.read() as connection:
+        connection.execute(sa.text("SELECT count(*) FROM accounts"))
+    inode = f":{(tmp_path / 'new.db').stat().st_ino} "
+
+    def locks() -> list[str]:
+        mine = f" {os.getpid()} "
+        lines = Path("/proc/locks").read_text().splitlines()
+        return sorted(line.split(":", 1)[1] for line in lines if inode in line and mine in line)
+
+    held = locks()
+    assert held
+    again = Database(url)
+    assert locks() == held
+    for database in (first, again):
+        database.close()
+
+
+OLD_ROWS = """
+INSERT INTO accounts (id, identifier, identifier_key, family_name, given_name, email, email_verified, situation,
+  academie, office, state, version, password_hash, provisional_mac, provisional_key, provisional_ends_at, created_at)
+VALUES
+  (7, 'MDurand7', 'mdurand7', 'DURAND', 'Marie', 'm@exemple.test', {yes}, 'surveillant', 'Lyon', 'DEC 2', 'active', 3,
+   '{hash}', NULL, NULL, NULL, 1700000000000000),
+  (9, 'pmartin2', 'pmartin2', 'MARTIN', 'Paul', '', {no}, '', '', '', 'provisional', 1,
+   NULL, '{mac}', '{key}', 1900000000000000, 1700000000000000);
+INSERT INTO reset_tokens (id, account_id, sha256, ends_at) VALUES (1, 7, 'a', 1);
+INSERT INTO reset_requests (id, identifier_key, address, correlation, asked_at) VALUES (1, 'mdurand7', '', '', 1);
+INSERT INTO outbox (id, account_id, kind, recipient, message_id, payload, created_at, due_at, attempts)
+VALUES (1, 7, 'password_changed', 'm@exemple.test', 'x', '{{}}', 1, 1, 0);
+"""
+
+
+def upgraded_to(url: str, revision: str) -> None:
+    """Make the tables of an older release."""
+    from alembic import command
+
+    database = Database(url)
+    with database.write() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(migrate._FOLDER))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    database.close()
+
+
+@pytest.mark.parametrize("older", migrate.REVISIONS[:-1])
+def test_a_database_of_each_older_release_is_brought_up_to_date_and_keeps_everything(new_url: str, older: str) -> None:
+    from imagin_gateway.keys import Keyring, Secret
+    from imagin_gateway.local import store
+    from imagin_gateway.local.passwords import Hasher
+    from imagin_gateway.local.provisional import Provisionals, generate
+    from tests.local.helper import GOOD
+
+    upgraded_to(new_url, older)
+    letter, provisionals = generate(), Provisionals(Keyring([Secret("k" * 40)]))
+    kept = provisionals.keep(letter)
+    yes, no = ("true", "false") if new_url.startswith("postgresql") else ("1", "0")
+    hashed = Hasher("unsafe-tests").hash(GOOD)
+    database = Database(new_url)
+    with database.write() as connection:
+        for statement in OLD_ROWS.format(yes=yes, no=no, hash=hashed, mac=kept.mac, key=kept.key).split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+    with pytest.raises(SettingsError, match="plus ancien"):
+        migrate.check(database)
+    migrate.upgrade(database)
+    migrate.check(database)
+    with database.read() as connection:
+        marie, paul = store.find(connection, "mdurand7"), store.find(connection, "pmartin2")
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = [each for each in compare_metadata(context, metadata) if each[0] != "modify_type"]
+        left = {name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar() for name in TABLES}  # noqa: S608
+    assert differences == []
+    assert marie is not None
+    assert paul is not None
+    assert (marie.id, marie.identifier, marie.version, marie.mailbox) == (7, "MDurand7", 3, "m@exemple.test")
+    assert Hasher("unsafe-tests").verify(marie.password_hash, GOOD)
+    assert (paul.mailbox, paul.state.value) == ("", "provisional")
+    assert provisionals.matches(paul, letter)
+    assert set(left.values()) == {1}
+    database.close()
+
+
+TABLES = ("reset_tokens", "reset_requests", "outbox")

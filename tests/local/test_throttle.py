@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imagin_gateway.errors import Code, Unavailable
+from imagin_gateway.errors import Code, SettingsError, Unavailable
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.door import CredentialsRefused, LoginFailure, NetworkThrottled
 from imagin_gateway.local.lifecycle import AccountState
@@ -20,8 +20,9 @@ from imagin_gateway.local.throttle import (
     ACCOUNT_FAILURES,
     ALARM_FAILURES,
     DELAYS,
+    KNOWN_FAILURES,
     LINKS_PER_NETWORK,
-    LOCK_AFTER,
+    MOST_IN_A_ROW,
     NETWORK_FAILURES,
     NETWORK_FAILURES_IN_ALARM,
     Throttle,
@@ -32,8 +33,8 @@ from imagin_gateway.local.throttle import (
 from imagin_gateway.state.sqlite import SqliteStateStore
 from imagin_gateway.state.store import Space
 from tests.clock import ManualClock
-from tests.local.conftest import Office
-from tests.local.helper import ADDRESS, GOOD
+from tests.local.conftest import Office, settings_of
+from tests.local.helper import ADDRESS, GOOD, OTHER, MailServer
 
 WRONG = Secret("ce n'est pas le bon mot")
 
@@ -43,9 +44,9 @@ def throttle(state: SqliteStateStore) -> Throttle:
     return Throttle(state)
 
 
-def fail(throttle: Throttle, clock: ManualClock, account: str = "a") -> bool:
+def fail(throttle: Throttle, clock: ManualClock, account: str = "a", *, known: bool = False) -> bool:
     """Try once; tell whether the attempt was evaluated."""
-    attempt = throttle.begin(account, clock.now())
+    attempt = throttle.begin(account, clock.now(), known=known)
     if attempt is not None:
         throttle.failed(account, clock.now())
     return attempt is not None
@@ -60,7 +61,7 @@ def test_the_delay_grows_and_is_over_a_minute_after_five_failures() -> None:
 
 @pytest.mark.row("THR-01")
 def test_each_delay_ends_to_the_second(throttle: Throttle, clock: ManualClock) -> None:
-    for failures in range(1, ACCOUNT_FAILURES - 1):
+    for failures in range(1, ACCOUNT_FAILURES - KNOWN_FAILURES - 1):
         assert fail(throttle, clock)
         wait = delay_after(failures)
         if wait:
@@ -73,8 +74,9 @@ def test_each_delay_ends_to_the_second(throttle: Throttle, clock: ManualClock) -
 def test_the_26th_failure_within_any_24_hours_is_not_evaluated(throttle: Throttle, clock: ManualClock) -> None:
     evaluated = []
     for _ in range(3 * 24 * 60):
-        if fail(throttle, clock):
-            evaluated.append(clock.now())
+        for known in (False, True):
+            if fail(throttle, clock, known=known):
+                evaluated.append(clock.now())
         clock.move(60)
     day = timedelta(hours=24)
     most = max(sum(start <= at < start + day for at in evaluated) for start in evaluated)
@@ -279,16 +281,165 @@ def test_an_owner_attacked_for_a_day_can_still_reset_and_come_in(
 
 
 @pytest.mark.row("THR-06")
-def test_however_long_the_attack_an_attempt_is_evaluated_every_two_hours(
-    throttle: Throttle, clock: ManualClock
-) -> None:
+def test_however_long_the_attack_a_stranger_waits_ten_hours_at_most(throttle: Throttle, clock: ManualClock) -> None:
     last, longest = clock.now(), timedelta()
     for _ in range(4 * 24 * 60):
         if fail(throttle, clock):
             longest = max(longest, clock.now() - last)
             last = clock.now()
         clock.move(60)
-    assert longest <= timedelta(hours=2)
+    assert timedelta(hours=8) < longest <= timedelta(hours=10)
+
+
+def attack(office: Office, seconds: int, every: int, first: int = 0) -> None:
+    """Try a wrong password again and again, from everywhere, the owner's own network included."""
+    for number in range(first, first + seconds // every):
+        with suppress(CredentialsRefused, NetworkThrottled):
+            office.door.check("mdurand7", WRONG, address=ADDRESS if number % 3 == 0 else f"2001:db8:{number:x}::1")
+        office.clock.move(every)
+
+
+@pytest.mark.row("THR-06")
+def test_an_attack_that_never_stops_keeps_out_neither_a_known_browser_nor_one_that_used_a_link(
+    office: Office, reset_link: Callable[..., str]
+) -> None:
+    office.personalise("mdurand7")
+    known = office.door.remember("mdurand7")
+    attack(office, 20 * 60, 20)
+    with pytest.raises((CredentialsRefused, NetworkThrottled)):
+        office.door.check("mdurand7", GOOD, address=ADDRESS)
+    # The known browser comes in, from the very network the attack comes from, and mistakes are allowed.
+    for _ in range(2):
+        with pytest.raises(CredentialsRefused) as caught:
+            office.door.check("mdurand7", WRONG, address=ADDRESS, client=known)
+        assert caught.value.reason is LoginFailure.WRONG
+    assert not office.door.check("mdurand7", GOOD, address=ADDRESS, client=known).must_choose
+    # It gave the attacker nothing back.
+    with pytest.raises(CredentialsRefused) as caught:
+        office.door.check("mdurand7", WRONG, address="203.0.113.7")
+    assert caught.value.reason is LoginFailure.DELAYED
+    # A browser nobody knows uses a link; the attack goes on before the person has typed anything.
+    office.door.use_reset(reset_link("mdurand7"), OTHER, OTHER)
+    fresh = office.door.remember("mdurand7")
+    attack(office, 5 * 60, 1, first=1000)
+    with pytest.raises((CredentialsRefused, NetworkThrottled)):
+        office.door.check("mdurand7", OTHER, address="203.0.113.8")
+    assert not office.door.check("mdurand7", OTHER, address=ADDRESS, client=fresh).must_choose
+
+
+def test_a_known_browser_is_known_to_that_account_alone_until_the_password_changes(office: Office) -> None:
+    for identifier in ("mdurand7", "pmartin2"):
+        office.personalise(identifier)
+    marie = office.door.remember("mdurand7")
+    assert office.door.remember("MDurand7 ", marie) == marie
+    knows = office.door._clients.knows
+    now = office.clock.now()
+    assert knows("mdurand7", marie, now)
+    assert not knows("pmartin2", marie, now)
+    # Two people may share a browser.
+    both = office.door.remember("pmartin2", marie)
+    assert both == marie
+    assert not knows("mdurand7", "", now)
+    assert not knows("mdurand7", marie, now + timedelta(days=181))
+    office.door.change_password("mdurand7", GOOD, OTHER, OTHER, client=marie)
+    assert not knows("mdurand7", marie, now)
+    assert knows("pmartin2", both, now)
+
+
+@pytest.mark.row("THR-02")
+@pytest.mark.parametrize(
+    ("attempts", "after", "accepted"),
+    [("lock", 10, True), ("lock", 11, False), ("delay", 100, True), ("delay", 101, False), ("lock", 2, False)],
+)
+def test_more_failures_in_a_row_cannot_be_set(attempts: str, after: int, accepted: bool) -> None:
+    passwords = {"profile": "unsafe-tests", "attempts": attempts, "lock_after": after}
+    if accepted:
+        assert settings_of("sqlite:///x.db", passwords=passwords).passwords.in_a_row == after
+        return
+    with pytest.raises(SettingsError, match="lock_after"):
+        settings_of("sqlite:///x.db", passwords=passwords)
+
+
+@pytest.mark.row("THR-02")
+def test_where_accounts_are_locked_instead_the_tenth_failure_in_a_row_does_it(
+    office: Office, open_office: Callable[..., Office], reset_link: Callable[..., str]
+) -> None:
+    office.personalise("mdurand7")
+    keys = {name: [key.reveal() for key in getattr(office.settings.keys, name)] for name in ("signing", "provisional")}
+    locking = open_office(passwords={"profile": "unsafe-tests", "attempts": "lock"}, keys=keys)
+    known = locking.door.remember("mdurand7")
+
+    def wrong(times: int) -> None:
+        for number in range(times):
+            with pytest.raises(CredentialsRefused) as caught:
+                locking.door.check("mdurand7", WRONG, address=ADDRESS, client=known if number % 2 else "")
+            assert caught.value.reason is LoginFailure.WRONG
+
+    wrong(9)
+    assert locking.account("mdurand7").state is AccountState.ACTIVE
+    locking.door.check("mdurand7", GOOD, address=ADDRESS)
+    wrong(10)
+    assert locking.account("mdurand7").state is AccountState.LOCKED
+    locking.clock.move(timedelta(days=40))
+    with pytest.raises(CredentialsRefused) as caught:
+        locking.door.check("mdurand7", GOOD, address=ADDRESS, client=known)
+    assert caught.value.reason is LoginFailure.LOCKED
+    locking.door.use_reset(reset_link("mdurand7"), GOOD, GOOD)
+    assert not locking.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
+
+
+@pytest.mark.row("THR-02")
+def test_where_accounts_are_locked_tries_at_once_are_not_more_than_the_limit(
+    state: SqliteStateStore, clock: ManualClock
+) -> None:
+    throttle = Throttle(state, lock=True, in_a_row=10)
+    with ThreadPoolExecutor(16) as pool:
+        begun = list(pool.map(lambda _: throttle.begin("a", clock.now()), range(60)))
+    assert sum(attempt is not None for attempt in begun) <= 10
+
+
+@pytest.mark.row("THR-09")
+def test_a_success_after_failures_is_told_once_and_so_is_one_from_a_new_browser(
+    office: Office, mail_server: MailServer
+) -> None:
+    office.personalise("mdurand7")
+    known = office.door.remember("mdurand7")
+    office.door.deliver_due()
+    mail_server.inbox.received.clear()
+
+    def sign_in(client: str) -> list[str]:
+        office.door.check("mdurand7", GOOD, address=ADDRESS, client=client)
+        office.door.deliver_due()
+        subjects = mail_server.inbox.subjects
+        mail_server.inbox.received.clear()
+        return subjects
+
+    assert sign_in(known) == []
+    for number in range(4):
+        with pytest.raises(CredentialsRefused):
+            office.door.check("mdurand7", WRONG, address=f"2001:db8:{number:x}::1")
+        office.clock.move(10)
+    office.door.check("mdurand7", GOOD, address=ADDRESS, client=known)
+    office.door.deliver_due()
+    assert mail_server.inbox.subjects == ["Connexion après plusieurs essais"]
+    assert "après 4 essais manqués" in mail_server.inbox.body()
+    assert "4 failed tries" in mail_server.inbox.body()
+    assert "imagin@siec.education.fr" in mail_server.inbox.body()
+    mail_server.inbox.received.clear()
+    office.clock.move(timedelta(days=1))
+    assert sign_in(known) == []
+    assert sign_in("") == ["Connexion depuis un nouvel appareil"]
+    assert sign_in("made-up") == ["Connexion depuis un nouvel appareil"]
+    assert sign_in(office.door.remember("mdurand7")) == []
+
+
+def test_a_failure_and_a_letter_tell_nothing_by_mail(office: Office, mail_server: MailServer) -> None:
+    for _ in range(3):
+        with pytest.raises(CredentialsRefused):
+            office.door.check("mdurand7", WRONG, address=ADDRESS)
+    office.clock.move(10)
+    office.door.check("mdurand7", office.letters["mdurand7"], address=ADDRESS)
+    assert office.door.deliver_due() == 0
 
 
 def test_a_hundred_failures_in_a_row_lock_the_account_until_a_link_is_used(
@@ -296,7 +447,7 @@ def test_a_hundred_failures_in_a_row_lock_the_account_until_a_link_is_used(
 ) -> None:
     office.personalise("mdurand7")
     evaluated = 0
-    while evaluated < LOCK_AFTER:
+    while evaluated < MOST_IN_A_ROW:
         assert office.account("mdurand7").state is AccountState.ACTIVE
         with pytest.raises(CredentialsRefused) as caught:
             office.door.check("mdurand7", WRONG, address=f"2001:db8:{evaluated:x}::1")

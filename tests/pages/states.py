@@ -147,11 +147,38 @@ PASSWORD_ERRORS = {
     "too_short_by_one": FieldError("nouveau", "password.too_short", {"missing": 1, "maximum": 0}),
     "too_long": FieldError("nouveau", "password.too_long", {"missing": 0, "maximum": 128}),
     "common": FieldError("nouveau", "password.common", {"missing": 0, "maximum": 0}),
+    "breached": FieldError("nouveau", "password.breached"),
     "context": FieldError("nouveau", "password.context"),
     "same": FieldError("nouveau", "password.same_as_provisional"),
     "mismatch": FieldError("encore", "password.entries_differ"),
     "current": FieldError("actuel", "password.current_wrong"),
     "missing": FieldError("nouveau", "password.missing"),
+}
+
+ADDRESS: dict[str, Any] = {
+    "action": "/connexion/adresse",
+    "csrf": CSRF,
+    "username": "mdurand7",
+    "email": "marie@exemple",
+    "errors": [],
+    "cancel_href": "/connexion/session",
+}
+
+ADDRESS_ERRORS = {
+    "malformed": FieldError("courriel", "address.malformed"),
+    "same": FieldError("courriel", "address.same"),
+    "too_many": FieldError("courriel", "address.too_many"),
+    "current": FieldError("actuel", "password.current_wrong"),
+    "code": FieldError("code", "address.code_wrong"),
+}
+
+CODES: dict[str, Any] = {
+    "action": "/connexion/adresse/codes",
+    "csrf": CSRF,
+    "two": True,
+    "errors": [],
+    "again_href": "/connexion/adresse",
+    "cancel_href": "/connexion/session",
 }
 
 SESSION: dict[str, Any] = {
@@ -164,6 +191,7 @@ SESSION: dict[str, Any] = {
     "logout_href": "/connexion/fin",
     "others_href": "/connexion/session/toutes",
     "password_href": "/connexion/mot-de-passe",
+    "address_href": "/connexion/adresse",
     "proconnect_href": None,
 }
 
@@ -359,6 +387,17 @@ STATES: dict[str, State] = {
         },
         signed=True,
     ),
+    "address": State("address", ADDRESS, signed=True),
+    **{
+        f"address-{name}": State("address", {**ADDRESS, "errors": [error]}, error=True, signed=True)
+        for name, error in ADDRESS_ERRORS.items()
+    },
+    "address-codes": State("address_codes", CODES, signed=True),
+    "address-code": State("address_codes", {**CODES, "two": False}, signed=True),
+    "address-codes-wrong": State(
+        "address_codes", {**CODES, "errors": [ADDRESS_ERRORS["code"]]}, error=True, signed=True
+    ),
+    "address-done": State("address_done", {"continue_href": "/connexion/session"}),
     "refusal-R1-full": State(
         "refusal",
         {**REFUSAL, "id": "R1", "params": {"portal": "Portail de Paris", "right": "portail de Créteil"}},

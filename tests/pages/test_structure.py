@@ -24,6 +24,9 @@ TOKENS = {
     "actuel": "current-password",
     "nouveau": "new-password",
     "encore": "new-password",
+    "courriel": "email",
+    "code": "one-time-code",
+    "code-actuel": "one-time-code",
 }
 
 
@@ -178,7 +181,8 @@ def test_no_form_asks_for_a_hint_or_a_secret_question(pages: Pages) -> None:
     names = set()
     for name in STATES:
         names |= set(read(render(pages, name)).xpath("//form[@method='post']//input/@name"))
-    assert names == {"formulaire", "next", "identifiant", "motdepasse", "actuel", "nouveau", "encore"}
+    passwords = {"motdepasse", "actuel", "nouveau", "encore"}
+    assert names == {"formulaire", "next", "identifiant", "courriel", "code", "code-actuel"} | passwords
 
 
 @every_state

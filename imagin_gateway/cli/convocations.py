@@ -1,0 +1,126 @@
+"""`imagin-gateway convocations`: lists of exam sessions, and their letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, actor, err, out, stores
+from imagin_gateway.local.checked_list import Progress as Told
+from imagin_gateway.local.checked_list import Step
+from imagin_gateway.local.door import ImportReport
+
+app = typer.Typer(help="Listes de convocations et lettres.", no_args_is_help=True)
+
+LettersFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--letters", help="Fichier du publipostage à écrire (CSV, lisible par vous seul) ; il ne doit pas exister."
+    ),
+]
+SheetsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--sheets", help="Feuillets à imprimer, un par personne (HTML, lisible par vous seul) ; il ne doit pas exister."
+    ),
+]
+
+_STEPS = {Step.CHECKING: "Vérification", Step.WRITING: "Écriture"}
+
+_SHOWN = 200
+"""Problems printed one by one; the rest is counted."""
+
+
+@contextmanager
+def _shown() -> Iterator[Told]:
+    """Show how far an import is, on the error output."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda step, done, total: progress.update(
+            task, description=_STEPS[step], completed=done, total=total or None
+        )
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Liste de convocations (CSV ; point-virgule ou virgule).")],
+    settings: SettingsFile = DEFAULT_FILE,
+    letters: LettersFile = None,
+    sheets: SheetsFile = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Importer les bonnes lignes et laisser les mauvaises.")
+    ] = False,
+    reissue: Annotated[
+        bool,
+        typer.Option(
+            "--reissue", help="Émettre un nouveau mot de passe provisoire à qui n’a pas encore choisi le sien."
+        ),
+    ] = False,
+) -> None:
+    """Importer une liste de convocations. Une ligne en erreur arrête tout, sauf avec --skip-bad.
+
+    Interrompu, l'import n'a rien fait, ou le même ordre relancé le termine.
+    """
+    if not file.is_file():
+        err.print(f"Aucun fichier de ce nom : {file}", style="red", markup=False)
+        raise typer.Exit(EXIT_REFUSED)
+    if reissue and letters is None and sheets is None:
+        err.print("Avec --reissue, dire où écrire les lettres : --letters ou --sheets.", style="red")
+        raise typer.Exit(2)
+    with stores(settings) as opened, _shown() as progress:
+        report = opened.direct.import_list(
+            file,
+            skip_bad=skip_bad,
+            reissue=reissue,
+            letters_to=letters,
+            sheets_to=sheets,
+            progress=progress,
+            actor=actor(),
+        )
+    for problem in report.problems[:_SHOWN]:
+        err.print(f"  laissée : {problem}", markup=False)
+    if report.problem_count > _SHOWN:
+        err.print(f"  et {report.problem_count - _SHOWN} autres erreurs")
+    if report.ignored_columns:
+        err.print(f"Colonnes non lues : {', '.join(report.ignored_columns)}", markup=False)
+    if report.resumed:
+        out.print("Un import interrompu de cette même liste vient d'être achevé.")
+    out.print(f"{file.name} : {report.created} créés, {report.updated} mis à jour, {report.unchanged} inchangés.")
+    _told(report, letters, sheets)
+
+
+@app.command("reissue")
+def reissue(
+    identifiers: Annotated[list[str], typer.Argument(help="Identifiants Imagin.")],
+    settings: SettingsFile = DEFAULT_FILE,
+    letters: LettersFile = None,
+    sheets: SheetsFile = None,
+) -> None:
+    """Émettre de nouveaux mots de passe provisoires : les anciens ne marchent plus. Votre nom est noté."""
+    if letters is None and sheets is None:
+        err.print("Dire où écrire les lettres : --letters ou --sheets.", style="red")
+        raise typer.Exit(2)
+    with stores(settings) as opened:
+        report = opened.direct.reissue(identifiers, letters_to=letters, sheets_to=sheets, actor=actor())
+    _told(report, letters, sheets)
+
+
+def _told(report: ImportReport, letters: Path | None, sheets: Path | None) -> None:
+    out.print(
+        f"Mots de passe provisoires émis : {report.issued}, dont réémis : {report.reissued} ; "
+        f"déjà personnalisés : {report.personalised} ; désactivés : {report.disabled}."
+    )
+    for name, path in (("Lettres", letters), ("Feuillets", sheets)):
+        if path is not None:
+            out.print(f"{name} : {path}", markup=False)
+    if report.waiting:
+        err.print(
+            f"{report.waiting} comptes attendent un mot de passe provisoire : relancer avec --letters ou --sheets.",
+            style="yellow",
+        )

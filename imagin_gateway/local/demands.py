@@ -1,0 +1,88 @@
+"""Demanding another password of accounts whose password may be known to somebody else.
+
+A state in which that is not possible is left as it is, and told: run again after an
+interruption, an operation does what was left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+import sqlalchemy as sa
+
+from imagin_gateway.clock import Clock
+from imagin_gateway.local import store
+from imagin_gateway.local.accounts import identifier_key
+from imagin_gateway.local.database import Database
+from imagin_gateway.local.lifecycle import AccountState, Act, allows, move, state_at
+from imagin_gateway.local.schema import accounts
+
+_BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Demanded:
+    """What became of the accounts asked for.
+
+    Attributes:
+        changed: identifiers of those whose next login must bring another password.
+        left: identifiers of those that have no chosen password, are closed, or were asked already.
+        unknown: how many identifiers no account has.
+    """
+
+    changed: tuple[str, ...]
+    left: tuple[str, ...]
+    unknown: int
+
+
+class Demands:
+    """Demands another password.
+
+    Args:
+        database: where accounts are.
+        clock: the time.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def of(self, identifiers: Iterable[str]) -> Demanded:
+        """Demand another password of these, some hundreds in a transaction. Raises `Unavailable`."""
+        now = self._clock.now()
+        changed: list[str] = []
+        left: list[str] = []
+        unknown = 0
+        for keys in _batches(identifier_key(identifier) for identifier in identifiers):
+            done: list[str] = []
+            with self._database.write() as connection:
+                known = store.find_many(connection, keys)
+                unknown += len(set(keys) - set(known))
+                for account in known.values():
+                    state = state_at(account.state, account.provisional_ends_at, now)
+                    if allows(state, Act.REQUIRE_CHANGE):
+                        store.apply(connection, account, Act.REQUIRE_CHANGE, now)
+                        done.append(account.identifier)
+                    else:
+                        left.append(account.identifier)
+            changed += done
+        return Demanded(tuple(changed), tuple(left), unknown)
+
+    def of_everybody(self) -> int:
+        """Demand another password of everybody who has one, at once; return of how many. Raises `Unavailable`."""
+        after = move(AccountState.ACTIVE, Act.REQUIRE_CHANGE)
+        with self._database.write() as connection:
+            changed = connection.execute(
+                sa.update(accounts)
+                .where(accounts.c.state == AccountState.ACTIVE.value)
+                .values(state=after.value, version=accounts.c.version + 1)
+            )
+        return changed.rowcount
+
+
+def _batches(keys: Iterator[str]) -> Iterator[list[str]]:
+    while batch := list(islice(keys, _BATCH)):
+        yield batch

@@ -1,0 +1,80 @@
+"""What an operator may do to accounts, and what nobody may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from imagin_gateway.local.door import CredentialsRefused, LoginFailure
+from imagin_gateway.local.lifecycle import AccountState, Act
+from tests.local.conftest import Office
+from tests.local.helper import ADDRESS, GOOD, OTHER, MailServer
+
+
+def test_a_closed_account_comes_back_with_nothing_that_opens_it_but_a_link(
+    office: Office, reset_link: Callable[..., str]
+) -> None:
+    office.personalise("mdurand7")
+    assert office.door.disable("MDurand7 ")
+    with pytest.raises(CredentialsRefused) as caught:
+        office.door.check("mdurand7", GOOD, address=ADDRESS)
+    assert caught.value.reason is LoginFailure.DISABLED
+    assert office.door.enable("mdurand7")
+    for password in (GOOD, office.letters["mdurand7"]):
+        with pytest.raises(CredentialsRefused) as caught:
+            office.door.check("mdurand7", password, address=ADDRESS)
+        assert caught.value.reason is LoginFailure.EXPIRED
+        office.clock.move(10)
+    office.door.use_reset(reset_link("mdurand7"), OTHER, OTHER)
+    assert not office.door.check("mdurand7", OTHER, address=ADDRESS).must_choose
+
+
+@pytest.mark.row("PWD-09")
+def test_another_password_is_demanded_of_many_at_once(office: Office) -> None:
+    office.personalise("mdurand7")
+    office.personalise("pmartin2", OTHER)
+    known = office.door.remember("mdurand7")
+    asked = ["MDurand7 ", "pmartin2", "sansmail", "inconnu"]
+    done = office.door.require_change(asked, actor="cli:root")
+    assert (set(done.changed), done.left, done.unknown) == ({"mdurand7", "pmartin2"}, ("sansmail",), 1)
+    again = office.door.require_change(asked, actor="cli:root")
+    assert (again.changed, set(again.left)) == ((), {"mdurand7", "pmartin2", "sansmail"})
+    told = office.named("change_required")
+    assert [event["actor"] for event in told] == ["cli:root"] * 2
+    assert len({event["person"] for event in told}) == 2
+    assert not office.door._clients.knows("mdurand7", known, office.clock.now())
+    assert office.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
+    assert office.door.check("pmartin2", OTHER, address=ADDRESS).must_choose
+
+
+@pytest.mark.row("PWD-09")
+def test_another_password_is_demanded_of_everybody_at_once(office: Office) -> None:
+    office.personalise("mdurand7")
+    office.personalise("pmartin2")
+    office.act("pmartin2", Act.DISABLE)
+    version = office.account("mdurand7").version
+    assert office.door.require_change_of_everybody(actor="cli:root") == 1
+    account = office.account("mdurand7")
+    assert (account.state, account.version) == (AccountState.CHANGE_REQUIRED, version + 1)
+    assert office.account("pmartin2").state is AccountState.DISABLED
+    assert office.account("sansmail").state is AccountState.PROVISIONAL
+    assert office.door.require_change_of_everybody(actor="cli:root") == 0
+    (first, _) = office.named("change_required")
+    assert first["detail"] == {"accounts": 1}
+
+
+@pytest.mark.row("PWD-13")
+def test_an_operator_may_have_a_link_mailed_and_neither_choose_nor_read_a_password(
+    office: Office, mail_server: MailServer
+) -> None:
+    office.personalise("mdurand7")
+    office.door.deliver_due()
+    before = office.account("mdurand7")
+    assert office.door.start_reset("mdurand7", actor="cli:root")
+    assert not office.door.start_reset("inconnu", actor="cli:root")
+    assert office.door.deliver_due() == 1
+    assert mail_server.inbox.subjects[-1] == "Choisir un nouveau mot de passe"
+    assert office.account("mdurand7") == before
+    (event,) = office.named("link_ordered")
+    assert event["actor"] == "cli:root"
