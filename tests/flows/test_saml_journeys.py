@@ -187,6 +187,16 @@ def test_a_missing_attribute_is_told_with_somebody_to_ask(opens: Open, missing: 
     assert post(client, answer(saml.house)).status == 303
 
 
+@pytest.mark.row("SAM-23")
+@pytest.mark.parametrize(("name", "value"), [("codaca", "25"), ("ctemail", "j.dupont@ac-versailles.fr")])
+def test_a_door_that_speaks_for_another_academie_is_told_by_its_code(saml: SamlHouse, name: str, value: str) -> None:
+    client = saml.house.client()
+    wrong = answer(saml.house, lambda root: setattr(forge.value_of(root, name), "text", value))
+    assert post(client, wrong).status == 403
+    assert saml.house.codes("login_refused") == [Code.SCOPE_VIOLATION]
+    assert client.get("/missions").status == 303
+
+
 @pytest.mark.row("SAM-26")
 def test_logins_are_top_level_navigations_by_post_over_https(saml: SamlHouse, tmp_path: Path) -> None:
     client = saml.house.client()

@@ -105,6 +105,8 @@ class SamlPortalClient:
             more = file_problems(door, config, development=development)
             raise SettingsError([*error.problems, *more]) from None
         schema.load()
+        if config.allow_cbc:
+            _log.warning("%s: AES-CBC is allowed; it hides, and protects nothing of what it hides", door)
         source = Source(checked, fetch)
         source.open(now or datetime.now(UTC))
         if source.current is not None and source.current.wants_signed_requests and not config.sign_requests:

@@ -37,6 +37,9 @@ Report = Callable[[bool, str], None]
 
 EXPECTED: Final = "les métadonnées SAML du portail, telles qu’il les publie"
 
+PRESSING: Final = 60
+"""Seconds between two attempts while a door is closed for want of metadata."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -62,8 +65,6 @@ def proved(raw: bytes, pinned: Pinned, now: datetime) -> etree._Element:
         if seal is None:
             raise MetadataRefused(("les métadonnées ne sont pas signées", "les demander signées au portail"))
         shape.check_signature(seal)
-        if sum(1 for name in documents.identifiers(root) if name == root.get("ID")) != 1:
-            raise MetadataRefused(("l’identifiant signé y figure deux fois", EXPECTED))
         signed = documents.parse(signature.signed_bytes(seal, [pinned.key]), documents.METADATA)
     except AnswerRefused as refused:
         raise MetadataRefused(
@@ -97,7 +98,7 @@ class Source:
         self._fetch = fetch
         self._current: Partner | None = None
         self._read = ""
-        self._from_copy = False
+        self._asked_at: datetime | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._pid = 0
@@ -126,7 +127,6 @@ class Source:
         if copy is not None and copy.is_file():
             with contextlib.suppress(MetadataRefused, OSError):
                 self._take(_bounded(copy), now)
-                self._from_copy = True
                 return
         for problem in self.renew(now):
             _log.warning("%s", problem)
@@ -134,6 +134,7 @@ class Source:
     def renew(self, now: datetime) -> list[Problem]:
         """Read the metadata afresh; return what is wrong with it, in which case nothing changes."""
         section = self._config.section
+        self._asked_at = now
         key = f"portals.{self._config.door}.metadata{'_url' if section.metadata_url else ''}"
         try:
             raw = (
@@ -181,9 +182,10 @@ class Source:
 
     def _run(self, stop: threading.Event, now: Callable[[], datetime], report: Report) -> None:
         period = self._config.section.metadata_refresh_minutes * 60
-        # A copy of before may be old: the address is asked at once.
-        wait = 0 if self._from_copy else period
-        while not stop.wait(wait if self._current is not None else min(period, 60)):
+        # A copy of before, or a process that served nothing for long: the address is asked at once.
+        age = (now() - self._asked_at).total_seconds() if self._asked_at is not None else period
+        wait = max(0.0, period - age)
+        while not stop.wait(min(wait, PRESSING) if self._is_closed(now()) else wait):
             wait = period
             before = self._current
             try:
@@ -194,6 +196,11 @@ class Source:
                 problems = [Problem("metadata", type(error).__name__)]
             if problems or self._current is not before:
                 report(not problems, " ; ".join(f"{each.message}" for each in problems))
+
+    def _is_closed(self, now: datetime) -> bool:
+        """Tell whether this door waits for metadata."""
+        current = self._current
+        return current is None or (current.valid_until is not None and now >= current.valid_until)
 
     def close(self) -> None:
         """Stop renewing."""

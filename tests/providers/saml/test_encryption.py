@@ -6,6 +6,7 @@ import base64
 import copy
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from imagin_gateway.providers.saml import decryption, documents
 from imagin_gateway.providers.saml.configuration import MAKE_A_KEY
 from tests.providers.saml import forge, locksmith
 from tests.providers.saml.forge import PERSON, forged, keys, one
-from tests.providers.saml.journey import House
+from tests.providers.saml.journey import House, house
 from tests.providers.saml.locksmith import (
     CBC_METHODS,
     GCM,
@@ -173,6 +174,15 @@ def test_cbc_is_opened_only_when_allowed_and_signed_around(opened: Open, method:
 
 
 @pytest.mark.row("SAM-08")
+def test_allowing_cbc_is_said_aloud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    house(tmp_path)
+    assert "AES-CBC" not in caplog.text
+    house(tmp_path, allow_cbc=True)
+    (told,) = [each for each in caplog.records if "AES-CBC" in each.getMessage()]
+    assert told.levelname == "WARNING"
+
+
+@pytest.mark.row("SAM-08")
 def test_a_wrong_padding_and_a_wrong_key_are_one_failure(opened: Open) -> None:
     there = opened(allow_cbc=True)
     method = f"{XENC}aes128-cbc"
@@ -252,6 +262,22 @@ def test_only_an_assertion_alone_comes_out(there: House) -> None:
     bare = etree.fromstring(etree.tostring(assertion))
     one(bare, "Subject").append(etree.Element("{urn:x}y"))
     assert there.code(with_plain(etree.tostring(bare))) is Code.SAML_SCHEMA
+
+
+def test_an_assertion_that_holds_another_is_refused_by_its_shape(there: House) -> None:
+    for name in ("Assertion", "EncryptedAssertion"):
+        outer = forge.unsigned(one(forged(signed="nothing"), "Assertion"))
+        for value in forge.every(outer, "AttributeValue"):
+            value.attrib.clear()
+        inner = forge.evil(outer)
+        if name == "EncryptedAssertion":
+            inner = encrypted(etree.tostring(inner), Lock())
+        advice = etree.Element(forge.saml("Advice"))
+        advice.append(inner)
+        one(outer, "Conditions").addnext(advice)
+        outer.set("ID", "_outer")
+        refused = there.refuses(with_plain(etree.tostring(outer)))
+        assert (refused.code, str(refused)) == (Code.SAML_SHAPE, "an assertion holds another one")
 
 
 def test_an_encrypted_assertion_inside_an_encrypted_one_is_refused(there: House) -> None:

@@ -270,6 +270,25 @@ def test_it_is_renewed_in_the_background_and_what_is_wrong_is_told(tmp_path: Pat
     assert not [thread for thread in threading.enumerate() if thread.name == f"metadata-{DOOR}"]
 
 
+@pytest.mark.row("SAM-29")
+@pytest.mark.parametrize(("minutes", "at_once"), [(0, False), (59, False), (60, True), (10_000, True)])
+def test_a_process_that_served_nothing_for_long_asks_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: int, at_once: bool
+) -> None:
+    there = opened(tmp_path, Address())
+    waits: list[float] = []
+
+    def wait(self: threading.Event, timeout: float | None = None) -> bool:
+        waits.append(timeout or 0.0)
+        return True
+
+    stop = threading.Event()
+    monkeypatch.setattr(threading.Event, "wait", wait)
+    there.portal.source._run(stop, lambda: NOW + timedelta(minutes=minutes), lambda renewed, problem: None)
+    assert (waits == [0.0]) is at_once
+    assert waits[0] == max(0, 60 - minutes) * 60
+
+
 def test_a_fork_renews_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = opened(tmp_path, Address())
     started: list[int] = []
