@@ -21,6 +21,7 @@ from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
 from imagin_gateway.identity import Door, lacks
 from imagin_gateway.keys import Secret
+from imagin_gateway.providers.portal import ENTRY
 from imagin_gateway.sessions.session import Session
 
 JUST_NOW: Final = timedelta(seconds=60)
@@ -33,6 +34,9 @@ def show(house: House, visit: Visit) -> Response:
     next_page = landing(house.settings, visit.request.query.get("next"))
     if session is None:
         return see_other(house.path("/") + "?" + urlencode({"next": next_page}))
+    portal = house.portals.get(session.door)
+    if portal is not None and portal.answer_method == ENTRY:
+        raise Refused("an agent's headers never prove anything recent", code=Code.TOO_WEAK)
     if not lacks(session.identity, house.clock.now(), JUST_NOW) and next_page != house.path("/session/toutes"):
         raise Refused("a login of this minute was not strong enough", code=Code.TOO_WEAK)
     return _page(house, visit, session, next_page)

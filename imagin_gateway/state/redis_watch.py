@@ -166,6 +166,8 @@ class RedisWatch:
             due = sent + (self._lag if awaited else self._beat)
             message = heard.get_message(ignore_subscribe_messages=True, timeout=max(due - time.monotonic(), 0.001))
             if message is not None and self._tell(message["data"], awaited):
+                if time.monotonic() >= sent + self._lag:
+                    raise redis.ConnectionError("a beat was announced too late")
                 awaited = b""
                 self._until = before + self._lag
                 yield

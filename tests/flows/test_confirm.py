@@ -10,6 +10,7 @@ import pytest
 
 from imagin_gateway.errors import Code
 from imagin_gateway.mounts import person, step_up
+from imagin_gateway.providers.portal import ENTRY
 from tests.client import Client, over_asgi, over_wsgi
 from tests.flows.conftest import TheHouse, sign_in
 from tests.flows.test_direct_journeys import GOOD, personalised
@@ -162,3 +163,25 @@ def test_a_portal_that_does_not_tell_when_it_checked_the_credentials_proves_noth
     assert client.get("/missions").status == 200
     assert client.get("/paiement").location.startswith("/connexion/confirmer")
     assert client.get("/connexion/session/toutes").location.startswith("/connexion/confirmer")
+
+
+def test_who_came_by_a_portal_that_can_prove_nothing_recent_is_told_so_at_once(strict: TheHouse) -> None:
+    client = strict.client()
+    sign_in(strict, client, "jdupont", door="arena-paris")
+    strict.portals["arena-paris"].answer_method = ENTRY
+    strict.clock.move(timedelta(minutes=6))
+    refused = client.follow(client.get("/paiement"))
+    assert refused.status == 403
+    assert refused.title.startswith("Cette page demande une connexion plus sûre")
+
+
+def test_a_password_confirms_nothing_for_somebody_who_came_by_a_portal(strict: TheHouse) -> None:
+    personalised(strict)
+    client = strict.client()
+    sign_in(strict, client, "mdurand7", door="arena-creteil")
+    before = client.cookies["ig-session"]
+    page = client.get("/connexion/session")
+    reply = client.post("/connexion/confirmer", {"formulaire": page.field("formulaire"), "motdepasse": GOOD})
+    assert reply.status == 400
+    assert client.cookies["ig-session"] == before
+    assert client.get("/missions").text.startswith("arena-creteil|mdurand7")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -477,3 +479,22 @@ def test_too_many_wrong_codes_begin_again(house: TheHouse) -> None:
     page = client.submit(page, {"code": "1", "code-actuel": "1"})
     assert (page.status, page.title) == (422, "Changer d’adresse électronique")
     assert house.codes("address_refused") == [Code.ADDRESS_CODE] * 5
+
+
+@pytest.mark.row("SES-18")
+def test_links_that_ended_long_ago_are_forgotten(house: TheHouse) -> None:
+    def kept() -> int:
+        with closing(sqlite3.connect(house.gateway.settings.accounts.url.removeprefix("sqlite:///"))) as db:
+            count: int = db.execute("SELECT count(*) FROM reset_tokens").fetchone()[0]
+            return count
+
+    client = house.client()
+    client.submit(client.get("/connexion/mot-de-passe/oubli"), {"identifiant": "mdurand7"})
+    house.mailed()
+    assert kept() == 1
+    house.clock.move(timedelta(hours=12))
+    house.mailed()
+    assert kept() == 1, "a mail on its way may still bring it"
+    house.clock.move(timedelta(days=30))
+    house.mailed()
+    assert kept() == 0

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from imagin_gateway.identity import DIRECT_ISSUER
+from imagin_gateway.state.store import Space
 from tests.client import Client, Reply
 from tests.flows.conftest import TheHouse, direct, sign_in
 from tests.flows.test_direct_journeys import GOOD, personalised
@@ -283,3 +284,24 @@ def test_a_login_under_way_when_the_account_closes_gives_its_session_back(
     client = house.client()
     assert direct(client, "mdurand7", GOOD).status == 400
     assert rooms.sessions.list_person(DIRECT_ISSUER, "mdurand7") == []
+
+
+def test_our_own_pages_ask_the_store_whatever_this_process_believes(
+    house: TheHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deaf:
+        def current(self) -> bool:
+            return True
+
+        def close(self) -> None:
+            """Nothing to stop."""
+
+    client = house.client()
+    sign_in(house, client, "jdupont")
+    rooms = house.gateway.house
+    monkeypatch.setattr(rooms.sessions, "_watch", Deaf())
+    assert client.get("/missions").status == 200
+    rooms.state.delete_indexed(Space.SESSION, "all")
+    assert client.get("/missions").status == 200, "a process that is told nothing believes what it knew"
+    for path in ("/connexion/session", "/connexion/session/toutes"):
+        assert client.get(path).location == "/connexion/"

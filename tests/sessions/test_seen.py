@@ -14,6 +14,7 @@ import pytest
 from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import Unavailable
 from imagin_gateway.keys import Keyring, digest
+from imagin_gateway.sessions.reader import COARSE
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.seen import LastSeen, Seen
 from imagin_gateway.state.store import Space, StateStore
@@ -65,6 +66,28 @@ def test_nothing_is_written_for_a_session_seen_when_it_was_opened(
     counted.calls.clear()
     registry.flush()
     assert counted.calls == []
+
+
+@pytest.mark.row("SES-07")
+def test_a_moment_that_another_process_recorded_beside_the_record_keeps_the_session(
+    registry: SessionRegistry, store: StateStore, keyring: Keyring, clock: ManualClock
+) -> None:
+    other = SessionRegistry(store, keyring, clock, IDLE, ABSOLUTE)
+    cookie = registry.open(person())
+    clock.move(IDLE / COARSE - timedelta(seconds=1))
+    registry.resolve(cookie)
+    registry.flush()
+    seen = clock.now()
+    clock.move(60)
+    looked = other.look(cookie, counts=False)
+    assert looked is not None
+    assert other.ends_at(looked) == seen + IDLE, "who only looks is told when it ends"
+    clock.move(IDLE - timedelta(seconds=61))
+    assert [session.last_seen for session in other.list_person(PARIS, "mdurand7")] == [seen]
+    assert other.look(cookie, counts=False) is not None
+    clock.move(1)
+    assert other.look(cookie) is None
+    other.close()
 
 
 def test_a_moment_never_goes_back(

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from imagin_gateway.state import open_store, sqlite_file, sqlite_watch
 from imagin_gateway.state.redis import PREFIX, RedisStateStore
 from imagin_gateway.state.sqlite import PURGE_EVERY, SqliteStateStore
 from imagin_gateway.state.sqlite_file import APPLICATION_ID
+from imagin_gateway.state.sqlite_watch import SqliteWatch
 from imagin_gateway.state.store import Space, StateStore, Swap
 from imagin_gateway.state.watch import Watch
 from tests.state.following import LAG, Told, followed, heard, heard_all
@@ -291,6 +293,26 @@ class TestSqliteFile:
         with closing(SqliteStateStore(path)) as opened:
             fill(opened, "k", "other")
             yield opened
+
+    def test_a_thread_that_finds_another_asking_believes_what_was_just_told_and_no_more(
+        self, store: SqliteStateStore
+    ) -> None:
+        with followed(store) as (watch, told):
+            assert isinstance(watch, SqliteWatch)
+            with watch._lock:
+                watch._asked_until = time.monotonic() + 60
+                assert watch.current(), "it was told a moment ago: nobody queues"
+                watch._asked_until = time.monotonic()
+                store.delete(SESSION, "k")
+                answers: list[bool] = []
+                late = threading.Thread(target=lambda: answers.append(watch.current()))
+                late.start()
+                late.join(0.2)
+                assert late.is_alive(), "what was told too long ago is not believed"
+            late.join()
+            assert answers == [True]
+            assert told.keys == ["k"]
+            assert watch._asked_until - time.monotonic() <= 0.005
 
     @pytest.mark.parametrize(
         "statement",
