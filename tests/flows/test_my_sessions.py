@@ -299,6 +299,8 @@ def test_our_own_pages_ask_the_store_whatever_this_process_believes(
     client = house.client()
     sign_in(house, client, "jdupont")
     rooms = house.gateway.house
+    assert rooms.sessions._watch is not None
+    rooms.sessions._watch.close()  # else the real one still tells the cache, late or not
     monkeypatch.setattr(rooms.sessions, "_watch", Deaf())
     assert client.get("/missions").status == 200
     rooms.state.delete_indexed(Space.SESSION, "all")
