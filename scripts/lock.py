@@ -49,9 +49,9 @@ class Lock:
 
 
 LOCKS: Final = (
-    Lock("dev", extras=("cli", "demo", "postgresql")),
-    Lock("demo", extras=("cli", "demo"), within="dev"),
-    Lock("bench", extras=("demo", "postgresql"), within="dev"),
+    Lock("dev", extras=("cli", "demo", "postgresql", "second-factor")),
+    Lock("demo", extras=("cli", "demo", "second-factor"), within="dev"),
+    Lock("bench", extras=("demo", "postgresql", "second-factor"), within="dev"),
 )
 
 
