@@ -108,6 +108,7 @@ def _outcome(house: House, decision: Decision, back: Link, next_page: str) -> Re
         title=page.title.fr,
         texts=list(dict.fromkeys(texts)),
         doors=cards(house, page.doors, next_page),
+        links=[Link(page.instead.fr, _question_href(house, page.answers, next_page))] if page.instead else [],
         back=back,
     )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from imagin_gateway.flows.house import House
-from imagin_gateway.identity import Door
+from imagin_gateway.identity import Activity, Door
 from imagin_gateway.pages.views import DoorCard, DoorView, Link
-from imagin_gateway.policy import Decision, DoorInfo
+from imagin_gateway.policy import Decision, DoorInfo, Text
 from imagin_gateway.settings.proconnect import PROCONNECT
 
 
@@ -57,24 +57,42 @@ def view(house: House, door: DoorInfo, back: Link, next_page: str, why: Decision
         lost_links.append(Link(door.host, door.link))
     href = enter_href(house, door, next_page)
     steps_needed = href == door.link or door.id == Door.DIRECT
+    # Whoever looks for the link inside a portal may find the one of another académie's application.
+    beware = door.beware if steps_needed else ()
     return DoorView(
         title=door.title.fr,
-        why=why.sentence.fr if why else "",
+        why=why.sentence.fr if why else " ".join(each.fr for each in door.for_whom),
         button=Link(door.button.fr, href),
         host=house.settings.host if door.id == Door.DIRECT else door.host,
         # With a federation the button signs in by itself: nothing to click inside the portal.
         where=tuple(step.fr for step in door.where) if steps_needed else (),
-        credentials=tuple(each.fr for each in (*door.credentials, *door.not_these)),
+        credentials=tuple(each.fr for each in door.credentials),
+        not_these=tuple(each.fr for each in door.not_these),
         lost=tuple(each.fr for each in door.recovery),
         lost_links=tuple(lost_links),
         lost_first=bool(why and why.recover_first),
         offers=tuple(f"{offer.label.fr}. {offer.note.fr}" if offer.note else offer.label.fr for offer in door.offers),
-        notes=tuple(note.fr for note in why.notes) if why else (),
+        not_offered=tuple(text.fr for text in _not_offered(house, door)),
+        notes=tuple(dict.fromkeys(note.fr for note in (*(why.notes if why else ()), *beware))),
         trouble_title=door.trouble_title.fr,
         trouble=tuple(each.fr for each in door.trouble),
+        trouble_links=(
+            Link(house.pages.text("refusal.direct"), page_href(house, Door.DIRECT, next_page)),
+            Link(house.pages.text("door.questions"), house.path("/question") + _query(next_page)),
+        ),
         second=tuple(Link(house.policy.door(other).name.fr, page_href(house, other, next_page)) for other in second),
         back=back,
     )
+
+
+def _not_offered(house: House, door: DoorInfo) -> list[Text]:
+    """Return what only other doors open, in the words of the first that does."""
+    elsewhere: dict[Activity, Text] = {}
+    for other in house.policy.doors.values():
+        for offer in other.offers:
+            if offer.activity not in door.activities:
+                elsewhere.setdefault(offer.activity, offer.label)
+    return list(elsewhere.values())
 
 
 def door_name(house: House, door: str) -> str:

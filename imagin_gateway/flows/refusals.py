@@ -83,6 +83,9 @@ def refusal(house: House, visit: Visit, error: GatewayError) -> Response:
         primary = Link(house.pages.text("refusal.again"), visit_again(house, visit))
     if isinstance(error, AnswerRefused) and error.help_url:
         links.append(Link(house.pages.text("refusal.portal_help"), error.help_url))
+    if page == "R8" and (door := house.policy.doors.get(visit.door)) is not None and (door.recovery_link or door.link):
+        lost = door.recovery_link or door.link
+        links.append(Link(lost.removeprefix("https://"), lost))
     if page in ("R2", "R5", "R14", "R18"):
         # The sentence on the page names that door; the link goes into it.
         links.append(Link(house.pages.text("refusal.direct"), house.path(f"/acces/{Door.DIRECT}")))

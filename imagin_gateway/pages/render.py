@@ -58,7 +58,7 @@ class Pages:
         self._catalogues = catalogues()
         self._spoken = {language: Spoken(texts) for language, texts in self._catalogues.items()}
         self._style = Asset.of("gateway.css", "text/css; charset=utf-8")
-        self._script = Asset.of("reveal.js", "text/javascript; charset=utf-8")
+        self._script = Asset.of("pages.js", "text/javascript; charset=utf-8")
         self._logo = Asset.of("logo.svg", "image/svg+xml")
         self._session_script = Asset.of("session.js", "text/javascript; charset=utf-8")
         self._site = Site(

@@ -107,16 +107,19 @@ class DoorView:
 
     Attributes:
         title: heading of the page.
-        why: the sentence of the rule that led here; "" for somebody who chose the door.
+        why: the sentence of the rule that led here, or whose door it is for somebody who chose it alone.
         button: leaves for the door.
         host: address shown under the button, so that people recognise the site they land on.
         where: steps to follow once there; empty if the link is enough.
-        credentials: which identifiers, and which not.
+        credentials: which identifiers.
+        not_these: which not.
         lost: what to do when they are lost; a link of `lost_links` whose label stands in a text is put there.
         lost_first: the page opens with that.
         offers: what is behind the door.
+        not_offered: what is behind another one only.
         notes: what else this person should know.
-        trouble: what to do if it does not work; `second` are the doors to try next.
+        trouble: what to do if it does not work; the labels of `trouble_links` that stand there become links.
+        second: the doors to try next.
     """
 
     title: str
@@ -125,12 +128,15 @@ class DoorView:
     host: str
     where: tuple[str, ...]
     credentials: tuple[str, ...]
+    not_these: tuple[str, ...]
     lost: tuple[str, ...]
     lost_links: tuple[Link, ...]
     lost_first: bool
     offers: tuple[str, ...]
+    not_offered: tuple[str, ...]
     notes: tuple[str, ...]
     trouble_title: str
     trouble: tuple[str, ...]
+    trouble_links: tuple[Link, ...]
     second: tuple[Link, ...]
     back: Link

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +12,18 @@ from imagin_gateway.policy.findings import Flaw
 from imagin_gateway.policy.lines import Names, read_crossing, read_pin, read_question, read_rule
 from imagin_gateway.policy.reader import Raw, Reader
 from imagin_gateway.policy.sheet import MOST_QUESTIONS, PAGES, Hint, Sheet
-from imagin_gateway.policy.values import Clause, Contact, DoorInfo, EndPage, Mark, Offer, Statement, Text, When
+from imagin_gateway.policy.values import (
+    Clause,
+    Contact,
+    DoorInfo,
+    EndPage,
+    Mark,
+    Offer,
+    Question,
+    Statement,
+    Text,
+    When,
+)
 
 
 def read_sheet(raw: Raw, reader: Reader) -> Sheet:
@@ -43,6 +55,7 @@ def read_sheet(raw: Raw, reader: Reader) -> Sheet:
     targets = {*doors, *(doors[name].family for name in fits)}
     hints: list[Hint] = []
     questions = tuple(read_question(reader, item, hints) for item in reader.listed(raw, "questions"))
+    _check_answers(reader, pages, questions)
     if len(questions) > MOST_QUESTIONS:
         reader.note(Flaw.SHAPE, "questions", f"{MOST_QUESTIONS} questions au plus")
     names = Names(targets, contacts, clauses)
@@ -97,7 +110,7 @@ def _fill_all(reader: Reader, told: tuple[Statement, ...], values: Mapping[str, 
 
 _DOOR_KEYS = (
     "family label for place serves domain link recovery_link recovery name title button mark contact "
-    "where credentials not_these trouble_title trouble offers"
+    "for_whom where beware credentials not_these trouble_title trouble offers"
 )
 
 
@@ -142,7 +155,9 @@ def _door(reader: Reader, name: str, raw: Any, families: Raw, contacts: Mapping[
         link=link,
         host=host,
         mark=reader.mark(piece, where),
+        for_whom=told("for_whom"),
         where=told("where"),
+        beware=told("beware"),
         credentials=told("credentials"),
         not_these=told("not_these"),
         recovery=told("recovery"),
@@ -170,7 +185,30 @@ def _offer(reader: Reader, raw: Any, where: str) -> Offer:
 
 def _page(reader: Reader, name: str, raw: Any, doors: Raw, contacts: Mapping[str, Contact]) -> EndPage:
     where = f"pages.{name}"
-    piece = reader.keys(raw, where, needs="title text", may="doors")
+    piece = reader.keys(raw, where, needs="title text", may="doors instead answers")
     mail = next((contact for contact in contacts.values() if contact.mail), None)
     text = _fill_all(reader, reader.statements(piece, "text", where), {"contact": _told(mail)}, where)
-    return EndPage(name, reader.text_at(piece, "title", where), text, reader.names(piece, "doors", where, doors))
+    return EndPage(
+        id=name,
+        title=reader.text_at(piece, "title", where),
+        text=text,
+        doors=reader.names(piece, "doors", where, doors),
+        instead=reader.text_at(piece, "instead", where) if "instead" in piece else None,
+        answers=_answers(reader, piece.get("answers", {}), f"{where}.answers"),
+    )
+
+
+def _answers(reader: Reader, raw: Any, where: str) -> Mapping[str, str]:
+    if not isinstance(raw, dict) or not all(isinstance(value, str) for value in raw.values()):
+        reader.note(Flaw.SHAPE, where, "une table de réponses est attendue")
+        return {}
+    return MappingProxyType(dict(raw))
+
+
+def _check_answers(reader: Reader, pages: Mapping[str, EndPage], questions: tuple[Question, ...]) -> None:
+    """Note a link of an end page that goes on from answers nobody can give."""
+    known = {question.id: question for question in questions}
+    for page in pages.values():
+        for asked, answer in page.answers.items():
+            if asked not in known or known[asked].answer(answer) is None:
+                reader.note(Flaw.UNKNOWN_NAME, f"pages.{page.id}.answers", f"« {asked} = {answer} » n’existe pas")

@@ -82,6 +82,8 @@ class DoorInfo:
         family: doors that differ only by académie share a family, e.g. ``"arena"``.
         family_name: name of the whole family, e.g. « Portail de votre académie »; the door's own if it has none.
         place: name put in the texts, e.g. Créteil; None for a door of its own.
+        for_whom: whose door it is, for somebody who chose it alone.
+        beware: what people take for this door, and is not it.
         link: where the button goes, https; `host` is shown under it.
         where: the steps to follow once there; empty if the link is enough.
         credentials: which identifiers, and how to know them.
@@ -103,7 +105,9 @@ class DoorInfo:
     link: str
     host: str
     mark: Mark
+    for_whom: tuple[Statement, ...]
     where: tuple[Statement, ...]
+    beware: tuple[Statement, ...]
     credentials: tuple[Statement, ...]
     not_these: tuple[Statement, ...]
     recovery: tuple[Statement, ...]
@@ -123,12 +127,20 @@ class DoorInfo:
 
 @dataclass(frozen=True, slots=True)
 class EndPage:
-    """An end that is not a door: ``elsewhere``, ``several``, ``help``."""
+    """An end that is not a door: ``elsewhere``, ``several``, ``help``.
+
+    Attributes:
+        doors: those to choose from.
+        instead: words of a link for whoever was sent here by mistake, or None.
+        answers: the answers from which that link goes on.
+    """
 
     id: str
     title: Text
     text: tuple[Statement, ...]
     doors: tuple[str, ...]
+    instead: Text | None
+    answers: Mapping[str, str] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,3 +206,69 @@ def _isolated(reply: object) -> None:
     assert header("referrer-policy") == "no-referrer"
     assert header("cross-origin-opener-policy") == "same-origin"
     assert header("cross-origin-resource-policy") == "same-origin"
+
+
+ACADEMIES = {"arena-creteil": "externet.ac-creteil.fr", "arena-paris": "depannage.ac-paris.fr"}
+ACADEMIES["arena-versailles"] = "bv.ac-versailles.fr/macadam/depannage"
+
+
+def _facts(page: object) -> dict[str, str]:
+    """Return the blocks of an end page, by heading."""
+    sections = page.tree.xpath("//main//section")  # type: ignore[attr-defined]  # a Reply
+    return {each.find("h2").text_content(): " ".join(each.text_content().split()) for each in sections}
+
+
+def _end_page_is_whole(page: object, door: str, federated: bool) -> None:
+    tree, facts = page.tree, _facts(page)  # type: ignore[attr-defined]  # a Reply
+    # The door and its button, and the site it leads to.
+    (button,) = tree.xpath("//main//a[contains(@class, 'ig-button')]")
+    assert button.text_content().startswith("Aller ")
+    assert tree.xpath("//main//span[@class='ig-code']/text()")
+    # Why.
+    assert tree.xpath("//main//p[@class='ig-lead']/text()")[0].strip()
+    # Which credentials, and which not.
+    assert facts["Vos identifiants"].count("À ne pas confondre") == 1
+    # What to do when they are lost.
+    lost = facts["Identifiant ou mot de passe perdu"]
+    if door == "direct":
+        assert "Mot de passe oublié" in lost
+        assert "NUMEN" not in lost
+    else:
+        assert ACADEMIES[door] in lost
+        assert "Votre NUMEN y sera demandé. Ne l’écrivez jamais dans un courriel." in lost
+        assert not [host for other, host in ACADEMIES.items() if other != door and host in lost]
+    # What is behind it, and what is not.
+    offered, not_offered = facts["Ce que vous y trouverez"].split("Ce que vous n’y trouverez pas")
+    assert ("informations personnelles" in offered) is (door == "direct")
+    assert ("duplicata" in not_offered) is (door == "direct")
+    assert ("informations personnelles" in not_offered) is (door != "direct")
+    # The second choice, and the contact.
+    (trouble,) = tree.xpath("//main//section[contains(@class, 'ig-message')]")
+    assert trouble.xpath(".//a[starts-with(@href, '/connexion/')]/@href")
+    assert trouble.xpath(".//a[@href='mailto:imagin@siec.education.fr']")
+    # Where to click, and what the link of another portal is.
+    linked = door != "direct" and not federated
+    assert ("Examens et concours" in facts.get("Sur le portail", "")) is linked
+    assert ("ouvre une autre application" in facts.get("À savoir", "")) is (linked or door == "direct")
+
+
+def test_every_end_page_says_all_that_it_must(make_house: Callable[..., TheHouse]) -> None:
+    house = make_house()
+    client = house.client()
+    for federated in (True, False):
+        if not federated:
+            house.gateway.house.portals.clear()  # type: ignore[attr-defined]  # a dict
+        for door in ("arena-creteil", "arena-paris", "arena-versailles", "direct"):
+            is_federated = federated and door in house.gateway.house.portals
+            _end_page_is_whole(client.get(f"/connexion/acces/{door}"), door, is_federated)
+        reached = client.get("/connexion/question?emetteur=siec&poste=paris&mail=oui")
+        _end_page_is_whole(reached, "arena-paris", federated)
+        _end_page_is_whole(client.get("/connexion/question?emetteur=siec&poste=ailleurs"), "direct", federated)
+
+
+def test_whoever_was_sent_elsewhere_by_mistake_comes_back_in_one_click(house: TheHouse) -> None:
+    client = house.client()
+    page = client.get("/connexion/question?emetteur=autre&next=/missions/7")
+    (link,) = page.tree.xpath("//main//a[text()='Ma convocation vient bien du SIEC']/@href")
+    assert client.get(link).tree.xpath("//input[@name='poste']")
+    assert "next=%2Fmissions%2F7" in link

@@ -45,20 +45,25 @@ def card(door: Any) -> DoorCard:
 def door_view(door: Any, **changes: Any) -> DoorView:
     values: dict[str, Any] = {
         "title": door.title.fr,
-        "why": "",
+        "why": door.for_whom[0].fr,
         "button": Link(door.button.fr, door.link),
         "host": door.host,
         "where": tuple(text.fr for text in door.where),
-        "credentials": tuple(text.fr for text in (*door.credentials, *door.not_these)),
+        "credentials": tuple(text.fr for text in door.credentials),
+        "not_these": tuple(text.fr for text in door.not_these),
         "lost": tuple(text.fr for text in door.recovery),
         "lost_links": (Link(door.recovery_link.removeprefix("https://"), door.recovery_link),)
         if door.recovery_link
         else (),
         "lost_first": False,
         "offers": tuple(offer.label.fr for offer in door.offers),
-        "notes": (),
+        "not_offered": ("Vos informations personnelles",),
+        "notes": tuple(text.fr for text in door.beware),
         "trouble_title": door.trouble_title.fr,
         "trouble": tuple(text.fr for text in door.trouble),
+        "trouble_links": (Link("l’accès direct", "/connexion/acces/direct"),)
+        if door.place
+        else (Link("Répondez aux questions", "/connexion/question"),),
         "second": (),
         "back": Link("Choisir un autre accès", "/connexion/"),
     }
@@ -89,6 +94,7 @@ def outcome(name: str) -> dict[str, Any]:
         "title": page.title.fr,
         "texts": [text.fr for text in page.text],
         "doors": [card(POLICY.door(door)) for door in page.doors],
+        "links": [Link(page.instead.fr, "/connexion/question?emetteur=siec")] if page.instead else [],
         "back": Link("Modifier mes réponses", "/connexion/question"),
     }
 
@@ -294,6 +300,20 @@ STATES: dict[str, State] = {
         "logged_out",
         {"portal_name": _PARIS.name.fr, "portal_href": _PARIS.link, "chooser_href": "/connexion/"},
     ),
+    "logout-answer": State(
+        "logout_answer",
+        {"action": "https://portail.exemple.test/fin", "fields": {"SAMLResponse": "PHNhbWw+", "RelayState": "7"}},
+    ),
+    "leaving": State(
+        "leaving",
+        {
+            "portal_name": _PARIS.name.fr,
+            "host": _PARIS.host,
+            "portal_href": "/connexion/portail/arena-paris?suite=1",
+            "back_href": "/connexion/",
+        },
+    ),
+    "session-over": State("session_over", {"hours": 10, "login_href": "/connexion/?next=%2Fmissions"}),
     "confirm-replace": State(
         "confirm_replace", {"action": "/connexion/arrivee", "csrf": CSRF, "keep_href": "/"}, signed=True
     ),

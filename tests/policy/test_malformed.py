@@ -36,6 +36,8 @@ from tests.policy.strategies import SIEC_FILE, siec_raw
         ("doors.arena-paris", lambda raw: raw["doors"]["arena-paris"].update(family="nobody")),
         ("doors.direct.offers", lambda raw: raw["doors"]["direct"]["offers"][0].update(activity="tea")),
         ("pages.help.doors", lambda raw: raw["pages"]["help"].update(doors=["nowhere"])),
+        ("pages.elsewhere.answers", lambda raw: raw["pages"]["elsewhere"].update(answers={"emetteur": "nobody"})),
+        ("pages.elsewhere.answers", lambda raw: raw["pages"]["elsewhere"].update(answers={"shoe": "42"})),
         ("groups", lambda raw: raw["groups"].update(shoe_size={"big": ["45"]})),
         ("questions.mail.answers.oui", lambda raw: raw["questions"][2]["answers"][0]["sets"].update(shoe="42")),
     ],
@@ -45,6 +47,13 @@ def test_a_name_that_does_not_exist_is_refused(place: str, damage: Callable[[Raw
     damage(raw)
     findings = [finding for finding in refused(raw).findings if finding.flaw is Flaw.UNKNOWN_NAME]
     assert place in {finding.where for finding in findings}
+
+
+@pytest.mark.parametrize("answers", ["siec", ["emetteur"], {"emetteur": 1}])
+def test_answers_that_are_no_table_of_words_are_refused(answers: object) -> None:
+    raw = siec_raw()
+    raw["pages"]["elsewhere"]["answers"] = answers
+    assert "pages.elsewhere.answers" in {finding.where for finding in refused(raw).findings}
 
 
 @pytest.mark.parametrize("kind", ["rules", "crossings", "pins", "questions"])
