@@ -153,10 +153,9 @@ class SqliteStateStore:
             return removed.rowcount
 
     def watch(self, space: Space, on_change: OnChange, *, lag: float) -> SqliteWatch:
-        """Follow the changes of the sessions. None is ever late, whatever the lag."""
-        del lag
+        """Follow the changes of the sessions."""
         check_followed(space)
-        watch = SqliteWatch(partial(self._connect, busy_timeout=0), space, on_change)
+        watch = SqliteWatch(partial(self._connect, busy_timeout=0), space, on_change, lag)
         self._watches.append(watch)
         return watch
 

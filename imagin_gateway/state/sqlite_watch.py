@@ -2,8 +2,9 @@
 
 `PRAGMA data_version` changes with every commit of any other connection. What
 changed then stands in a journal that triggers keep, whoever writes: a row changed
-or deleted by hand is in it too. Nothing is ever late: asking costs a look at the
-file's shared memory, and is done at every question.
+or deleted by hand is in it too. Asking costs a look at the file's shared memory.
+That lets go of the interpreter's lock, which a busy server feels: an answer is
+believed for a small part of the lag, so that one thread asks for many requests.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
+from time import monotonic
 from typing import Final
 
 from imagin_gateway.errors import GatewayError
 from imagin_gateway.state.store import Space
 from imagin_gateway.state.watch import OnChange
 
-JUST_ASKED: Final = 0.005
-"""Asking lets other threads run, and then waits for its turn to go on: under load, one at a time is enough."""
+PART_OF_A_LAG: Final = 1 / 200
+"""An answer of the file is believed for this part of the lag: with the default of a second, for five milliseconds."""
 
 MOST_AT_ONCE: Final = 1000
 """More changes than this since the last look: everything may have changed."""
@@ -33,12 +34,16 @@ class SqliteWatch:
         connect: opens a connection that waits for nobody.
         space: what to follow.
         on_change: told the keys.
+        lag: seconds for which a change may stay unknown; with 0 the file is asked at every question.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], space: Space, on_change: OnChange) -> None:
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], space: Space, on_change: OnChange, lag: float
+    ) -> None:
         self._connect = connect
         self._space = space
         self._on_change = on_change
+        self._belief = lag * PART_OF_A_LAG
         self._closed = False
         self.forget_connection()
 
@@ -46,7 +51,7 @@ class SqliteWatch:
         """Begin anew; in a child process, without touching the parent's connection."""
         self._db: sqlite3.Connection | None = None
         self._version = self._seen = -1
-        self._asked_until = 0.0
+        self._believed_until = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -55,22 +60,19 @@ class SqliteWatch:
         return self._db
 
     def current(self) -> bool:
-        """Tell every change not told yet; False when the file cannot be asked.
-
-        A thread that comes while another is asking does not wait for its turn at the file: what was told within the
-        last `JUST_ASKED` seconds is the answer.
-        """
-        if not self._lock.acquire(blocking=False):
-            if time.monotonic() < self._asked_until:
+        """Tell every change not told yet, unless the file was asked just now; False when it cannot be asked."""
+        # Before the lock: who comes while another thread asks for the first time in a while waits for that answer.
+        if monotonic() < self._believed_until:
+            return True
+        with self._lock:
+            asked = monotonic()
+            if asked < self._believed_until:
                 return True
-            self._lock.acquire()
-        try:
-            asked = time.monotonic()
+            self._believed_until = 0.0
             known = self._ask()
-            self._asked_until = asked + JUST_ASKED if known else 0.0
+            if known:
+                self._believed_until = asked + self._belief
             return known
-        finally:
-            self._lock.release()
 
     def _ask(self) -> bool:
         if self._db is None:
@@ -89,7 +91,7 @@ class SqliteWatch:
         """Stop following."""
         with self._lock:
             self._closed = True
-            self._asked_until = 0.0
+            self._believed_until = 0.0
             self._drop()
 
     def _open(self) -> bool:

@@ -14,6 +14,8 @@ from imagin_gateway.mounts.incoming import KEY
 from imagin_gateway.mounts.visitor import Visitor
 from imagin_gateway.settings import Sessions
 from imagin_gateway.state.redis_watch import BEATS_IN_A_LAG
+from imagin_gateway.state.sqlite_watch import PART_OF_A_LAG
+from imagin_gateway.state.watch import DEFAULT_LAG
 from tests.flows.conftest import settings_of
 from tests.sessions.people import person
 
@@ -36,6 +38,7 @@ def test_the_limits_it_tells_are_the_defaults() -> None:
     assert "any number" in rows["`sessions.parallel`, `sessions.beyond_parallel`"]
     assert defaults.lag_seconds == 1
     assert "at most 1 second with Redis" in rows["`sessions.lag_seconds`"]
+    assert f"SQLite a two-hundredth of it, {1000 * DEFAULT_LAG * PART_OF_A_LAG:g} ms" in rows["`sessions.lag_seconds`"]
     assert f"`sessions.cached`, {defaults.cached:,} by default" in PAGE
     assert {5: "five"}[BEATS_IN_A_LAG] + " times a lag" in PAGE
     for why in ("why 30 minutes", "why 10 hours", "single logout"):

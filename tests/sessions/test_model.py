@@ -88,11 +88,13 @@ def machine(fresh_url: Callable[[], str], cached: int) -> type[RuleBasedStateMac
             self.model = Model()
             keyring = Keyring([Secret("one key for both, long enough for a key")])
             url = fresh_url()
+            # A file tells at the next question when it is asked at each: nothing may then be late.
             self.at_once = url.startswith("sqlite:")
+            lag = 0.0 if self.at_once else LAG
             self.stores = [open_store(url) for _ in range(3)]
             self.sides = [
                 # The machine flushes as the threads would, by the clock it moves.
-                SessionRegistry(store, keyring, self.clock, IDLE, ABSOLUTE, grain=GRAIN, cached=size, lag=LAG)
+                SessionRegistry(store, keyring, self.clock, IDLE, ABSOLUTE, grain=GRAIN, cached=size, lag=lag)
                 for store, size in zip(self.stores, (cached, cached, 0), strict=True)
             ]
             for side in self.sides:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from imagin_gateway.state.sqlite_watch import PART_OF_A_LAG
 from imagin_gateway.state.watch import DEFAULT_LAG
 from tests.sessions.served import Process
 from tests.state.doors import LISTENER, TELLER, Door
@@ -75,7 +77,7 @@ def test_on_redis_nobody_believes_it_longer_than_the_lag(
 
 
 @pytest.mark.parametrize("end", ["end", "end_all"])
-def test_on_a_file_nobody_believes_it_at_the_next_request(
+def test_on_a_file_nobody_believes_it_longer_than_a_small_part_of_the_lag(
     tmp_path: Path, start: Callable[..., list[Process]], end: str
 ) -> None:
     one, two, three = processes = start(*[f"sqlite:///{tmp_path}/state.db"] * 3)
@@ -84,4 +86,5 @@ def test_on_a_file_nobody_believes_it_at_the_next_request(
         for process in processes:
             assert process.ask(f"know {cookie}") == "True"
         one.ask(f"{end} {cookie}")
+        time.sleep(DEFAULT_LAG * PART_OF_A_LAG)
         assert [process.ask(f"visit {cookie}") for process in (one, two, three)] == ["False"] * 3

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -285,6 +284,15 @@ def store_url(client: redis.Redis) -> str:
     return f"unix://{client.connection_pool.connection_kwargs['path']}?db=0"
 
 
+class ManualSeconds:
+    """Stands for `time.monotonic`."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class TestSqliteFile:
     """What is particular to the file."""
 
@@ -294,25 +302,49 @@ class TestSqliteFile:
             fill(opened, "k", "other")
             yield opened
 
-    def test_a_thread_that_finds_another_asking_believes_what_was_just_told_and_no_more(
-        self, store: SqliteStateStore
+    def test_an_answer_is_believed_for_a_small_part_of_the_lag_and_no_longer(
+        self, store: SqliteStateStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with followed(store) as (watch, told):
+        elapsed = ManualSeconds()
+        monkeypatch.setattr(sqlite_watch, "monotonic", elapsed)
+        with followed(store, lag=2.0) as (watch, told):
+            elapsed.now += 1
+            assert watch.current()
+            store.delete(SESSION, "k")
+            elapsed.now += 0.0099
+            assert watch.current()
+            assert told.keys == [], "the file was asked a moment ago"
+            elapsed.now += 0.0002
+            assert watch.current()
+            assert told.keys == ["k"]
+
+    def test_a_file_that_could_not_be_asked_is_asked_again_at_once(
+        self, store: SqliteStateStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        elapsed = ManualSeconds()
+        monkeypatch.setattr(sqlite_watch, "monotonic", elapsed)
+        with followed(store, lag=2.0) as (watch, told):
             assert isinstance(watch, SqliteWatch)
+            assert watch.connection is not None
+            watch.connection.close()
+            elapsed.now += 1
+            assert not watch.current()
+            assert watch.current(), "a new connection; nothing read before is believed"
+            assert told.everything
+
+    def test_a_thread_that_comes_while_another_asks_waits_for_the_answer(self, store: SqliteStateStore) -> None:
+        with followed(store, lag=0) as (watch, told):
+            assert isinstance(watch, SqliteWatch)
+            answers: list[bool] = []
             with watch._lock:
-                watch._asked_until = time.monotonic() + 60
-                assert watch.current(), "it was told a moment ago: nobody queues"
-                watch._asked_until = time.monotonic()
                 store.delete(SESSION, "k")
-                answers: list[bool] = []
                 late = threading.Thread(target=lambda: answers.append(watch.current()))
                 late.start()
                 late.join(0.2)
-                assert late.is_alive(), "what was told too long ago is not believed"
+                assert late.is_alive(), "nothing is believed meanwhile"
             late.join()
             assert answers == [True]
             assert told.keys == ["k"]
-            assert watch._asked_until - time.monotonic() <= 0.005
 
     @pytest.mark.parametrize(
         "statement",
@@ -329,7 +361,7 @@ class TestSqliteFile:
         ],
     )
     def test_a_row_changed_by_hand_is_told_at_once(self, path: Path, store: SqliteStateStore, statement: str) -> None:
-        with followed(store) as (watch, told), by_hand(path) as db:
+        with followed(store, lag=0) as (watch, told), by_hand(path) as db:
             db.execute(statement)
             assert watch.current()
             assert "k" in told.keys
@@ -337,19 +369,19 @@ class TestSqliteFile:
             assert told.everything == 0
 
     def test_a_row_that_gives_way_to_another_is_told(self, path: Path, store: SqliteStateStore) -> None:
-        with followed(store) as (watch, told), by_hand(path) as db:
+        with followed(store, lag=0) as (watch, told), by_hand(path) as db:
             db.execute("UPDATE OR REPLACE record SET key = 'k' WHERE key = 'other'")
             assert watch.current()
             assert set(told.keys) == {"k", "other"}
 
     def test_every_row_deleted_by_hand_is_told(self, path: Path, store: SqliteStateStore) -> None:
-        with followed(store) as (watch, told), by_hand(path) as db:
+        with followed(store, lag=0) as (watch, told), by_hand(path) as db:
             db.execute("DELETE FROM record")
             assert watch.current()
             assert set(told.keys) == {"k", "other"}
 
     def test_what_is_rolled_back_is_not_told(self, path: Path, store: SqliteStateStore) -> None:
-        with followed(store) as (watch, told), by_hand(path) as db:
+        with followed(store, lag=0) as (watch, told), by_hand(path) as db:
             db.execute("BEGIN")
             db.execute("DELETE FROM record WHERE key = 'k'")
             assert watch.current()
@@ -363,7 +395,7 @@ class TestSqliteFile:
     def test_more_changes_than_are_worth_reading_are_everything(
         self, path: Path, store: SqliteStateStore, changes: int
     ) -> None:
-        with followed(store) as (watch, told), by_hand(path) as db:
+        with followed(store, lag=0) as (watch, told), by_hand(path) as db:
             db.execute("BEGIN")
             for number in range(changes):
                 db.execute("UPDATE record SET value = ? WHERE key = 'k'", (b"%d" % number,))
@@ -377,7 +409,7 @@ class TestSqliteFile:
             assert (told.keys, told.everything) == (["other"], 0)
 
     def test_changes_cut_off_the_journal_are_everything(self, path: Path, store: SqliteStateStore) -> None:
-        with followed(store) as (watch, told), by_hand(path) as db:
+        with followed(store, lag=0) as (watch, told), by_hand(path) as db:
             for rows in ("n > 0", "n = (SELECT max(n) FROM change)", "n = (SELECT min(n) FROM change)"):
                 db.execute("BEGIN")
                 for number in range(3):
@@ -395,7 +427,7 @@ class TestSqliteFile:
 
     def test_a_journal_that_begins_anew_is_everything(self, path: Path, store: SqliteStateStore) -> None:
         store.put(SESSION, "k", b"w", expires_at=END, now=NOW)
-        with followed(store) as (watch, told), by_hand(path) as db:
+        with followed(store, lag=0) as (watch, told), by_hand(path) as db:
             db.execute("BEGIN")
             db.execute("DELETE FROM change")
             db.execute("DELETE FROM sqlite_sequence")
@@ -417,7 +449,7 @@ class TestSqliteFile:
             assert kept == sqlite_file.JOURNAL_LENGTH
 
     def test_purged_records_are_told(self, store: SqliteStateStore) -> None:
-        with followed(store) as (watch, told):
+        with followed(store, lag=0) as (watch, told):
             assert store.purge(now=END + 1) == 2
             assert watch.current()
             assert set(told.keys) == {"k", "other"}
@@ -429,14 +461,14 @@ class TestSqliteFile:
 
     def test_it_is_told_nothing_twice_and_nothing_it_knew_before(self, store: SqliteStateStore) -> None:
         store.delete(SESSION, "other")
-        with followed(store) as (watch, told):
+        with followed(store, lag=0) as (watch, told):
             store.delete(SESSION, "k")
             for _ in range(5):
                 assert watch.current()
             assert (told.keys, told.everything) == (["k"], 0)
 
     def test_a_busy_writer_is_not_waited_for(self, path: Path, store: SqliteStateStore) -> None:
-        with followed(store) as (watch, told), by_hand(path) as db:
+        with followed(store, lag=0) as (watch, told), by_hand(path) as db:
             db.execute("BEGIN IMMEDIATE")
             db.execute("DELETE FROM record WHERE key = 'k'")
             for _ in range(100):
@@ -459,7 +491,7 @@ class TestSqliteFile:
                 done.set()
 
             ended: set[str] = set()
-            with followed(store) as (watch, told):
+            with followed(store, lag=0) as (watch, told):
                 writer = threading.Thread(target=end_them)
                 writer.start()
                 while not done.is_set():
@@ -485,7 +517,7 @@ class TestSqliteFile:
             assert told.everything == 1
 
     def test_a_file_that_fails_meanwhile_is_not_believed(self, store: SqliteStateStore) -> None:
-        with followed(store) as (watch, told):
+        with followed(store, lag=0) as (watch, told):
             lose_connection(watch)
             assert not watch.current()
             assert told.everything == 1
@@ -534,7 +566,7 @@ class TestFirstRelease:
             yield db
 
     def test_its_sessions_are_still_there_and_followed(self, path: Path, first: sqlite3.Connection) -> None:
-        with closing(SqliteStateStore(path)) as store, followed(store) as (watch, told):
+        with closing(SqliteStateStore(path)) as store, followed(store, lag=0) as (watch, told):
             assert store.get(SESSION, "k", now=NOW) == b"v"
             assert [record.key for record in store.find(SESSION, "i", now=NOW)] == ["k", "other"]
             store.delete(SESSION, "k")
@@ -543,7 +575,7 @@ class TestFirstRelease:
 
     def test_a_process_of_the_first_release_is_heard(self, path: Path, first: sqlite3.Connection) -> None:
         first.execute("SELECT count(*) FROM record").fetchone()
-        with closing(SqliteStateStore(path)) as store, followed(store) as (watch, told):
+        with closing(SqliteStateStore(path)) as store, followed(store, lag=0) as (watch, told):
             first.execute("BEGIN IMMEDIATE")
             first.execute("DELETE FROM record WHERE space = 'session' AND key = 'k'")
             first.execute("COMMIT")
