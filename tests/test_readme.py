@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "gateway.crt").write_bytes(ours.certificate_pem)
     entity_id = "https://portal.example.fr/saml/metadata"
     (tmp_path / "creteil.xml").write_bytes(metadata(entity_id, "https://portal.example.fr/saml/sso", [theirs]))
-    for name in ("GATEWAY_SIGNING", "GATEWAY_PROVISIONAL", "PARIS_SECRET"):
+    for name in ("GATEWAY_SIGNING", "GATEWAY_PROVISIONAL", "GATEWAY_FACTORS", "PARIS_SECRET"):
         monkeypatch.setenv(name, secrets.token_urlsafe(48))
     monkeypatch.chdir(tmp_path)
     return tmp_path

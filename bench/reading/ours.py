@@ -35,6 +35,7 @@ def settings_of(folder: Path, state: str, **changes: Any) -> Settings:
             "legal_url": "/mentions-legales",
             "accessibility_url": "/accessibilite",
             "protect": [{"prefix": PROTECTED}],
+            "second_factor": {"mode": "off", "reason": "sessions alone"},
             "keys": {"signing": [_KEY], "provisional": [_KEY[::-1]]},
             "state": {"url": state},
             "accounts": {"url": f"sqlite:///{folder}/accounts.db"},

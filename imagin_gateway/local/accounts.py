@@ -40,6 +40,7 @@ class AccountView:
         office: managing office, « Service gestionnaire ».
         state: as it is now.
         version: grows with every change of what opens the account.
+        second_factor_required: this account must have one, whatever the settings ask of everybody.
         must_choose: a password must be chosen before anything else.
     """
 
@@ -52,6 +53,7 @@ class AccountView:
     office: str
     state: AccountState
     version: int
+    second_factor_required: bool = False
 
     @property
     def must_choose(self) -> bool:
@@ -85,6 +87,7 @@ class Account:
     provisional_mac: str | None = field(repr=False)
     provisional_key: str | None
     provisional_ends_at: datetime | None
+    second_factor_required: bool = False
 
     @property
     def mailbox(self) -> str:
@@ -103,6 +106,7 @@ class Account:
             office=self.office,
             state=state,
             version=self.version,
+            second_factor_required=self.second_factor_required,
         )
 
 

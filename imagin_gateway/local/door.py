@@ -5,7 +5,9 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from imagin_gateway.clock import Clock
 from imagin_gateway.errors import Code, Problem, SettingsError
@@ -22,6 +24,7 @@ from imagin_gateway.local.convocations import Importer
 from imagin_gateway.local.credentials import Credentials
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.demands import Demanded, Demands
+from imagin_gateway.local.factors import FactorRefused, FactorsView
 from imagin_gateway.local.kept_runs import ImportReport, KeptRun, Output
 from imagin_gateway.local.letter_files import WriterMaker
 from imagin_gateway.local.letters import Letter, LetterKind, LettersCsv
@@ -30,10 +33,12 @@ from imagin_gateway.local.links import Links
 from imagin_gateway.local.login import CredentialsRefused, Login, LoginFailure
 from imagin_gateway.local.mail_texts import MailKind
 from imagin_gateway.local.outbox import Outbox, is_address
+from imagin_gateway.local.passkeys import Ceremonies
 from imagin_gateway.local.password_policy import PasswordPolicy, PasswordRefused
 from imagin_gateway.local.passwords import Hasher
 from imagin_gateway.local.provisional import Provisionals
 from imagin_gateway.local.reset import LinkDead, Resets
+from imagin_gateway.local.second_factors import SecondFactors
 from imagin_gateway.local.sender import Sender
 from imagin_gateway.local.sheets import LetterSheets, SheetWords
 from imagin_gateway.local.throttle import NetworkThrottled, Throttle
@@ -48,6 +53,8 @@ __all__ = [
     "CredentialsRefused",
     "Demanded",
     "DirectDoor",
+    "FactorRefused",
+    "FactorsView",
     "ImportReport",
     "Letter",
     "LetterKind",
@@ -59,7 +66,13 @@ __all__ = [
     "TransitionRefused",
 ]
 
+SERVICE = "Imagin SIEC"
+"""What applications and devices call us."""
+
 LINK_PATH = "/mot-de-passe/lien?jeton="
+
+
+_FACTOR_LIBRARIES = ("pyotp", "segno", "webauthn")
 
 
 class DirectDoor:
@@ -119,6 +132,20 @@ class DirectDoor:
             events=events,
             trust=trust,
         )
+        self.factors = SecondFactors(
+            database,
+            state,
+            Keyring(settings.keys.factors) if settings.factors.on else None,
+            self._throttle,
+            self._clients,
+            # From the configuration alone: no header of a request says which site a passkey is good for.
+            Ceremonies(urlsplit(settings.base_url).hostname or "", settings.base_url, SERVICE),
+            clock,
+            events,
+            service=SERVICE,
+            required=settings.factors.mode == "required",
+            wake=self._sender.wake,
+        )
 
     @classmethod
     def open(
@@ -150,6 +177,9 @@ class DirectDoor:
             for key, address in (("contact", settings.contact), ("mail.sender", settings.mail.sender))
             if not is_address(address)
         ]
+        if settings.factors.on and (lacking := [name for name in _FACTOR_LIBRARIES if find_spec(name) is None]):
+            what = f"il manque les bibliothèques du second facteur ({', '.join(lacking)})"
+            problems.append(Problem("second_factor.mode", what, 'pip install "imagin-gateway[second-factor]"'))
         if problems:
             raise SettingsError(problems)
         listed = settings.passwords.breached_list

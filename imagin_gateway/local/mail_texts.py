@@ -36,6 +36,13 @@ class MailKind(StrEnum):
     """A sign-in succeeded after several failures."""
     NEW_CLIENT = "new_client"
     """A sign-in succeeded from a browser that never did."""
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    FACTORS_CLEARED = "factors_cleared"
+    """The help desk took every second factor away: their owner lost them."""
+    RECOVERY_CODES = "recovery_codes"
+    """New recovery codes were made."""
+    RECOVERY_USED = "recovery_used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +212,86 @@ A sign-in to your direct access succeeded on {day} at {time} (Paris time), from 
 Was it you? Nothing to do.
 
 If not, change your password on {host} and write to {contact}.""",
+        ),
+        MailKind.FACTOR_ADDED: (
+            "Un second facteur a été ajouté",
+            """\
+Une application de codes ou une clé d’accès a été ajoutée à votre accès direct, \
+le {date} à {heure} (heure de Paris).
+
+C’était vous\u00a0? Rien à faire.
+
+Sinon, changez de mot de passe sur {host}, puis écrivez tout de suite à {contact}.""",
+            """\
+A code application or a passkey was added to your direct access on {day} at {time} (Paris time).
+
+Was it you? Nothing to do.
+
+If not, change your password on {host}, then write to {contact} at once.""",
+        ),
+        MailKind.FACTOR_REMOVED: (
+            "Un second facteur a été retiré",
+            """\
+Une application de codes ou une clé d’accès a été retirée de votre accès direct, \
+le {date} à {heure} (heure de Paris).
+
+C’était vous\u00a0? Rien à faire.
+
+Sinon, changez de mot de passe sur {host}, puis écrivez tout de suite à {contact}.""",
+            """\
+A code application or a passkey was removed from your direct access on {day} at {time} (Paris time).
+
+Was it you? Nothing to do.
+
+If not, change your password on {host}, then write to {contact} at once.""",
+        ),
+        MailKind.FACTORS_CLEARED: (
+            "Vos seconds facteurs ont été retirés",
+            """\
+L’assistance a retiré tous les seconds facteurs de votre accès direct, le {date} à {heure} (heure de Paris).
+
+Vous l’aviez demandé\u00a0? Connectez-vous, puis ajoutez-en un nouveau.
+
+"""
+            + _NOT_YOU[0],
+            """\
+The help desk removed every second factor of your direct access on {day} at {time} (Paris time).
+
+Did you ask for it? Sign in, then add a new one.
+
+"""
+            + _NOT_YOU[1],
+        ),
+        MailKind.RECOVERY_CODES: (
+            "De nouveaux codes de secours",
+            """\
+De nouveaux codes de secours ont été faits pour votre accès direct, le {date} à {heure} (heure de Paris).
+Les anciens ne servent plus.
+
+C’était vous\u00a0? Rien à faire.
+
+Sinon, changez de mot de passe sur {host}, puis écrivez tout de suite à {contact}.""",
+            """\
+New recovery codes were made for your direct access on {day} at {time} (Paris time). The former ones are dead.
+
+Was it you? Nothing to do.
+
+If not, change your password on {host}, then write to {contact} at once.""",
+        ),
+        MailKind.RECOVERY_USED: (
+            "Un code de secours a servi",
+            """\
+Un code de secours a servi pour votre accès direct, le {date} à {heure} (heure de Paris).
+
+C’était vous\u00a0? Rien à faire.
+
+Sinon, changez de mot de passe sur {host}, puis écrivez tout de suite à {contact}.""",
+            """\
+A recovery code was used for your direct access on {day} at {time} (Paris time).
+
+Was it you? Nothing to do.
+
+If not, change your password on {host}, then write to {contact} at once.""",
         ),
     }
 )

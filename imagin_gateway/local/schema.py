@@ -73,6 +73,7 @@ accounts: Final = sa.Table(
     sa.Column("provisional_ends_at", Moment),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("provisional_run", sa.Text),
+    sa.Column("second_factor_required", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint(f"state IN ({_STATES})", name="state"),
     # One thing opens an account, never two.
     sa.CheckConstraint("password_hash IS NULL OR provisional_mac IS NULL", name="one_secret"),
@@ -149,3 +150,39 @@ account_links: Final = sa.Table(
     sa.UniqueConstraint("issuer", "subject"),
     sa.UniqueConstraint("account_id", "issuer"),
 )
+
+totp_factors: Final = sa.Table(
+    "totp_factors",
+    metadata,
+    sa.Column("account_id", sa.ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    # Encrypted under a key that is not in the database.
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("step", sa.BigInteger, nullable=False),
+    sa.Column("added_at", Moment, nullable=False),
+    sa.Column("used_at", Moment),
+)
+"""Applications that make codes, one an account. `step` is that of the last code taken: it only grows."""
+
+passkeys: Final = sa.Table(
+    "passkeys",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("credential_id", sa.Text, nullable=False, unique=True),
+    sa.Column("public_key", sa.Text, nullable=False),
+    sa.Column("sign_count", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("added_at", Moment, nullable=False),
+    sa.Column("used_at", Moment),
+)
+"""Passkeys: what is kept is public, and signs nothing."""
+
+recovery_codes: Final = sa.Table(
+    "recovery_codes",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("mac", sa.Text, nullable=False),
+    sa.UniqueConstraint("account_id", "mac"),
+)
+"""HMAC of each recovery code, under a key that is not in the database."""

@@ -129,6 +129,15 @@ def _kill_all(connection: sa.Connection, account_id: int) -> None:
     connection.execute(sa.delete(address_changes).where(address_changes.c.account_id == account_id))
 
 
+def touch(connection: sa.Connection, account: Account, **values: object) -> Account:
+    """Note that what opens an account changed, besides its password and its state; return it as it is then.
+
+    Raises:
+        TransitionRefused: the account changed since `account` was read.
+    """
+    return _update(connection, account, {**values, "version": account.version + 1})
+
+
 def insert_accounts(connection: sa.Connection, rows: Sequence[Mapping[str, object]], now: datetime) -> None:
     """Add accounts, each with its identifier, its details, and the provisional password just issued to it if any."""
     common = {"version": 1, "email_verified": True, "created_at": now}

@@ -7,6 +7,7 @@ There is no default secret. A secret may be written `env:NAME` or `file:/path`.
 from imagin_gateway.settings.direct import Accounts as Accounts
 from imagin_gateway.settings.direct import Mail as Mail
 from imagin_gateway.settings.direct import Passwords as Passwords
+from imagin_gateway.settings.direct import SecondFactor as SecondFactor
 from imagin_gateway.settings.header import HeaderPortal as HeaderPortal
 from imagin_gateway.settings.house import Events as Events
 from imagin_gateway.settings.house import Keys as Keys

@@ -56,6 +56,28 @@ class Passwords(Section):
         return self.lock_after or (10 if self.attempts == "lock" else 100)
 
 
+class SecondFactor(Section):
+    """What the direct door asks beside the password. To ask nothing is a decision, written down (row PWD-14)."""
+
+    mode: Literal["off", "optional", "required"]
+    """`off` needs a `reason`; `optional`, for those who have one; `required`, of everybody."""
+    reason: str = ""
+    """Why no second factor is asked for."""
+    passkey_alone: bool = False
+    """A passkey that checks its owner opens an account without the password."""
+    trusted_days: int = Field(default=0, ge=0, le=30)
+    """How long a computer may go without the second step, for those who tick the box; 0: there is no box."""
+
+    @property
+    def on(self) -> bool:
+        return self.mode != "off"
+
+    @field_validator("reason")
+    @classmethod
+    def _stripped(cls, reason: str) -> str:
+        return reason.strip()
+
+
 class Mail(Section):
     """SMTP relay for reset links and notices."""
 

@@ -25,12 +25,15 @@ class Keys(Section):
     pepper: tuple[SecretText, ...] = ()
     """Optional: goes into the hashes of chosen passwords; a copy of the database without it verifies nothing."""
 
-    @field_validator("signing", "provisional", "pepper")
+    factors: tuple[SecretText, ...] = ()
+    """Encrypts the secrets of second factors and keeps recovery codes; needed unless `second_factor.mode` is off."""
+
+    @field_validator("signing", "provisional", "pepper", "factors")
     @classmethod
     def _strong(cls, keys: tuple[Secret, ...], info: ValidationInfo) -> tuple[Secret, ...]:
-        if keys or info.field_name != "pepper":
+        if keys or info.field_name not in ("pepper", "factors"):
             strong_keys(keys)
-        for other in ("signing", "provisional", "pepper"):
+        for other in ("signing", "provisional", "pepper", "factors"):
             if other == info.field_name:
                 break
             if {key.reveal() for key in keys} & {key.reveal() for key in info.data.get(other, ())}:

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.problems import problem_of, wrong
-from imagin_gateway.settings.direct import Accounts, Mail, Passwords
+from imagin_gateway.settings.direct import Accounts, Mail, Passwords, SecondFactor
 from imagin_gateway.settings.header import HeaderPortal
 from imagin_gateway.settings.house import Events, Keys, Protected
 from imagin_gateway.settings.oidc import OidcPortal
@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     accounts: Accounts
     sessions: Sessions = Sessions()
     passwords: Passwords = Passwords()
+    second_factor: SecondFactor | None = None
+    """To be decided, in writing, outside development; there, none is none."""
     mail: Mail
     events: Events = Events()
     portals: dict[str, PortalSettings] = Field(default_factory=dict)
@@ -172,6 +174,11 @@ class Settings(BaseSettings):
         return url
 
     @property
+    def factors(self) -> SecondFactor:
+        """What the direct door asks beside the password."""
+        return self.second_factor or _NO_FACTOR
+
+    @property
     def secure_cookies(self) -> bool:
         """Whether cookies carry Secure and the `__Host-` prefix: always, outside development over http."""
         return self.base_url.startswith("https://")
@@ -188,6 +195,9 @@ class Settings(BaseSettings):
     def url(self, path: str) -> str:
         """Return the absolute address of a path of the gateway, from the configuration alone."""
         return f"{self.base_url}{self.mount_path}{path}"
+
+
+_NO_FACTOR: Final = SecondFactor(mode="off", reason="développement")
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -260,6 +270,7 @@ def _across(settings: Settings) -> list[Problem]:
         problems.append(Problem("mail.security", "le courrier partirait en clair", '"starttls" ou "tls"'))
     if excess := settings.sessions.unreasoned:
         problems.append(Problem("sessions.reason", f"{excess}, sans raison écrite", "écrire la raison, ou réduire"))
+    problems += _factor_problems(settings)
     for door, portal in settings.portals.items():
         if isinstance(portal, OidcPortal):
             parts = urlsplit(portal.issuer)
@@ -269,6 +280,27 @@ def _across(settings: Settings) -> list[Problem]:
     if not any(under(settings.landing, prefix) for prefix in settings.landings):
         problems.append(Problem("landing", "cette page n'est dans aucun préfixe de landings", "l'ajouter à landings"))
     return problems
+
+
+def _factor_problems(settings: Settings) -> list[Problem]:
+    """A second factor is asked for, or a reason is written why not (row PWD-14)."""
+    asked = settings.second_factor
+    if asked is None:
+        if settings.development:
+            return []
+        remedy = 'mode = "optional" ou "required" ; ou mode = "off" et reason = "..."'
+        return [Problem("second_factor", "rien n'est décidé sur le second facteur des comptes directs", remedy)]
+    if not asked.on:
+        problems = []
+        if not asked.reason:
+            problems.append(Problem("second_factor.reason", "aucun second facteur, sans raison écrite", "l'écrire"))
+        if asked.passkey_alone or asked.trusted_days:
+            what = "un réglage du second facteur, qui est fermé"
+            problems.append(Problem("second_factor.mode", what, '"optional", ou enlever ce réglage'))
+        return problems
+    if not settings.keys.factors:
+        return [Problem("keys.factors", "le second facteur demande sa propre clé", f'["..."] ; une clé : {MAKE_A_KEY}')]
+    return []
 
 
 _EXPECTED: Final = {
@@ -283,6 +315,7 @@ _EXPECTED: Final = {
     "state.url": '"sqlite:///etat.db"',
     "accounts": 'une section [accounts] avec url = "sqlite:///comptes.db"',
     "accounts.url": '"sqlite:///comptes.db"',
+    "second_factor.mode": '"optional", "required" ou "off"',
     "mail": "une section [mail] avec host et sender",
     "mail.host": "le nom du relais SMTP",
     "mail.sender": '"imagin@siec.education.fr"',

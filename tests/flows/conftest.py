@@ -180,13 +180,17 @@ def settings_of(folder: Path, **changes: Any) -> Settings:
         "legal_url": "/mentions",
         "accessibility_url": "/accessibilite",
         "protect": [{"prefix": "/missions"}, {"prefix": "/coordonnees", "activity": "personal-data"}],
-        "keys": {"signing": [secrets.token_urlsafe(48)], "provisional": [secrets.token_urlsafe(48)]},
+        "keys": {name: [secrets.token_urlsafe(48)] for name in ("signing", "provisional", "factors")},
+        "second_factor": {"mode": "optional"},
         "state": {"url": f"sqlite:///{folder}/state.db"},
         "accounts": {"url": f"sqlite:///{folder}/accounts.db"},
         "mail": {"host": "127.0.0.1", "port": 9, "security": "none", "sender": "imagin@exemple.test"},
         "passwords": {"profile": "unsafe-tests"},
     }
-    return Settings.load(**{**values, **changes})
+    values |= changes
+    if "factors" not in values["keys"]:
+        del values["second_factor"]
+    return Settings.load(**values)
 
 
 def open_house(kind: str, folder: Path, **changes: Any) -> TheHouse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import traceback
 from pathlib import Path
@@ -28,6 +29,9 @@ provisional = ["{OTHER}"]
 url = "sqlite:///state.db"
 [accounts]
 url = "sqlite:///accounts.db"
+[second_factor]
+mode = "off"
+reason = "décidé pour les essais"
 [mail]
 host = "smtp.example.fr"
 sender = "imagin@exemple.test"
@@ -113,6 +117,34 @@ enabled = true
     assert "idle_minutes" in told["sessions.idle_minute"]
     assert "secrets.token_urlsafe" in told["keys.signing"]
     assert "au plus 1440" in told["sessions.idle_minutes"]
+
+
+FACTORS = secrets.token_urlsafe(48)
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ("", "second_factor"),
+        ('[second_factor]\nmode = "off"\n', "second_factor.reason"),
+        ('[second_factor]\nmode = "off"\nreason = "  "\n', "second_factor.reason"),
+        ('[second_factor]\nmode = "off"\nreason = "x"\npasskey_alone = true\n', "second_factor.mode"),
+        ('[second_factor]\nmode = "off"\nreason = "x"\ntrusted_days = 3\n', "second_factor.mode"),
+        ('[second_factor]\nmode = "none"\n', "second_factor.mode"),
+        ('[second_factor]\nmode = "optional"\n', "keys.factors"),
+        ('[second_factor]\nmode = "optional"\ntrusted_days = 31\n', "second_factor.trusted_days"),
+    ],
+)
+def test_a_second_factor_is_decided_in_writing(tmp_path: Path, section: str, key: str) -> None:
+    assert set(problems(tmp_path, re.sub(r"\[second_factor\][^\[]*", section, GOOD))) == {key}
+
+
+def test_the_key_of_second_factors_is_its_own(tmp_path: Path) -> None:
+    asked = re.sub(r"\[second_factor\][^\[]*", '[second_factor]\nmode = "required"\n', GOOD)
+    keyed = asked.replace("[state]", f'factors = ["{FACTORS}"]\n[state]')
+    assert load(tmp_path, keyed).factors.mode == "required"
+    assert "keys.factors" in problems(tmp_path, keyed.replace(FACTORS, OTHER))
+    assert "keys.factors" in problems(tmp_path, keyed.replace(FACTORS, "courte"))
 
 
 @pytest.mark.row("KEY-03")

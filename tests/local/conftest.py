@@ -135,13 +135,18 @@ def values_of(accounts_url: str, **changes: Any) -> dict[str, Any]:
         "privacy_url": "/donnees",
         "legal_url": "/mentions",
         "accessibility_url": "/accessibilite",
-        "keys": {"signing": [secrets.token_urlsafe(48)], "provisional": [secrets.token_urlsafe(48)]},
+        "keys": {name: [secrets.token_urlsafe(48)] for name in ("signing", "provisional", "factors")},
+        "second_factor": {"mode": "optional", "passkey_alone": True, "trusted_days": 7},
         "state": {"url": "sqlite:///unused.db"},
         "accounts": {"url": accounts_url},
         "mail": {"host": "127.0.0.1", "port": 9, "security": "none", "sender": "imagin@exemple.test"},
         "passwords": {"profile": "unsafe-tests"},
     }
-    return {**values, **changes}
+    values |= changes
+    if "factors" not in values["keys"]:
+        # Keys of a test about something else.
+        del values["second_factor"]
+    return values
 
 
 def settings_of(accounts_url: str, **changes: Any) -> Settings:
@@ -152,7 +157,7 @@ def settings_of(accounts_url: str, **changes: Any) -> Settings:
 def keys_of(office: Office) -> dict[str, list[str]]:
     """Return the keys of an office, for another one to hold."""
     keys = office.settings.keys
-    return {name: [key.reveal() for key in getattr(keys, name)] for name in ("signing", "provisional")}
+    return {name: [key.reveal() for key in getattr(keys, name)] for name in ("signing", "provisional", "factors")}
 
 
 @dataclass

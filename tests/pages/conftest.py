@@ -26,6 +26,7 @@ def settings(**changes: Any) -> Settings:
         "keys": {"signing": [secrets.token_urlsafe(48)], "provisional": [secrets.token_urlsafe(48)]},
         "state": {"url": "sqlite:///state.db"},
         "accounts": {"url": "sqlite:///accounts.db"},
+        "second_factor": {"mode": "off", "reason": "pages alone"},
         "mail": {"host": "127.0.0.1", "port": 9, "security": "none", "sender": "imagin@exemple.test"},
     }
     return Settings.load(**{**values, **changes})

@@ -196,6 +196,7 @@ def _settings(folder: Path, at: Addresses, authority: Authority, portal: LemonLd
         keys={"signing": [secrets.token_urlsafe(48)], "provisional": [secrets.token_urlsafe(48)]},
         state={"url": f"sqlite:///{folder / 'state.db'}"},
         accounts={"url": f"sqlite:///{folder / 'accounts.db'}"},
+        second_factor={"mode": "off", "reason": "portals alone"},
         mail={"host": "127.0.0.1", "port": 9, "security": "none", "sender": "imagin@exemple.test"},
         portals={
             BOTH_WAYS: {**saml, "academie": 25, "unsolicited": True},

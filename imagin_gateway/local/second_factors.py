@@ -1,0 +1,597 @@
+"""The second factors of direct accounts: adding, proving, removing, each in one transaction.
+
+Whatever is added or removed raises the account's `version`: a login under way ends, and
+computers that were trusted are trusted no more. Proving takes the version the password
+was proved with, so that a factor removed meanwhile is not asked for, nor taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from imagin_gateway.clock import Clock, timestamp
+from imagin_gateway.errors import Code, Unavailable
+from imagin_gateway.events import Event, EventLog, EventName
+from imagin_gateway.identity import DIRECT_ISSUER, Door
+from imagin_gateway.keys import Keyring, Secret, digest
+from imagin_gateway.local import outbox, recovery, store, totp
+from imagin_gateway.local.accounts import Account, AccountView, identifier_key
+from imagin_gateway.local.clients import KnownClients
+from imagin_gateway.local.database import Database
+from imagin_gateway.local.factors import (
+    AMR,
+    MOST_PASSKEYS,
+    Enrolled,
+    FactorKind,
+    FactorRefused,
+    FactorsView,
+    PasskeyView,
+    StepProved,
+    TotpView,
+)
+from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, allows, state_at
+from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.passkeys import Ceremonies, NewPasskey, handle_of, read
+from imagin_gateway.local.recovery import RecoveryCodes
+from imagin_gateway.local.schema import passkeys, totp_factors
+from imagin_gateway.local.throttle import Throttle
+from imagin_gateway.state.store import Space, StateStore
+
+_T = TypeVar("_T")
+
+_SECRET: Final = "totp secret"
+
+MOST_NAME: Final = 40
+"""Longest name of a passkey, in code points."""
+
+Tell = Mapping[str, str]
+"""`address`, `correlation` and `actor`, for the event."""
+
+
+class SecondFactors:
+    """Second factors. Safe to share between threads.
+
+    Args:
+        database: of the accounts.
+        state: counts of tries, and codes that were burnt.
+        keys: `settings.keys.factors`; without them nothing is proved nor added.
+        throttle: counts tries, as those of passwords, on their own.
+        clients: browsers that are known.
+        ceremonies: what passkeys are asked.
+        service: name of the service, for the application.
+        required: everybody must have one.
+        clock, events: as everywhere.
+        wake: tells the sender that a mail waits.
+
+    Every method raises `Unavailable` when a store does not answer.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        state: StateStore,
+        keys: Keyring | None,
+        throttle: Throttle,
+        clients: KnownClients,
+        ceremonies: Ceremonies,
+        clock: Clock,
+        events: EventLog,
+        *,
+        service: str,
+        required: bool,
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._state = state
+        self._keys = keys
+        self._throttle = throttle
+        self._clients = clients
+        self.ceremonies = ceremonies
+        self._clock = clock
+        self._events = events
+        self._service = service
+        self._required = required
+        self._wake = wake
+
+    @property
+    def _held(self) -> Keyring:
+        if self._keys is None:
+            raise FactorRefused(Code.FACTOR_OFF, "second factors are switched off")
+        return self._keys
+
+    # -- looking -------------------------------------------------------------
+
+    def of(self, identifier: str) -> FactorsView:
+        """Return the second factors of an account; none for an account that does not exist."""
+        with self._database.read() as connection:
+            account = store.find(connection, identifier_key(identifier))
+            if account is None:
+                return FactorsView(None, (), 0, self._required)
+            return self._view(connection, account)
+
+    def _view(self, connection: sa.Connection, account: Account) -> FactorsView:
+        totp_row = connection.execute(_totp(account.id)).one_or_none()
+        rows = connection.execute(
+            sa.select(passkeys).where(passkeys.c.account_id == account.id).order_by(passkeys.c.id)
+        ).all()
+        return FactorsView(
+            None if totp_row is None else TotpView(totp_row.added_at, totp_row.used_at),
+            tuple(PasskeyView(_handle(row.credential_id), row.name, row.added_at, row.used_at) for row in rows),
+            recovery.left(connection, account.id),
+            self._required or account.second_factor_required,
+        )
+
+    # -- adding --------------------------------------------------------------
+
+    def new_secret(self, identifier: str) -> tuple[str, Secret, Secret]:
+        """Return a new secret: sealed, for the journey to keep; in base32, to type; and as the application reads it."""
+        account = self._account(identifier)
+        secret = totp.new_secret()
+        return self._seal(account, secret), secret, totp.address(secret, account.identifier, self._service)
+
+    def shown_secret(self, identifier: str, sealed: str) -> tuple[Secret, Secret]:
+        """Return the same once more, for a page that is shown again. Raises `FactorRefused` if it cannot be."""
+        account = self._account(identifier)
+        secret = self._unseal(account, sealed)
+        return secret, totp.address(secret, account.identifier, self._service)
+
+    def add_totp(
+        self, identifier: str, sealed: str, code: Secret, *, version: int, address: str, tell: Tell, client: str = ""
+    ) -> Enrolled:
+        """Add an application, or put it in the place of the former one, once it made a right code.
+
+        Args:
+            identifier: of the person who is signed in.
+            sealed: as `new_secret` returned it.
+            code: as typed.
+            version: of the account, as it was when the page was shown.
+            address: of the client.
+            tell: for the event.
+            client: id of the browser.
+
+        Raises:
+            FactorRefused: the code is wrong, too old, or made by a clock that is off; or too many tries.
+        """
+
+        def add(connection: sa.Connection, account: Account) -> None:
+            step = self._right_step(account, self._unseal(account, sealed), code)
+            now = self._clock.now()
+            connection.execute(sa.delete(totp_factors).where(totp_factors.c.account_id == account.id))
+            connection.execute(
+                sa.insert(totp_factors).values(
+                    account_id=account.id,
+                    secret=self._seal(account, self._unseal(account, sealed)),
+                    # The code that confirmed it is used: nobody signs in with it a moment later.
+                    step=step,
+                    added_at=now,
+                )
+            )
+
+        return self._add(identifier, add, FactorKind.TOTP, version, address, client, tell)
+
+    def to_make_passkey(self, identifier: str, challenge: Secret) -> str:
+        """Return what the browser is asked to make a passkey with, in JSON."""
+        account = self._account(identifier)
+        with self._database.read() as connection:
+            known = self._credential_ids(connection, account.id)
+        return self.ceremonies.to_make(challenge, account.id, account.identifier, known)
+
+    def add_passkey(
+        self,
+        identifier: str,
+        answer: Secret,
+        challenge: Secret,
+        name: str,
+        *,
+        version: int,
+        address: str,
+        tell: Tell,
+        client: str = "",
+    ) -> Enrolled:
+        """Add a passkey that a browser has just made. Raises `FactorRefused`."""
+        made: NewPasskey = self.ceremonies.made(answer, challenge)
+
+        def add(connection: sa.Connection, account: Account) -> None:
+            if len(self._credential_ids(connection, account.id)) >= MOST_PASSKEYS:
+                raise FactorRefused(Code.FACTOR_LIMIT, "the account has all the passkeys it may have")
+            connection.execute(
+                sa.insert(passkeys).values(
+                    account_id=account.id,
+                    credential_id=made.credential_id,
+                    public_key=made.public_key,
+                    sign_count=made.sign_count,
+                    name=_name(name),
+                    added_at=self._clock.now(),
+                )
+            )
+
+        return self._add(identifier, add, FactorKind.PASSKEY, version, address, client, tell)
+
+    def _add(
+        self,
+        identifier: str,
+        add: Callable[[sa.Connection, Account], None],
+        kind: FactorKind,
+        version: int,
+        address: str,
+        client: str,
+        tell: Tell,
+    ) -> Enrolled:
+        kept = RecoveryCodes(self._held)
+
+        def write() -> tuple[Account, tuple[Secret, ...]]:
+            with self._database.write() as connection:
+                account = self._still(connection, identifier, version, (AccountState.ACTIVE,))
+                add(connection, account)
+                codes = () if recovery.left(connection, account.id) else kept.make(connection, account.id)
+                now = self._clock.now()
+                changed = store.touch(connection, account)
+                outbox.add(connection, MailKind.FACTOR_ADDED, changed, {"at": now.isoformat()}, now)
+            return changed, codes
+
+        try:
+            changed, codes = self._counted(identifier, address, client, write)
+        except IntegrityError:
+            raise FactorRefused(Code.FACTOR_ANSWER, "this passkey is held already") from None
+        self._tell(EventName.FACTOR_ADDED, changed, tell, kind=kind.value)
+        if codes:
+            self._tell(EventName.RECOVERY_CODES_MADE, changed, tell, codes=len(codes))
+        self._wake()
+        return Enrolled(self._seen(changed), codes, AMR[kind])
+
+    def new_codes(self, identifier: str, *, tell: Tell) -> tuple[Secret, ...]:
+        """Return new recovery codes; the former ones die. Raises `FactorRefused` for an account without a factor."""
+        kept = RecoveryCodes(self._held)
+        with self._database.write() as connection:
+            account = self._still(connection, identifier, None, (AccountState.ACTIVE,))
+            if not self._view(connection, account).any:
+                raise FactorRefused(Code.FACTOR_GONE, "the account has no second factor")
+            codes = kept.make(connection, account.id)
+            now = self._clock.now()
+            outbox.add(connection, MailKind.RECOVERY_CODES, account, {"at": now.isoformat()}, now)
+        self._tell(EventName.RECOVERY_CODES_MADE, account, tell, codes=len(codes))
+        self._wake()
+        return codes
+
+    # -- proving -------------------------------------------------------------
+
+    def prove_code(
+        self, identifier: str, code: Secret, *, version: int, address: str, tell: Tell, client: str = ""
+    ) -> StepProved:
+        """Prove a second step by a code of the application: of many uses of one code, one succeeds, for ever.
+
+        Args:
+            identifier: of the account whose password was just proved.
+            code: as typed.
+            version: of the account, as it was then.
+            address: of the client.
+            tell: for the event.
+            client: id of the browser.
+
+        Raises:
+            FactorRefused: with the reason.
+        """
+
+        def check(connection: sa.Connection, account: Account) -> None:
+            row = connection.execute(_totp(account.id)).one_or_none()
+            if row is None:
+                raise FactorRefused(Code.FACTOR_GONE, "the account has no application")
+            secret = self._unseal(account, row.secret)
+            step = self._right_step(account, secret, code, row.step)
+            # A key that was replaced seals nothing for long.
+            sealed = row.secret if self._held.is_newest(row.secret) else self._seal(account, secret)
+            same = (totp_factors.c.account_id == account.id) & (totp_factors.c.secret == row.secret)
+            used = sa.update(totp_factors).where(same & (totp_factors.c.step < step))
+            values = {"step": step, "used_at": self._clock.now(), "secret": sealed}
+            if connection.execute(used.values(values)).rowcount != 1:
+                raise FactorRefused(Code.FACTOR_USED, "the code was used already")
+
+        return self._prove(identifier, check, FactorKind.TOTP, version, address, client, tell)
+
+    def _right_step(self, account: Account, secret: Secret, code: Secret, last: int = -1) -> int:
+        """Return the step of a code that may be taken now. Raises `FactorRefused`."""
+        now = self._clock.now()
+        step = totp.find(secret, code, now)
+        if step is None:
+            raise FactorRefused(Code.FACTOR_CODE, "the code is wrong")
+        burnt = digest(f"burnt code\x00{account.id}\x00{step}\x00{digest(secret.reveal())}")
+        at = timestamp(now)
+        if step == last or self._state.get(Space.REPLAY, burnt, now=at) is not None:
+            raise FactorRefused(Code.FACTOR_USED, "the code was used already")
+        drift = step - totp.step_at(now)
+        if abs(drift) > totp.WINDOW:
+            if drift > 0:
+                # Its hour will come: whoever is told that a guess was right for later must not use it then.
+                ends = (step + totp.WINDOW + 1) * totp.STEP_SECONDS
+                self._state.put(Space.REPLAY, burnt, b"1", expires_at=ends, now=at)
+            minutes = max(1, round(abs(drift) * totp.STEP_SECONDS / 60))
+            raise FactorRefused(Code.FACTOR_CLOCK, "the clock is off", minutes=minutes if drift > 0 else -minutes)
+        if step < last:
+            raise FactorRefused(Code.FACTOR_USED, "a later code was used already")
+        return step
+
+    def prove_recovery(
+        self, identifier: str, code: Secret, *, version: int, address: str, tell: Tell, client: str = ""
+    ) -> StepProved:
+        """Prove a second step by a recovery code, which dies. As `prove_code`."""
+
+        def check(connection: sa.Connection, account: Account) -> None:
+            if not RecoveryCodes(self._held).use(connection, account.id, code):
+                raise FactorRefused(Code.FACTOR_RECOVERY, "no such recovery code")
+            now = self._clock.now()
+            outbox.add(connection, MailKind.RECOVERY_USED, account, {"at": now.isoformat()}, now)
+
+        proved = self._prove(identifier, check, FactorKind.RECOVERY, version, address, client, tell)
+        self._wake()
+        return proved
+
+    def to_use_passkey(self, identifier: str | None, challenge: Secret) -> str:
+        """Return what the browser is asked to prove, in JSON; of any account when `identifier` is None."""
+        if identifier is None:
+            return self.ceremonies.to_use(challenge, ())
+        account = self._account(identifier)
+        with self._database.read() as connection:
+            return self.ceremonies.to_use(challenge, self._credential_ids(connection, account.id))
+
+    def prove_passkey(
+        self,
+        identifier: str,
+        answer: Secret,
+        challenge: Secret,
+        *,
+        version: int,
+        address: str,
+        tell: Tell,
+        client: str = "",
+    ) -> StepProved:
+        """Prove a second step by a passkey of this very account. As `prove_code`."""
+
+        def check(connection: sa.Connection, account: Account) -> None:
+            self._use(connection, account, answer, challenge)
+
+        return self._prove(identifier, check, FactorKind.PASSKEY, version, address, client, tell)
+
+    def _use(self, connection: sa.Connection, account: Account, answer: Secret, challenge: Secret) -> None:
+        told = read(answer)
+        wanted = (passkeys.c.credential_id == told.credential_id) & (passkeys.c.account_id == account.id)
+        row = connection.execute(sa.select(passkeys).where(wanted)).one_or_none()
+        if row is None or told.user_handle not in ("", handle_of(account.id)):
+            raise FactorRefused(Code.FACTOR_UNKNOWN, "the account has no such passkey")
+        count = self.ceremonies.used(told, challenge, row.public_key, row.sign_count)
+        same = (passkeys.c.id == row.id) & (passkeys.c.sign_count == row.sign_count)
+        changed = sa.update(passkeys).where(same).values(sign_count=count, used_at=self._clock.now())
+        if connection.execute(changed).rowcount != 1:
+            raise FactorRefused(Code.FACTOR_COUNTER, "the passkey was used elsewhere at the same time")
+
+    def prove_passkey_alone(self, answer: Secret, challenge: Secret, *, address: str) -> StepProved:
+        """Return whose passkey it is, its owner checked by the device: both factors at once.
+
+        Raises:
+            FactorRefused: whatever is wrong with the passkey, or with the account it opens.
+            NetworkThrottled: too many failures from this network.
+        """
+        now = self._clock.now()
+        self._throttle.admit(address, now)
+        try:
+            told = read(answer)
+            with self._database.write() as connection:
+                wanted = sa.select(passkeys.c.account_id).where(passkeys.c.credential_id == told.credential_id)
+                found = connection.execute(wanted).scalar_one_or_none()
+                account = None if found is None else store.find_id(connection, found, lock=True)
+                if account is None or account.state is not AccountState.ACTIVE:
+                    raise FactorRefused(Code.FACTOR_UNKNOWN, "no account in use has this passkey")
+                self._use(connection, account, answer, challenge)
+                left = recovery.left(connection, account.id)
+        except FactorRefused:
+            self._throttle.failed_from(address, now)
+            raise
+        return StepProved(self._seen(account), FactorKind.PASSKEY, (*AMR[FactorKind.PASSKEY], "user"), left)
+
+    def _prove(
+        self,
+        identifier: str,
+        check: Callable[[sa.Connection, Account], None],
+        kind: FactorKind,
+        version: int,
+        address: str,
+        client: str,
+        tell: Tell,
+    ) -> StepProved:
+        if self._keys is None:
+            raise FactorRefused(Code.FACTOR_OFF, "second factors are switched off")
+
+        def write() -> tuple[Account, int]:
+            with self._database.write() as connection:
+                states = (AccountState.ACTIVE, AccountState.CHANGE_REQUIRED)
+                account = self._still(connection, identifier, version, states)
+                check(connection, account)
+                return account, recovery.left(connection, account.id)
+
+        account, left = self._counted(identifier, address, client, write)
+        if kind is FactorKind.RECOVERY:
+            self._tell(EventName.RECOVERY_CODE_USED, account, tell, left=left)
+        return StepProved(self._seen(account), kind, AMR[kind], left)
+
+    def _counted(self, identifier: str, address: str, client: str, work: Callable[[], _T]) -> _T:
+        """Do what counts as a try: before it is evaluated, and on its own, apart from the passwords'."""
+        now, key = self._clock.now(), identifier_key(identifier)
+        known = self._clients.knows(key, client, now)
+        if not known:
+            self._throttle.admit(address, now)
+        counted = _counted_as(key)
+        attempt = self._throttle.begin(counted, now, known=known)
+        if attempt is None:
+            self._throttle.failed_from(address, now)
+            raise FactorRefused(Code.FACTOR_TOO_MANY, "too many tries")
+        try:
+            done = work()
+        except FactorRefused:
+            self._throttle.failed_from(address, now)
+            if self._throttle.failed(counted, now):
+                self._lock(key)
+            raise
+        except (Unavailable, TransitionRefused, IntegrityError):
+            self._throttle.withdraw(attempt)
+            raise
+        self._throttle.succeeded(counted, attempt, now)
+        return done
+
+    def _lock(self, key: str) -> None:
+        with self._database.write() as connection:
+            account = store.find_locked(connection, key)
+            if account is not None and allows(self._state_of(account), Act.LOCK):
+                store.apply(connection, account, Act.LOCK, self._clock.now())
+
+    # -- removing ------------------------------------------------------------
+
+    def remove(self, identifier: str, handle: str, *, tell: Tell) -> AccountView:
+        """Remove one factor; with the last one go the recovery codes.
+
+        Args:
+            identifier: of the person who is signed in.
+            handle: of a passkey, or `totp`.
+            tell: for the event.
+
+        Raises:
+            FactorRefused: there is no such factor (`FACTOR_GONE`), or the account must keep one (`FACTOR_NEEDED`).
+        """
+        with self._database.write() as connection:
+            account = self._still(connection, identifier, None, tuple(AccountState))
+            kind = FactorKind.TOTP if handle == FactorKind.TOTP else FactorKind.PASSKEY
+            if kind is FactorKind.TOTP:
+                gone = sa.delete(totp_factors).where(totp_factors.c.account_id == account.id)
+            else:
+                ids = [each for each in self._credential_ids(connection, account.id) if _handle(each) == handle]
+                gone = sa.delete(passkeys).where(passkeys.c.credential_id.in_(ids))
+            if connection.execute(gone).rowcount != 1:
+                raise FactorRefused(Code.FACTOR_GONE, "there is no such factor")
+            left = self._view(connection, account)
+            if not left.any:
+                if left.required:
+                    raise FactorRefused(Code.FACTOR_NEEDED, "this account must keep a second factor")
+                recovery.clear(connection, account.id)
+            now = self._clock.now()
+            changed = store.touch(connection, account)
+            outbox.add(connection, MailKind.FACTOR_REMOVED, changed, {"at": now.isoformat()}, now)
+        self._tell(EventName.FACTOR_REMOVED, changed, tell, kind=kind.value, left=left.count)
+        self._wake()
+        return self._seen(changed)
+
+    def remove_all(
+        self, identifier: str, *, actor: str, address: str = "", correlation: str = ""
+    ) -> AccountView | None:
+        """Take every factor and recovery code of an account away: its owner lost them, and the help desk knows them.
+
+        The person is told by mail. Sessions are the caller's to end (`flows.lost_factor`).
+
+        Args:
+            identifier: of the account.
+            actor: who does it.
+            address, correlation: for the event, when it is done in a page.
+
+        Returns:
+            The account as it is now; None when there is none.
+        """
+        key = identifier_key(identifier)
+        with self._database.write() as connection:
+            account = store.find_locked(connection, key)
+            if account is None:
+                return None
+            before = self._view(connection, account)
+            for table in (totp_factors, passkeys):
+                connection.execute(sa.delete(table).where(table.c.account_id == account.id))
+            recovery.clear(connection, account.id)
+            now = self._clock.now()
+            changed = store.touch(connection, account)
+            if before.any:
+                outbox.add(connection, MailKind.FACTORS_CLEARED, changed, {"at": now.isoformat()}, now)
+        self._throttle.clear(_counted_as(key))
+        tell = {"actor": actor, "address": address, "correlation": correlation}
+        self._tell(EventName.FACTORS_CLEARED, changed, tell, factors=before.count, codes=before.recovery_left)
+        self._wake()
+        return self._seen(changed)
+
+    def require(self, identifier: str, required: bool, *, actor: str) -> AccountView | None:
+        """Demand a second factor of one account, or demand it no more; None when there is no such account."""
+        with self._database.write() as connection:
+            account = store.find_locked(connection, identifier_key(identifier))
+            if account is None:
+                return None
+            changed = store.touch(connection, account, second_factor_required=required)
+        name = EventName.FACTOR_REQUIRED if required else EventName.FACTOR_NOT_REQUIRED
+        self._tell(name, changed, {"actor": actor})
+        return self._seen(changed)
+
+    # -- what it is made of --------------------------------------------------
+
+    def _account(self, identifier: str) -> Account:
+        with self._database.read() as connection:
+            account = store.find(connection, identifier_key(identifier))
+        if account is None:
+            raise FactorRefused(Code.FACTOR_GONE, "there is no such account")
+        return account
+
+    def _still(
+        self, connection: sa.Connection, identifier: str, version: int | None, states: tuple[AccountState, ...]
+    ) -> Account:
+        """Return the account, held, as it was when the page was shown. Raises `FactorRefused` when it changed."""
+        account = store.find_locked(connection, identifier_key(identifier))
+        if account is None or (version is not None and account.version != version):
+            raise FactorRefused(Code.FACTOR_GONE, "the account changed meanwhile")
+        if self._state_of(account) not in states:
+            raise FactorRefused(Code.FACTOR_GONE, "the account is not in a state for that")
+        return account
+
+    def _state_of(self, account: Account) -> AccountState:
+        return state_at(account.state, account.provisional_ends_at, self._clock.now())
+
+    def _seen(self, account: Account) -> AccountView:
+        return account.view(self._state_of(account))
+
+    def _seal(self, account: Account, secret: Secret) -> str:
+        return self._held.seal(_SECRET, secret, str(account.id))
+
+    def _unseal(self, account: Account, sealed: str) -> Secret:
+        secret = self._held.unseal(_SECRET, sealed, str(account.id))
+        if secret is None:
+            raise FactorRefused(Code.FACTOR_GONE, "the secret was sealed with a key that is not held, or for another")
+        return secret
+
+    def _credential_ids(self, connection: sa.Connection, account_id: int) -> list[str]:
+        wanted = sa.select(passkeys.c.credential_id).where(passkeys.c.account_id == account_id)
+        return list(connection.execute(wanted.order_by(passkeys.c.id)).scalars())
+
+    def _tell(self, name: EventName, account: Account, tell: Tell, **detail: str | int | bool) -> None:
+        self._events.emit(
+            Event(
+                name=name,
+                door=Door.DIRECT,
+                person=(DIRECT_ISSUER, account.identifier),
+                address=tell.get("address", ""),
+                correlation=tell.get("correlation", ""),
+                actor=tell.get("actor", ""),
+                detail=detail,
+            )
+        )
+
+
+def _totp(account_id: int) -> sa.Select[tuple[object, ...]]:
+    return sa.select(*totp_factors.c).where(totp_factors.c.account_id == account_id)
+
+
+def _handle(credential_id: str) -> str:
+    return digest(f"passkey\x00{credential_id}")[:16]
+
+
+def _counted_as(key: str) -> str:
+    # No identifier holds a NUL: these counts are never those of a password.
+    return f"{key}\x00second factor"
+
+
+def _name(typed: str) -> str:
+    text = " ".join("".join(sign if sign.isprintable() else " " for sign in typed[:200]).split())
+    return text[:MOST_NAME]
