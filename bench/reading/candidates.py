@@ -132,10 +132,10 @@ def _starsessions(place: Place) -> Pair:
 
 def _litestar(store: str) -> Callable[[Place], Pair]:
     def build(place: Place) -> Pair:
-        from litestar import Litestar, MediaType, Request, get  # type: ignore[import-not-found]  # a peer
-        from litestar.middleware.session.client_side import CookieBackendConfig  # type: ignore[import-not-found]
-        from litestar.middleware.session.server_side import ServerSideSessionConfig  # type: ignore[import-not-found]
-        from litestar.stores.redis import RedisStore  # type: ignore[import-not-found]  # a peer
+        from litestar import Litestar, MediaType, Request, get
+        from litestar.middleware.session.client_side import CookieBackendConfig
+        from litestar.middleware.session.server_side import ServerSideSessionConfig
+        from litestar.stores.redis import RedisStore
         from redis.asyncio import Redis
 
         async def bare() -> str:
@@ -153,12 +153,12 @@ def _litestar(store: str) -> Callable[[Place], Pair]:
             asks.__annotations__["request"] = Request
         for handler in (bare, login, who):
             handler.__annotations__["return"] = str
-        text = {"media_type": MediaType.TEXT}
+        text: dict[str, Any] = {"media_type": MediaType.TEXT}
         without = Litestar([get(PROTECTED, **text)(bare)])
         config = (
             ServerSideSessionConfig(secure=True) if store == "redis" else CookieBackendConfig(secret=KEY.encode()[:32])
         )
-        stores = {"sessions": RedisStore(Redis.from_url(place.redis))} if store == "redis" else {}
+        stores: Any = {"sessions": RedisStore(Redis.from_url(place.redis))} if store == "redis" else {}
         app = Litestar(
             [get("/login", **text)(login), get(PROTECTED, **text)(who)], middleware=[config.middleware], stores=stores
         )
@@ -235,8 +235,8 @@ def _flask_session(refresh: bool) -> Callable[[Place], Pair]:
 
 def _django(user_row: bool) -> Callable[[Place], Pair]:
     def build(place: Place) -> Pair:
-        import django  # type: ignore[import-not-found]  # a peer
-        from django.conf import settings  # type: ignore[import-not-found]  # a peer
+        import django
+        from django.conf import settings
 
         import_urls = type("urls", (), {"urlpatterns": []})
         settings.configure(
@@ -261,11 +261,11 @@ def _django(user_row: bool) -> Callable[[Place], Pair]:
             LOGGING_CONFIG=None,
         )
         django.setup()
-        from django.contrib.auth import get_user_model, login  # type: ignore[import-not-found]  # a peer
-        from django.core.management import call_command  # type: ignore[import-not-found]  # a peer
-        from django.core.wsgi import get_wsgi_application  # type: ignore[import-not-found]  # a peer
-        from django.http import HttpResponse  # type: ignore[import-not-found]  # a peer
-        from django.urls import path  # type: ignore[import-not-found]  # a peer
+        from django.contrib.auth import get_user_model, login
+        from django.core.management import call_command
+        from django.core.wsgi import get_wsgi_application
+        from django.http import HttpResponse
+        from django.urls import path
 
         call_command("migrate", verbosity=0)
         users = get_user_model().objects
