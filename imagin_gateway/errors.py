@@ -19,7 +19,7 @@ never hold a value that came from outside, nor a secret.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -266,15 +266,15 @@ class AdmissionRefused(Refused):
 
     Args:
         rules: ids of the rules that took everything away.
-        sentence: what the host says to the person, from its own rules.
+        sentences: what the host says to the person, from its own rules, by language.
     """
 
     code = Code.ADMISSION_REFUSED
 
-    def __init__(self, rules: Sequence[str], sentence: str) -> None:
+    def __init__(self, rules: Sequence[str], sentences: Mapping[str, str]) -> None:
         super().__init__("the host's rules open nothing to this person")
         self.rules = tuple(rules)
-        self.sentence = sentence
+        self.sentences = dict(sentences)
 
 
 class FlowLost(Refused):

@@ -21,11 +21,13 @@ from imagin_gateway.events import Event, EventLog, EventName, FileSink, Sink, St
 from imagin_gateway.exchange import Request, Response
 from imagin_gateway.flows.direct_login import choose_address
 from imagin_gateway.flows.house import PER_PORTAL, House, Visit, begin_visit
+from imagin_gateway.flows.language import COOKIE, language_of, remembered, said, same_page
 from imagin_gateway.flows.refusals import refusal
-from imagin_gateway.flows.routes import OPEN_WHILE_RESTRICTED, find
+from imagin_gateway.flows.routes import OPEN_WHILE_RESTRICTED, Route, find
 from imagin_gateway.identity import Door
 from imagin_gateway.keys import Keyring
 from imagin_gateway.local.door import DirectDoor
+from imagin_gateway.pages.language import Language
 from imagin_gateway.pages.render import LOGO_PATH, Pages
 from imagin_gateway.policy import Policy, siec
 from imagin_gateway.policy import load as load_policy
@@ -90,6 +92,7 @@ class Gateway:
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._pool_lock = threading.Lock()
         self.house = open_house(settings, clock or SystemClock(), sink, templates)
+        self._questions = tuple(question.id for question in self.house.policy.all_questions)
         if settings.development:
             self.house.events.emit(Event(name=EventName.DEVELOPMENT_MODE))
             _log.warning("MODE DÉVELOPPEMENT : cookies sans Secure, http accepté. Jamais devant de vrais comptes.")
@@ -125,17 +128,19 @@ class Gateway:
     def handle(self, request: Request) -> Response:
         """Answer a request to one of our own addresses. Never raises."""
         house = self.house
-        visit = Visit(request, None, "", False)
+        found = find(request.path)
+        route = found[0] if found else None
+        visit = Visit(request, None, "", False, self.language(request, route))
         try:
             self._start_threads()
             asset = house.pages.asset(request.path) if request.method in ("GET", "HEAD") else None
             if asset is not None:
                 return asset
             # Our own pages ask the store, always: what they do must not rest on what was true a moment ago.
-            route = find(request.path)
-            counts = route is None or not route[0].watches
-            visit = begin_visit(house, request, self.live(request.cookies, anew=True, counts=counts))
-            response = self._route(visit)
+            counts = route is None or not route.watches
+            live = self.live(request.cookies, anew=True, counts=counts)
+            visit = begin_visit(house, request, live, visit.language)
+            response = self._route(visit, found)
             response.header_lines()
         except GatewayError as error:
             response = self._refuse(visit, error)
@@ -147,9 +152,27 @@ class Gateway:
         # Only a page with a form gives the browser its name: an answer posted from a portal must not change it.
         if visit.new_browser and visit.forms:
             response = response.adding(cookies=[house.cookie("browser", visit.browser)])
+        if route is not None and not route.stateless and not route.cross_site:
+            response = self._keep_language(request, response)
         if not any(name == "Cache-Control" for name, _ in response.headers):
             response = response.adding(headers=house.pages.bare_headers())
         return response
+
+    def language(self, request: Request, route: Route | None) -> Language:
+        """Return the language in which a request to one of our own addresses is answered."""
+        switch: dict[str, str] = {}
+        typed = request.method == "POST"
+        if route is None or route.again:
+            switch = same_page(request, self.settings, self._questions, typed=typed)
+        return language_of(request, self.settings, stateless=route is None or route.stateless, switch=switch)
+
+    def _keep_language(self, request: Request, response: Response) -> Response:
+        """Keep the language that an address says, where a person reads or goes on."""
+        code = said(request, self.settings)
+        person = response.status == 303 or response.content_type.startswith("text/html")
+        if not code or not person or request.cookies.get(self.settings.cookie_name(COOKIE)) == code:
+            return response
+        return response.adding(cookies=[remembered(self.settings, code)])
 
     def _start_threads(self) -> None:
         # In the process that serves, not in the one that forked it: threads do not cross a fork.
@@ -168,11 +191,10 @@ class Gateway:
         detail = {"reason": problem[:200]} if problem else {}
         self.house.events.emit(Event(name=name, code=None if renewed else Code.SAML_METADATA, door=door, detail=detail))
 
-    def _route(self, visit: Visit) -> Response:
+    def _route(self, visit: Visit, found: tuple[Route, str] | None) -> Response:
         request, house = visit.request, self.house
         if request.headers.get("host", "").lower() != self.settings.host:
             raise RequestRefused("the Host header is not ours", code=Code.HOST_UNKNOWN)
-        found = find(request.path)
         if found is None:
             raise RequestRefused("no such page", code=Code.NOT_FOUND)
         route, door = found
@@ -195,7 +217,7 @@ class Gateway:
             return refusal(self.house, visit, error)
         except Exception:
             _log.exception("fault while refusing %s", visit.request.correlation)
-            return Response(500, b"Imagin SIEC est indisponible.", "text/plain; charset=utf-8")
+            return Response(500, self.house.pages.plain("down"), "text/plain; charset=utf-8")
 
     def live(self, cookies: Mapping[str, str], *, anew: bool = False, counts: bool = True) -> Live | None:
         """Return the live session of a request, or None.

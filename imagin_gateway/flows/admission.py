@@ -26,6 +26,7 @@ def admit(house: House, identity: Identity) -> Admission:
     admitted = house.admission.admit(identity)
     rules = [rule.id for rule in admitted.refusals]
     if not admitted.activities:
-        sentence = " ".join(rule.sentence.fr for rule in admitted.refusals)
-        raise AdmissionRefused(rules, sentence)
+        told = [rule.sentence for rule in admitted.refusals]
+        sentences = {code: " ".join(text.get(code) for text in told) for code in house.pages.languages}
+        raise AdmissionRefused(rules, sentences)
     return Admission(replace(identity, activities=admitted.activities), ",".join(rules))

@@ -104,7 +104,8 @@ def arrive(house: House, visit: Visit) -> Response:
     visitor = visit.session.identity if visit.session else None
     if not waiting.solicited and visitor is not None and visitor.key != waiting.identity.key:
         visit.event(house, EventName.LOGIN_CONFIRMATION_ASKED, door=waiting.identity.door, person=waiting.identity.key)
-        return house.pages.render(
+        return house.page(
+            visit,
             "confirm_replace",
             action=house.path("/arrivee"),
             csrf=form_token(house, visit, key),

@@ -32,7 +32,8 @@ def show(house: House, visit: Visit) -> Response:
 
 
 def _form(house: House, visit: Visit, session: Session, typed: str = "", refused: Refused | None = None) -> Response:
-    return house.pages.render(
+    return house.page(
+        visit,
         "address",
         status=422 if refused else 200,
         action=house.path("/adresse"),
@@ -91,7 +92,8 @@ def show_codes(house: House, visit: Visit) -> Response:
 
 
 def _codes(house: House, visit: Visit, pending: PendingAddress, refused: Refused | None = None) -> Response:
-    return house.pages.render(
+    return house.page(
+        visit,
         "address_codes",
         status=422 if refused else 200,
         action=house.path("/adresse/codes"),
@@ -132,4 +134,4 @@ def submit_codes(house: House, visit: Visit) -> Response:
 
 def show_done(house: House, visit: Visit) -> Response:
     """Say that it is done, and what it does not do."""
-    return house.pages.render("address_done", continue_href=house.path("/session"))
+    return house.page(visit, "address_done", continue_href=house.path("/session"))

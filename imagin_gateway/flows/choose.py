@@ -7,7 +7,6 @@ anything: every answer is a plain GET, so Back works and the address can be sent
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlencode
 
 from imagin_gateway.errors import Code, RequestRefused
 from imagin_gateway.exchange import Params, Response, see_other
@@ -30,11 +29,12 @@ def chooser(house: House, visit: Visit) -> Response:
     """Show the doors in plain words, for those who know, and the way to the questions, for those who do not."""
     next_page = _next_page(house, visit)
     arena = tuple(door for door in house.policy.doors if door != Door.DIRECT)
-    return house.pages.render(
+    return house.page(
+        visit,
         "chooser",
-        arena=cards(house, arena, next_page),
-        direct=cards(house, (Door.DIRECT,), next_page),
-        questions_href=_question_href(house, {}, next_page),
+        arena=cards(house, visit, arena, next_page),
+        direct=cards(house, visit, (Door.DIRECT,), next_page),
+        questions_href=_question_href(house, visit, {}, next_page),
     )
 
 
@@ -44,8 +44,8 @@ def door(house: House, visit: Visit) -> Response:
     if info is None:
         raise RequestRefused("no such door", code=Code.NOT_FOUND)
     next_page = _next_page(house, visit)
-    back = Link(house.pages.text("frame.choose_another"), _chooser_href(house, next_page))
-    return house.pages.render("door", door=view(house, info, back, next_page))
+    back = Link(house.text(visit, "frame.choose_another"), _chooser_href(house, visit, next_page))
+    return house.page(visit, "door", door=view(house, visit, info, back, next_page))
 
 
 def question(house: House, visit: Visit) -> Response:
@@ -58,31 +58,34 @@ def question(house: House, visit: Visit) -> Response:
         step = house.policy.interview(answers)
     except FactsRefused:
         # An address typed or mangled on its way: begin again rather than argue.
-        return see_other(_question_href(house, {}, next_page))
+        return see_other(_question_href(house, visit, {}, next_page))
     if step.question is not None:
-        return _ask(house, step, step.question, next_page, wrong=_unanswered(query, step.question))
-    return _end(house, step, next_page)
+        return _ask(house, visit, step, step.question, next_page, wrong=_unanswered(query, step.question))
+    return _end(house, visit, step, next_page)
 
 
 def _unanswered(query: Params, asked: Question) -> bool:
     return query.get("question") == asked.id and asked.id not in query
 
 
-def _ask(house: House, step: Step, asked: Question, next_page: str, *, wrong: bool) -> Response:
+def _ask(house: House, visit: Visit, step: Step, asked: Question, next_page: str, *, wrong: bool) -> Response:
     previous = dict(list(step.answers.items())[:-1])
     if step.answers:
-        back = Link(house.pages.text("question.previous"), _question_href(house, previous, next_page))
+        back = Link(house.text(visit, "question.previous"), _question_href(house, visit, previous, next_page))
     else:
-        back = Link(house.pages.text("question.choose"), _chooser_href(house, next_page))
-    hidden = {**step.answers, **({"next": next_page} if next_page else {})}
-    return house.pages.render(
+        back = Link(house.text(visit, "question.choose"), _chooser_href(house, visit, next_page))
+    kept = {"next": next_page, "lang": visit.language.carried}
+    hidden = {**step.answers, **{name: value for name, value in kept.items() if value}}
+    said = visit.said
+    return house.page(
+        visit,
         "question",
         status=422 if wrong else 200,
         number=step.number,
         name=asked.id,
-        question=asked.title.fr,
-        hint=asked.hint.fr if asked.hint else "",
-        choices=[Choice(each.id, each.label.fr, each.hint.fr if each.hint else "") for each in asked.answers],
+        question=said(asked.title),
+        hint=said(asked.hint) if asked.hint else "",
+        choices=[Choice(each.id, said(each.label), said(each.hint) if each.hint else "") for each in asked.answers],
         hidden=hidden,
         action=house.path("/question"),
         back=back,
@@ -90,33 +93,35 @@ def _ask(house: House, step: Step, asked: Question, next_page: str, *, wrong: bo
     )
 
 
-def _end(house: House, step: Step, next_page: str) -> Response:
+def _end(house: House, visit: Visit, step: Step, next_page: str) -> Response:
     decision = step.decision
     previous = dict(list(step.answers.items())[:-1])
-    back = Link(house.pages.text("door.change"), _question_href(house, previous, next_page))
+    back = Link(house.text(visit, "door.change"), _question_href(house, visit, previous, next_page))
     if decision.door is not None:
         info = house.policy.door(decision.door)
-        return house.pages.render("door", door=view(house, info, back, next_page, decision))
-    return _outcome(house, decision, back, next_page)
+        return house.page(visit, "door", door=view(house, visit, info, back, next_page, decision))
+    return _outcome(house, visit, decision, back, next_page)
 
 
-def _outcome(house: House, decision: Decision, back: Link, next_page: str) -> Response:
+def _outcome(house: House, visit: Visit, decision: Decision, back: Link, next_page: str) -> Response:
     page = house.policy.pages[decision.page]
-    texts = [decision.sentence.fr, *(each.fr for each in page.text), *(note.fr for note in decision.notes)]
-    return house.pages.render(
+    texts = [visit.said(each) for each in (decision.sentence, *page.text, *decision.notes)]
+    return house.page(
+        visit,
         "outcome",
-        title=page.title.fr,
+        title=visit.said(page.title),
         texts=list(dict.fromkeys(texts)),
-        doors=cards(house, page.doors, next_page),
-        links=[Link(page.instead.fr, _question_href(house, page.answers, next_page))] if page.instead else [],
+        doors=cards(house, visit, page.doors, next_page),
+        links=[Link(visit.said(page.instead), _question_href(house, visit, page.answers, next_page))]
+        if page.instead
+        else [],
         back=back,
     )
 
 
-def _chooser_href(house: House, next_page: str) -> str:
-    return house.path("/") + ("?" + urlencode({"next": next_page}) if next_page else "")
+def _chooser_href(house: House, visit: Visit, next_page: str) -> str:
+    return house.href(visit, "/", next=next_page)
 
 
-def _question_href(house: House, answers: Mapping[str, str], next_page: str) -> str:
-    fields = {**answers, **({"next": next_page} if next_page else {})}
-    return house.path("/question") + ("?" + urlencode(fields) if fields else "")
+def _question_href(house: House, visit: Visit, answers: Mapping[str, str], next_page: str) -> str:
+    return house.href(visit, "/question", **answers, next=next_page)

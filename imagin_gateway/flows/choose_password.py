@@ -31,7 +31,8 @@ def show(house: House, visit: Visit) -> Response:
 
 def _form(house: House, visit: Visit, session: Session, next_page: str, refused: Refused | None = None) -> Response:
     first = session.restricted == FIRST_PASSWORD
-    return house.pages.render(
+    return house.page(
+        visit,
         "password",
         status=422 if refused else 200,
         mode="first" if first else "change",

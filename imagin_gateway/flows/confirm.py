@@ -45,14 +45,15 @@ def show(house: House, visit: Visit) -> Response:
 def _page(house: House, visit: Visit, session: Session, next_page: str, *, failed: bool = False) -> Response:
     direct = session.door == Door.DIRECT
     leave = house.path(f"/portail/{session.door}") + "?" + urlencode({"next": next_page, "anew": "1"})
-    return house.pages.render(
+    return house.page(
+        visit,
         "confirm",
         status=403 if failed else 200,
         action=house.path("/confirmer"),
         csrf=form_token(house, visit),
         next=next_page,
         username=session.subject if direct else "",
-        portal_name="" if direct else door_name(house, session.door),
+        portal_name="" if direct else door_name(house, visit, session.door),
         portal_href="" if direct else leave,
         failed=failed,
         reset_href=house.path("/mot-de-passe/oubli"),

@@ -39,7 +39,8 @@ def _form(
     empty_identifier: bool = False,
     empty_password: bool = False,
 ) -> Response:
-    return house.pages.render(
+    return house.page(
+        visit,
         "login",
         status=403 if failed else 422 if empty_identifier or empty_password else 200,
         action=house.path("/direct"),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
-from imagin_gateway.flows.house import House
+from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.identity import Activity, Door
 from imagin_gateway.pages.views import DoorCard, DoorView, Link
 from imagin_gateway.policy import Decision, DoorInfo, Text
 from imagin_gateway.settings.proconnect import PROCONNECT
 
 
-def enter_href(house: House, door: DoorInfo, next_page: str) -> str:
+def enter_href(house: House, visit: Visit, door: DoorInfo, next_page: str) -> str:
     """Return where the button of a door leads: to a login here, or to the portal when there is no federation."""
     if door.id == Door.DIRECT:
         below = "/direct"
@@ -19,68 +17,69 @@ def enter_href(house: House, door: DoorInfo, next_page: str) -> str:
         below = f"/portail/{door.id}"
     else:
         return door.link
-    return house.path(below) + _query(next_page)
+    return house.href(visit, below, next=next_page)
 
 
-def page_href(house: House, door: str, next_page: str) -> str:
+def page_href(house: House, visit: Visit, door: str, next_page: str) -> str:
     """Return the end page of a door."""
-    return house.path(f"/acces/{door}") + _query(next_page)
+    return house.href(visit, f"/acces/{door}", next=next_page)
 
 
-def _query(next_page: str) -> str:
-    return "?" + urlencode({"next": next_page}) if next_page else ""
-
-
-def cards(house: House, doors: tuple[str, ...], next_page: str) -> list[DoorCard]:
+def cards(house: House, visit: Visit, doors: tuple[str, ...], next_page: str) -> list[DoorCard]:
     """Return doors among others."""
-    return [_card(house, house.policy.door(door), next_page) for door in doors]
+    return [_card(house, visit, house.policy.door(door), next_page) for door in doors]
 
 
-def _card(house: House, door: DoorInfo, next_page: str) -> DoorCard:
+def _card(house: House, visit: Visit, door: DoorInfo, next_page: str) -> DoorCard:
     if door.place is not None:
-        name = house.pages.text("chooser.academie", place=door.place.fr)
-        text = house.pages.text("chooser.arena_card", serves=door.serves)
+        name = house.text(visit, "chooser.academie", place=visit.said(door.place))
+        text = house.text(visit, "chooser.arena_card", serves=door.serves)
     else:
-        name, text = door.name.fr, house.pages.text("chooser.direct_card")
-    return DoorCard(name, text, page_href(house, door.id, next_page))
+        name, text = visit.said(door.name), house.text(visit, "chooser.direct_card")
+    return DoorCard(name, text, page_href(house, visit, door.id, next_page))
 
 
-def view(house: House, door: DoorInfo, back: Link, next_page: str, why: Decision | None = None) -> DoorView:
+def view(
+    house: House, visit: Visit, door: DoorInfo, back: Link, next_page: str, why: Decision | None = None
+) -> DoorView:
     """Return everything the end page of a door says."""
+    said = visit.said
     second = why.second if why else ()
     lost_links = []
     if door.recovery_link:
         lost_links.append(Link(door.recovery_link.removeprefix("https://"), door.recovery_link))
     elif door.id == Door.DIRECT:
-        lost_links.append(Link(house.pages.text("login.forgotten"), house.path("/mot-de-passe/oubli")))
+        lost_links.append(Link(house.text(visit, "login.forgotten"), house.href(visit, "/mot-de-passe/oubli")))
     elif door.recovery:
         lost_links.append(Link(door.host, door.link))
-    href = enter_href(house, door, next_page)
+    href = enter_href(house, visit, door, next_page)
     steps_needed = href == door.link or door.id == Door.DIRECT
     # Whoever looks for the link inside a portal may find the one of another académie's application.
     beware = door.beware if steps_needed else ()
     return DoorView(
-        title=door.title.fr,
-        why=why.sentence.fr if why else " ".join(each.fr for each in door.for_whom),
-        button=Link(door.button.fr, href),
+        title=said(door.title),
+        why=said(why.sentence) if why else " ".join(map(said, door.for_whom)),
+        button=Link(said(door.button), href),
         host=house.settings.host if door.id == Door.DIRECT else door.host,
         # With a federation the button signs in by itself: nothing to click inside the portal.
-        where=tuple(step.fr for step in door.where) if steps_needed else (),
-        credentials=tuple(each.fr for each in door.credentials),
-        not_these=tuple(each.fr for each in door.not_these),
-        lost=tuple(each.fr for each in door.recovery),
+        where=tuple(map(said, door.where)) if steps_needed else (),
+        credentials=tuple(map(said, door.credentials)),
+        not_these=tuple(map(said, door.not_these)),
+        lost=tuple(map(said, door.recovery)),
         lost_links=tuple(lost_links),
         lost_first=bool(why and why.recover_first),
-        offers=tuple(f"{offer.label.fr}. {offer.note.fr}" if offer.note else offer.label.fr for offer in door.offers),
-        not_offered=tuple(text.fr for text in _not_offered(house, door)),
-        notes=tuple(dict.fromkeys(note.fr for note in (*(why.notes if why else ()), *beware))),
-        trouble_title=door.trouble_title.fr,
-        trouble=tuple(each.fr for each in door.trouble),
+        offers=tuple(". ".join(map(said, filter(None, (offer.label, offer.note)))) for offer in door.offers),
+        not_offered=tuple(map(said, _not_offered(house, door))),
+        notes=tuple(dict.fromkeys(map(said, (*(why.notes if why else ()), *beware)))),
+        trouble_title=said(door.trouble_title),
+        trouble=tuple(map(said, door.trouble)),
         trouble_links=(
-            Link(house.pages.text("refusal.direct"), page_href(house, Door.DIRECT, next_page)),
-            Link(house.pages.text("door.questions"), house.path("/question") + _query(next_page)),
+            Link(house.text(visit, "refusal.direct"), page_href(house, visit, Door.DIRECT, next_page)),
+            Link(house.text(visit, "door.questions"), house.href(visit, "/question", next=next_page)),
         ),
-        second=tuple(Link(house.policy.door(other).name.fr, page_href(house, other, next_page)) for other in second),
+        second=tuple(
+            Link(said(house.policy.door(other).name), page_href(house, visit, other, next_page)) for other in second
+        ),
         back=back,
     )
 
@@ -95,22 +94,25 @@ def _not_offered(house: House, door: DoorInfo) -> list[Text]:
     return list(elsewhere.values())
 
 
-def door_name(house: House, door: str) -> str:
+def door_name(house: House, visit: Visit, door: str) -> str:
     """Return what people call a door, inside a sentence."""
     known = house.policy.doors.get(door)
     if door == PROCONNECT:
-        return house.pages.text("proconnect.name")
+        return house.text(visit, "proconnect.name")
     if known is None:
-        return house.pages.text("refusal.some_portal")
-    name = known.name.fr
+        return house.text(visit, "refusal.some_portal")
+    name = visit.said(known.name)
+    # English begins with the place, whose name keeps its capital: “Créteil portal”.
+    if known.place is not None and name.startswith(visit.said(known.place)):
+        return name
     return name[:1].lower() + name[1:]
 
 
-def recovery_links(house: House) -> list[Link]:
+def recovery_links(house: House, visit: Visit) -> list[Link]:
     """Return where academic credentials are recovered, one link an académie."""
     return [
         Link(
-            f"{door.name.fr} ({(door.recovery_link or door.link).removeprefix('https://')})",
+            f"{visit.said(door.name)} ({(door.recovery_link or door.link).removeprefix('https://')})",
             door.recovery_link or door.link,
         )
         for door in house.policy.doors.values()

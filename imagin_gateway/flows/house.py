@@ -7,16 +7,18 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlencode
 
 from imagin_gateway.clock import Clock, timestamp
 from imagin_gateway.errors import Code
 from imagin_gateway.events import Event, EventLog, EventName
-from imagin_gateway.exchange import Request, SetCookie
+from imagin_gateway.exchange import Request, Response, SetCookie
 from imagin_gateway.keys import Keyring, new_token
 from imagin_gateway.local.door import DirectDoor
+from imagin_gateway.pages.language import Language
 from imagin_gateway.pages.render import Pages
-from imagin_gateway.policy import Policy
+from imagin_gateway.policy import Policy, Text
 from imagin_gateway.policy.admission import Admission
 from imagin_gateway.providers.portal import Portal
 from imagin_gateway.sessions.cache import Live
@@ -52,6 +54,19 @@ class House:
     def path(self, below: str) -> str:
         """Return the path of one of our pages, as the browser asks for it."""
         return self.settings.mount_path + below
+
+    def href(self, visit: Visit, below: str, /, **fields: str) -> str:
+        """Return the address of one of our pages, for a link of a page: with what is not empty, and the language."""
+        told = {name: value for name, value in {**fields, "lang": visit.language.carried}.items() if value}
+        return self.path(below) + ("?" + urlencode(told) if told else "")
+
+    def text(self, visit: Visit, key: str, /, **params: object) -> str:
+        """Return a text in the language of a visit."""
+        return self.pages.text(key, visit.language.code, **params)
+
+    def page(self, visit: Visit, template: str, /, **values: Any) -> Response:
+        """Return a page in the language of a visit; see `Pages.render`."""
+        return self.pages.render(template, language=visit.language, **values)
 
     def cookie(self, use: str, value: str, *, max_age: int | None = None) -> SetCookie:
         """Return a cookie for this site alone."""
@@ -92,6 +107,7 @@ class Visit:
         session: the live session of this browser, if it sent one.
         browser: unpredictable name of this browser, to which its forms are bound.
         new_browser: the browser has not been given its name yet.
+        language: in which it is answered.
         door: door id in the path, for the routes that have one; "" for a door that does not exist.
     """
 
@@ -99,11 +115,16 @@ class Visit:
     session: Session | None
     browser: str = field(repr=False)
     new_browser: bool
+    language: Language
     door: str = ""
     forms: list[str] = field(default_factory=list, repr=False)
     """What the forms of this page are about; empty while the page has none."""
     idle_ends_at: datetime | None = None
     """When that session ends if nobody comes any more."""
+
+    def said(self, text: Text) -> str:
+        """Return a text of the policy in the language of this visit."""
+        return text.get(self.language.code)
 
     def event(self, house: House, name: EventName, code: Code | None = None, **more: object) -> None:
         """Write an event of this visit."""
@@ -118,7 +139,7 @@ class Visit:
         house.events.emit(event)
 
 
-def begin_visit(house: House, request: Request, live: Live | None) -> Visit:
+def begin_visit(house: House, request: Request, live: Live | None, language: Language) -> Visit:
     """Return the visit of a request, by somebody whose session is live, or by nobody."""
     browser = request.cookies.get(house.settings.cookie_name("browser"), "")
     known = 20 <= len(browser) <= 64 and browser.isascii() and browser.isprintable()
@@ -127,5 +148,6 @@ def begin_visit(house: House, request: Request, live: Live | None) -> Visit:
         live.session if live else None,
         browser if known else new_token(128),
         not known,
+        language,
         idle_ends_at=house.sessions.ends_at(live) if live else None,
     )

@@ -17,7 +17,8 @@ from imagin_gateway.sessions.session import Session
 def show(house: House, visit: Visit) -> Response:
     """Ask. A GET ends nothing: a link or an image elsewhere must not sign anybody out."""
     beyond = portal_logout.address(house, visit.session)
-    return house.pages.render(
+    return house.page(
+        visit,
         "logout",
         form_targets=[beyond] if beyond else (),
         action=house.path("/fin"),
@@ -54,9 +55,10 @@ def show_done(house: House, visit: Visit) -> Response:
         return see_other(house.path("/fin"))
     asked = visit.request.query.get("porte", "")
     door = house.policy.doors.get(asked) if asked in house.portals else None
-    return house.pages.render(
+    return house.page(
+        visit,
         "logged_out",
-        portal_name=door_name(house, asked) if door else None,
+        portal_name=door_name(house, visit, asked) if door else None,
         portal_href=door.link if door else None,
         chooser_href=house.path("/"),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from imagin_gateway.errors import Code, Refused
@@ -46,13 +47,14 @@ def show(house: House, visit: Visit) -> Response:
         return see_other(house.path("/"))
     if wants_json(visit):
         return _json(house, 200, _told(house, visit, session, ends))
-    return house.pages.render(
+    return house.page(
+        visit,
         "session",
         action=house.path("/session"),
         csrf=form_token(house, visit),
         soon=ends - house.clock.now() <= WARNING,
         name=session.identity.display_name,
-        door_name=door_name(house, session.door),
+        door_name=door_name(house, visit, session.door),
         since=session.authenticated_at,
         idle_ends=ends,
         ends=session.absolute_end,
@@ -70,8 +72,8 @@ def _told(house: House, visit: Visit, session: Session, ends: datetime) -> dict[
     """Return what a script of the same site may know: no more than the page shows, and the words to show it with."""
     now = house.clock.now()
     last = ends >= session.absolute_end
-    text = house.pages.text
-    hour = house.pages.spoken().hour
+    text = partial(house.text, visit)
+    hour = house.pages.spoken(visit.language.code).hour
     return {
         "name": session.identity.display_name,
         "door": session.door,

@@ -38,7 +38,8 @@ def show(house: House, visit: Visit) -> Response:
     sessions = house.sessions.list_person(*mine.person)
     sessions.sort(key=lambda each: (each.handle != mine.handle, each.created_at))
     beyond = portal_logout.address(house, mine)
-    return house.pages.render(
+    return house.page(
+        visit,
         "sessions",
         form_targets=[beyond] if beyond else (),
         action=house.path("/session/toutes"),
@@ -49,7 +50,7 @@ def show(house: House, visit: Visit) -> Response:
                 here=each.handle == mine.handle,
                 device=each.device,
                 address=each.address,
-                door_name=door_name(house, each.door),
+                door_name=door_name(house, visit, each.door),
                 since=each.created_at,
                 seen=each.last_seen,
             )

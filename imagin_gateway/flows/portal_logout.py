@@ -155,21 +155,21 @@ def _carry_out(house: House, visit: Visit, portal: Portal, order: LogoutOrder) -
     except Unavailable as error:
         # The portal must not believe that it is done.
         visit.event(house, EventName.LOGOUT_REFUSED, error.code, door=portal.door)
-        return _given(house, order.done(False))
+        return _given(house, visit, order.done(False))
     person = (order.issuer, order.subject) if order.subject else None
     visit.event(house, EventName.LOGOUT_BY_PORTAL, door=portal.door, person=person, detail={"ended": ended})
-    response = _given(house, order.done(True))
+    response = _given(house, visit, order.done(True))
     if visit.session is not None and house.sessions.resolve(_cookie(house, visit)) is None:
         response = response.adding(cookies=[house.no_cookie("session")])
     return response
 
 
-def _given(house: House, answer: Response | PostedForm) -> Response:
+def _given(house: House, visit: Visit, answer: Response | PostedForm) -> Response:
     """Return what takes the portal's answer to it: as it is, or a page with a button for one that goes by POST."""
     if isinstance(answer, Response):
         return answer
-    return house.pages.render(
-        "logout_answer", form_targets=[answer.action], action=answer.action, fields=dict(answer.fields)
+    return house.page(
+        visit, "logout_answer", form_targets=[answer.action], action=answer.action, fields=dict(answer.fields)
     )
 
 

@@ -83,7 +83,8 @@ def show(house: House, visit: Visit) -> Response:
     if isinstance(session, Response):
         return session
     linked = house.direct.links.is_linked(session.subject, house.portals[PROCONNECT].issuer)
-    return house.pages.render(
+    return house.page(
+        visit,
         "proconnect",
         form_targets=[house.portals[PROCONNECT].issuer],
         mode="linked" if linked else "offer",
@@ -126,7 +127,8 @@ def ask(house: House, visit: Visit) -> Response:
         return session
     key = _ticket(house, visit)
     told = _link(house.peek(key), session)
-    return house.pages.render(
+    return house.page(
+        visit,
         "proconnect",
         mode="confirm",
         action=house.path("/proconnect/confirmer"),

@@ -7,7 +7,8 @@ gets the page of a fault, never a way in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from imagin_gateway.errors import AdmissionRefused, AnswerRefused, Code, GatewayError, Refused, Unavailable
 from imagin_gateway.events import EventName
@@ -72,25 +73,26 @@ def refusal(house: House, visit: Visit, error: GatewayError) -> Response:
     """Write the event and return the page of an error that reached the top of a journey."""
     page, status = page_of(error)
     _tell(house, visit, error, status)
-    chooser = Link(house.pages.text("refusal.choose"), house.path("/"))
+    chooser = Link(house.text(visit, "refusal.choose"), house.href(visit, "/"))
     primary = chooser
     links: list[Link] = []
     if page in ("R5", "R8", "R9") and visit.door in house.portals:
-        primary, links = Link(house.pages.text("refusal.again"), house.path(f"/portail/{visit.door}")), [chooser]
+        primary, links = Link(house.text(visit, "refusal.again"), house.path(f"/portail/{visit.door}")), [chooser]
     elif page == "R6":
-        primary = Link(house.pages.text("refusal.new_link"), house.path("/mot-de-passe/oubli"))
+        primary = Link(house.text(visit, "refusal.new_link"), house.href(visit, "/mot-de-passe/oubli"))
     elif page == "R10":
-        primary = Link(house.pages.text("refusal.again"), visit_again(house, visit))
+        primary = Link(house.text(visit, "refusal.again"), visit_again(house, visit))
     if isinstance(error, AnswerRefused) and error.help_url:
-        links.append(Link(house.pages.text("refusal.portal_help"), error.help_url))
+        links.append(Link(house.text(visit, "refusal.portal_help"), error.help_url))
     if page == "R8" and (door := house.policy.doors.get(visit.door)) is not None and (door.recovery_link or door.link):
         lost = door.recovery_link or door.link
         links.append(Link(lost.removeprefix("https://"), lost))
     if page in ("R2", "R5", "R14", "R18"):
         # The sentence on the page names that door; the link goes into it.
-        links.append(Link(house.pages.text("refusal.direct"), house.path(f"/acces/{Door.DIRECT}")))
-    response = house.pages.render(
-        "refusal",
+        links.append(Link(house.text(visit, "refusal.direct"), house.href(visit, f"/acces/{Door.DIRECT}")))
+    response = _page(
+        house,
+        visit,
         status=status,
         id=page,
         params=_params(house, visit, error),
@@ -112,16 +114,23 @@ def logout_refusal(house: House, visit: Visit, error: Refused) -> Response:
         return refusal(house, visit, error)
     detail = {"reason": str(error)[:200]} if str(error) != error.code.value else {}
     visit.event(house, EventName.LOGOUT_REFUSED, error.code, detail=detail)
-    return house.pages.render(
-        "refusal",
+    return _page(
+        house,
+        visit,
         status=status,
         id="R15",
         params=_params(house, visit, error),
         reference=visit.request.correlation,
         moment=house.clock.now(),
-        primary=Link(house.pages.text("logout.submit"), house.path("/fin")),
+        primary=Link(house.text(visit, "logout.submit"), house.path("/fin")),
         links=[],
     )
+
+
+def _page(house: House, visit: Visit, **values: Any) -> Response:
+    """Return a refusal. What was posted is not sent again for the sake of another language."""
+    language = visit.language if visit.request.method != "POST" else replace(visit.language, switch={})
+    return house.pages.render("refusal", language=language, **values)
 
 
 def visit_again(house: House, visit: Visit) -> str:
@@ -156,16 +165,16 @@ def _params(house: House, visit: Visit, error: GatewayError) -> dict[str, str]:
     """Return what the page can say beyond its plain sentences; what is not known is left out."""
     params: dict[str, str] = {}
     if visit.door in house.portals:
-        params["portal"] = door_name(house, visit.door)
+        params["portal"] = door_name(house, visit, visit.door)
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
         minutes = -(-int(retry_after) // 60)
-        plural = house.pages.text("wait.minutes", minutes=minutes)
-        params["wait"] = plural if minutes > 1 else house.pages.text("wait.seconds")
-    if isinstance(error, AdmissionRefused) and error.sentence:
-        params["sentence"] = error.sentence
+        plural = house.text(visit, "wait.minutes", minutes=minutes)
+        params["wait"] = plural if minutes > 1 else house.text(visit, "wait.seconds")
+    if isinstance(error, AdmissionRefused):
+        params["sentence"] = error.sentences.get(visit.language.code, "")
     if isinstance(error, AnswerRefused) and error.missing:
-        params["missing"] = ", ".join(house.pages.attribute_name(name) for name in error.missing)
+        params["missing"] = ", ".join(house.pages.attribute_name(name, visit.language.code) for name in error.missing)
     return params
 
 

@@ -32,14 +32,15 @@ def show_request(house: House, visit: Visit) -> Response:
 
 
 def _request_form(house: House, visit: Visit, *, empty: bool = False) -> Response:
-    return house.pages.render(
+    return house.page(
+        visit,
         "forgotten",
         status=422 if empty else 200,
         action=house.path("/mot-de-passe/oubli"),
         csrf=form_token(house, visit),
         identifier="",
         empty=empty,
-        recovery=recovery_links(house),
+        recovery=recovery_links(house, visit),
         chooser_href=house.path("/"),
     )
 
@@ -55,9 +56,10 @@ def submit_request(house: House, visit: Visit) -> Response:
 
 def show_recorded(house: House, visit: Visit) -> Response:
     """Say what happens next, the same for everybody."""
-    return house.pages.render(
+    return house.page(
+        visit,
         "forgotten_sent",
-        recovery=recovery_links(house),
+        recovery=recovery_links(house, visit),
         again_href=house.path("/mot-de-passe/oubli"),
     )
 
@@ -85,7 +87,8 @@ def _token(house: House, visit: Visit) -> str:
 
 
 def _new_form(house: House, visit: Visit, refused: Refused | None = None) -> Response:
-    return house.pages.render(
+    return house.page(
+        visit,
         "password",
         status=422 if refused else 200,
         mode="reset",
@@ -127,4 +130,4 @@ def submit_new(house: House, visit: Visit) -> Response:
 
 def show_done(house: House, visit: Visit) -> Response:
     """Say that it is done, and where to sign in."""
-    return house.pages.render("password_done", mode="reset", continue_href=house.path("/direct"))
+    return house.page(visit, "password_done", mode="reset", continue_href=house.path("/direct"))

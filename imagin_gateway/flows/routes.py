@@ -40,6 +40,8 @@ class Route:
         cross_site: a POST here comes from another site by nature, so no form token can be asked for.
         acts: its GET begins or ends something, so a HEAD is not taken for it.
         watches: its GET only looks at the session: it is no activity of the person, and moves no limit.
+        stateless: sets no cookie, and all it shows stands in its address, its language included.
+        shows: its GET acts, but not when what it answers is a page.
     """
 
     pattern: str
@@ -47,6 +49,13 @@ class Route:
     cross_site: bool = False
     acts: bool = False
     watches: bool = False
+    stateless: bool = False
+    shows: bool = False
+
+    @property
+    def again(self) -> bool:
+        """Whether its GET may be asked once more, and shows the same page."""
+        return "GET" in self.handlers and (self.shows or not self.acts)
 
     def handler(self, method: str) -> Handler | None:
         """Return what a method does here, or None."""
@@ -61,9 +70,9 @@ class Route:
 
 
 ROUTES: Final = (
-    Route("/", {"GET": choose.chooser}),
-    Route("/question", {"GET": choose.question}),
-    Route("/acces/{door}", {"GET": choose.door}),
+    Route("/", {"GET": choose.chooser}, stateless=True),
+    Route("/question", {"GET": choose.question}, stateless=True),
+    Route("/acces/{door}", {"GET": choose.door}, stateless=True),
     Route(PORTAL, {"GET": portal_login.leave}, acts=True),
     Route(PORTAL + "/acs", {"POST": portal_login.answer}, cross_site=True),
     Route(PORTAL + "/retour", {"GET": portal_login.answer, "POST": portal_login.answer}, cross_site=True, acts=True),
@@ -81,7 +90,7 @@ ROUTES: Final = (
     ),
     Route(PORTAL + "/fin/canal", {"POST": portal_logout.by_channel}, cross_site=True),
     Route(PORTAL + "/fin/cadre", {"GET": portal_logout.in_frame}, acts=True),
-    Route("/arrivee", {"GET": arrival.arrive, "POST": arrival.replace}, acts=True),
+    Route("/arrivee", {"GET": arrival.arrive, "POST": arrival.replace}, acts=True, shows=True),
     Route("/proconnect", {"GET": proconnect.show, "POST": proconnect.begin}),
     Route("/proconnect/confirmer", {"GET": proconnect.ask, "POST": proconnect.confirm}),
     Route("/proconnect/retirer", {"POST": proconnect.remove}),

@@ -11,6 +11,7 @@ from imagin_gateway.errors import Code, GatewayError, Refused, Unavailable
 from imagin_gateway.exchange import Request, Response, parse_cookies
 from imagin_gateway.flows.house import Visit
 from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.language import language_of
 from imagin_gateway.flows.refusals import refusal
 from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.identity import lacks
@@ -42,11 +43,10 @@ class Doorman:
         """What is known of a path."""
         self.anonymous = self._visitor(None)
         """The visitor who is nobody."""
-        bare = gateway.house.pages.bare_headers()
-        plain = "text/plain; charset=utf-8"
-        self._unreadable = Response(400, b"Adresse illisible.", plain, bare)
-        busy = "Trop de demandes. Réessayez dans quelques secondes."
-        self._rush = Response(503, busy.encode(), plain, [*bare, ("Retry-After", "5")])
+        pages = gateway.house.pages
+        bare, plain = pages.bare_headers(), "text/plain; charset=utf-8"
+        self._unreadable = Response(400, pages.plain("unreadable"), plain, bare)
+        self._rush = Response(503, pages.plain("busy"), plain, [*bare, ("Retry-After", "5")])
 
     def glance(self, passage: Passage, cookies: str) -> Visitor | None:
         """Return the visitor who may go on at once, or None: then `admit` decides. Waits for nobody.
@@ -139,7 +139,8 @@ class Doorman:
 
     def _visit(self, method: str, path: str, headers: Mapping[str, str], address: str) -> Visit:
         request = Request(method, path, headers=headers, address=address, correlation=new_reference())
-        return Visit(request, None, "", False)
+        # A page of the host: its address is the host's, and says nothing to us of a language.
+        return Visit(request, None, "", False, language_of(request, self._gateway.settings, stateless=False))
 
     def _to_login(self, method: str, path: str, query: bytes, headers: Mapping[str, str]) -> Response:
         return self._sent_to("/", "login", "Connexion nécessaire", 401, method, path, query, headers)

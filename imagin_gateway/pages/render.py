@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +11,12 @@ from imagin_gateway.exchange import Response, SetCookie
 from imagin_gateway.keys import new_token
 from imagin_gateway.pages.assets import Asset
 from imagin_gateway.pages.headers import Header, asset_headers, bare_headers, logo_headers, security_headers
+from imagin_gateway.pages.language import Language
 from imagin_gateway.pages.prose import prose
 from imagin_gateway.pages.spoken import Spoken
 from imagin_gateway.pages.templating import catalogues, environment
-from imagin_gateway.pages.texts import FIRST_LANGUAGE
-from imagin_gateway.pages.views import Link
+from imagin_gateway.pages.texts import Catalogue
+from imagin_gateway.pages.views import Link, Translation
 from imagin_gateway.settings import Settings
 
 LOGO_PATH: Final = "/logo.svg"
@@ -55,19 +56,19 @@ class Pages:
     def __init__(self, settings: Settings, overrides: Path | None = None) -> None:
         self._settings = settings
         self._templates = environment(overrides)
-        self._catalogues = catalogues()
+        self._catalogues: dict[str, Catalogue] = {language: catalogues()[language] for language in settings.languages}
         self._spoken = {language: Spoken(texts) for language, texts in self._catalogues.items()}
         self._style = Asset.of("gateway.css", "text/css; charset=utf-8")
         self._script = Asset.of("pages.js", "text/javascript; charset=utf-8")
         self._logo = Asset.of("logo.svg", "image/svg+xml")
         self._session_script = Asset.of("session.js", "text/javascript; charset=utf-8")
-        self._site = Site(
+        site = Site(
             home=settings.mount_path + "/",
             contact=Link(settings.contact, f"mailto:{settings.contact}"),
             controller=settings.controller,
             privacy_url=settings.privacy_url,
             legal_url=settings.legal_url,
-            accessibility=settings.accessibility,
+            accessibility="",
             accessibility_url=settings.accessibility_url,
             idle_minutes=settings.sessions.idle_minutes,
             reset_minutes=settings.passwords.reset_minutes,
@@ -76,10 +77,14 @@ class Pages:
             script_path=self.script_path,
             script_integrity=self._script.integrity,
         )
+        mention = "frame.mention." + settings.accessibility.partition(" ")[0]
+        self._sites = {
+            language: replace(site, accessibility=texts(mention)) for language, texts in self._catalogues.items()
+        }
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages a page can be asked in, French first."""
+        """Languages a page can be asked in, the default first."""
         return tuple(self._catalogues)
 
     @property
@@ -97,15 +102,19 @@ class Pages:
         """Where the script for the pages of the host is served, mount path included; a new one at each version."""
         return self._settings.mount_path + self._session_script.path
 
-    def text(self, key: str, language: str = FIRST_LANGUAGE, **params: object) -> str:
+    def text(self, key: str, language: str, **params: object) -> str:
         """Return a text of the catalogue. Raises `LookupError` when the key or a parameter lacks."""
         return self._catalogues[language](key, **params)
 
-    def spoken(self, language: str = FIRST_LANGUAGE) -> Spoken:
+    def plain(self, key: str) -> bytes:
+        """Return a text in every language, a line each: for answers that are no page, and given before one is read."""
+        return "\n".join(catalogue(f"plain.{key}") for catalogue in self._catalogues.values()).encode()
+
+    def spoken(self, language: str) -> Spoken:
         """Return what says moments and durations in a language."""
         return self._spoken[language]
 
-    def attribute_name(self, name: str, language: str = FIRST_LANGUAGE) -> str:
+    def attribute_name(self, name: str, language: str) -> str:
         """Return what people call an attribute: « votre adresse électronique »."""
         catalogue = self._catalogues[language]
         key = f"attribute.{name.lower()}"
@@ -128,8 +137,8 @@ class Pages:
         self,
         page: str,
         *,
+        language: Language,
         status: int = 200,
-        language: str = FIRST_LANGUAGE,
         form_targets: Sequence[str] = (),
         headers: Sequence[Header] = (),
         cookies: Sequence[SetCookie] = (),
@@ -139,8 +148,8 @@ class Pages:
 
         Args:
             page: name of its template.
+            language: one of `languages`, and where this page stands in the others.
             status: HTTP status.
-            language: one of `languages`.
             form_targets: configured portals to which a form of this page may lead.
             headers: more headers.
             cookies: cookies to set.
@@ -151,19 +160,26 @@ class Pages:
             ValueError: an address is none a page may link to.
         """
         nonce = new_token(128)
-        texts, spoken = self._catalogues[language], self._spoken[language]
-        contact = self._site.contact
+        texts, spoken = self._catalogues[language.code], self._spoken[language.code]
+        site = self._sites[language.code]
+        if language.carried:
+            site = replace(site, home=f"{site.home}?lang={language.carried}")
         body = self._templates.get_template(f"{page}.html").render(
             **values,
             t=texts,
             # A sentence in which the contact's address, and the links given, can be followed.
-            linked=lambda text, links=(), codes=(): prose(text, [contact, *links], codes),
+            linked=lambda text, links=(), codes=(): prose(text, [site.contact, *links], codes),
             spoken=spoken,
-            site=self._site,
-            language=language,
-            language_name=lambda other: self._catalogues[other]("language.name"),
-            other_languages=[other for other in self._catalogues if other != language],
+            site=site,
+            language=language.code,
+            translations=[
+                Translation(other, self._catalogues[other]("language.name"), href)
+                for other, href in language.switch.items()
+            ],
             nonce=nonce,
         )
         security = security_headers(self._settings, nonce=nonce, form_targets=form_targets)
-        return Response(status, body.encode(), headers=(*security, *headers), cookies=cookies)
+        spoken_in = [("Content-Language", language.code)]
+        if len(self._catalogues) > 1:
+            spoken_in.append(("Vary", "Accept-Language, Cookie"))
+        return Response(status, body.encode(), headers=(*security, *spoken_in, *headers), cookies=cookies)

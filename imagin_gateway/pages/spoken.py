@@ -1,4 +1,4 @@
-"""Moments and durations as people say them here: « 14 décembre 2026 à 14 h 32 », « une heure »."""
+"""Moments and durations as people say them: « 14 décembre 2026 à 14 h 32 », “14 December 2026 at 2:32 pm”."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Spoken:
         self._texts = texts
         self._months = texts("spoken.months").split()
         self._numbers = texts("spoken.numbers").split()
+        self._halves = texts("spoken.halves").split()
 
     def moment(self, moment: datetime) -> str:
         """Return day and hour."""
@@ -32,7 +33,13 @@ class Spoken:
     def hour(self, moment: datetime) -> str:
         """Return the hour alone."""
         local = _local(moment)
-        return self._texts("spoken.hour", hour=local.hour, minute=f"{local.minute:02}")
+        return self._texts(
+            "spoken.hour",
+            hour=local.hour,
+            hour12=local.hour % 12 or 12,
+            half=self._halves[local.hour // 12],
+            minute=f"{local.minute:02}",
+        )
 
     def duration(self, minutes: int) -> str:
         """Return a number of minutes, in words up to ten, in hours when it makes whole ones."""

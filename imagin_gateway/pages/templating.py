@@ -28,9 +28,17 @@ _BUILT_FROM_VALUES: Final = (
 """Keys that templates make from a value, and that reading the templates cannot find."""
 
 
-def inline(text: str) -> str:
-    """Return a name as it stands within a sentence: « Portail de Paris » becomes « portail de Paris »."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+def inline(text: str, language: str) -> str:
+    """Return a name as it stands within a sentence: « Portail de Paris » becomes « portail de Paris ».
+
+    English begins it with the name of the place: “Paris portal” stays as it is.
+    """
+    return text[:1].lower() + text[1:] if language == "fr" and text[1:2].islower() else text
+
+
+@jinja2.pass_context
+def _inline(context: jinja2.runtime.Context, text: str) -> str:
+    return inline(text, context["language"])
 
 
 @lru_cache(maxsize=8)
@@ -55,7 +63,7 @@ def environment(overrides: Path | None) -> jinja2.Environment:
         auto_reload=False,
         cache_size=-1,
     )
-    templates.filters["inline"] = inline
+    templates.filters["inline"] = _inline
     templates.filters["href"] = checked_href
     templates.globals["link"] = Link
     templates.globals["host_of"] = host_of

@@ -1,7 +1,7 @@
 """The catalogues: every word people read that does not come from the policy, one TOML file a language.
 
-French is written there with plain spaces and apostrophes; its typography is put in
-when the file is read, once, so that no text can miss it.
+They are written with plain spaces and apostrophes; the typography of each language is
+put in when the file is read, once, so that no text can miss it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ def french(text: str) -> str:
     return _AFTER.sub(NBSP, _BEFORE.sub(NBSP, text.replace("'", "’")))
 
 
+def english(text: str) -> str:
+    """Return a text with typographic apostrophes."""
+    return text.replace("'", "’")
+
+
+_TYPOGRAPHY: Final = {"fr": french, "en": english}
+
+
 class Catalogue:
     """The texts of one language, by dotted key.
 
@@ -43,10 +51,9 @@ class Catalogue:
         source = _folder().joinpath(f"{language}.toml")
         if language not in languages():
             raise LookupError(f"no catalogue for the language {language!r}")
-        texts = dict(_flat(tomllib.loads(source.read_text(encoding="utf-8"))))
-        if language == "fr":
-            texts = {key: french(text) for key, text in texts.items()}
-        return cls(language, texts)
+        set_in_type = _TYPOGRAPHY[language]
+        texts = _flat(tomllib.loads(source.read_text(encoding="utf-8")))
+        return cls(language, {key: set_in_type(text) for key, text in texts})
 
     def __call__(self, key: str, **params: object) -> str:
         """Return a text. Raises `LookupError` for a key or a parameter that is missing."""

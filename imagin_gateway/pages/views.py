@@ -42,6 +42,18 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Translation:
+    """The same page in another language: its code, its own name, and where the page stands."""
+
+    language: str
+    name: str
+    href: str
+
+    def __post_init__(self) -> None:
+        checked_href(self.href)
+
+
+@dataclass(frozen=True, slots=True)
 class DoorCard:
     """A door among others: name, one line, and where it leads."""
 

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -65,7 +65,10 @@ class Settings(BaseSettings):
     privacy_url: str
     legal_url: str
     accessibility_url: str
-    accessibility: str = "non conforme"
+    accessibility: Literal["totalement conforme", "partiellement conforme", "non conforme"] = "non conforme"
+    """The mention that the law asks for (RGAA 4.1); each language says it in its words."""
+    languages: tuple[Literal["fr", "en"], ...] = ("fr", "en")
+    """Languages people may choose, the default first; with one, nothing is offered."""
     policy: Path | None = None
     """Another policy table than SIEC's."""
     admission: Path | None = None
@@ -163,6 +166,13 @@ class Settings(BaseSettings):
     @classmethod
     def _landings(cls, prefixes: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(checked_prefix(prefix) for prefix in prefixes)
+
+    @field_validator("languages")
+    @classmethod
+    def _languages(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        if not codes or len(set(codes)) < len(codes):
+            raise wrong("il faut au moins une langue, chacune une seule fois", '["fr", "en"]')
+        return codes
 
     @field_validator("privacy_url", "legal_url", "accessibility_url")
     @classmethod

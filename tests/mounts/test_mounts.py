@@ -206,7 +206,7 @@ def test_a_path_that_routers_read_in_two_ways_is_refused_even_where_nothing_is_p
     path: str,
 ) -> None:
     reply = house.client().get(path)
-    assert (reply.status, reply.text) == (400, "Adresse illisible.")
+    assert (reply.status, reply.text) == (400, "Adresse illisible.\nThis address cannot be read.")
 
 
 @pytest.mark.parametrize("path", ["/coordonnees/../missions", "/missions/../coordonnees", "//coordonnees/../missions"])

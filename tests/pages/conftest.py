@@ -11,6 +11,7 @@ from lxml import html
 
 import imagin_gateway.pages
 from imagin_gateway.exchange import Response
+from imagin_gateway.pages.language import Language
 from imagin_gateway.pages.render import Pages
 from imagin_gateway.settings import Settings
 from tests.pages.states import STATES
@@ -37,10 +38,13 @@ def pages() -> Pages:
     return Pages(settings())
 
 
-def render(pages: Pages, name: str, **changes: Any) -> Response:
-    """Render a state."""
+LANGUAGES = {"fr": Language("fr", switch={"en": "?lang=en"}), "en": Language("en", switch={"fr": "?lang=fr"})}
+
+
+def render(pages: Pages, name: str, language: str = "fr", **changes: Any) -> Response:
+    """Render a state; the values it is given are French, whatever the language."""
     state = STATES[name]
-    return pages.render(state.page, **{**state.values, **changes})
+    return pages.render(state.page, **{"language": LANGUAGES[language], **state.values, **changes})
 
 
 def read(response: Response) -> html.HtmlElement:

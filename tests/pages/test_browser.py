@@ -73,7 +73,7 @@ def browser() -> Iterator[Any]:
 
 
 def page_of(browser: Any, site: TheHouse, path: str, **options: Any) -> Any:
-    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "fr-FR", **options})
     page = context.new_page()
     page.goto(site.gateway.settings.base_url + path)
     return page
@@ -191,7 +191,7 @@ def test_without_script_a_letter_opens_the_door_and_the_error_takes_the_focus(br
 
 
 def test_nothing_is_asked_of_another_site_and_no_policy_is_broken(browser: Any, site: TheHouse) -> None:
-    context = browser.new_context()
+    context = browser.new_context(locale="fr-FR")
     page = context.new_page()
     asked, said = [], []
     page.on("request", lambda request: asked.append(request.url))

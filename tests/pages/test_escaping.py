@@ -17,7 +17,7 @@ from lxml import html
 from imagin_gateway.pages.prose import prose
 from imagin_gateway.pages.render import Pages
 from imagin_gateway.pages.views import DoorCard, Link, checked_href
-from tests.pages.conftest import TEMPLATES, read, render, words
+from tests.pages.conftest import LANGUAGES, TEMPLATES, read, render, words
 from tests.pages.states import STATES
 
 PAYLOADS = [
@@ -66,7 +66,7 @@ def test_no_value_of_any_page_becomes_markup(
     pages: Pages, our_shapes: set[tuple[str, tuple[str, ...]]], payload: str
 ) -> None:
     for name, state in STATES.items():
-        dirty = pages.render(state.page, **poisoned(dict(state.values), payload))
+        dirty = pages.render(state.page, language=LANGUAGES["fr"], **poisoned(dict(state.values), payload))
         html5lib.HTMLParser(strict=True).parse(dirty.body.decode())
         assert {shape(each) for each in read(dirty).iter()} <= our_shapes, name
         clean_addresses = set(read(render(pages, name)).xpath("//@href | //@action | //@src"))

@@ -47,7 +47,7 @@ def test_only_pages_with_a_password_or_a_message_to_pass_on_have_a_script(pages:
 
 
 def test_a_form_may_lead_to_the_portals_it_names_and_nowhere_else(pages: Pages) -> None:
-    response = pages.render("logout", **STATES["logout"].values, form_targets=[CREATED + "/sso?x=1", CREATED])
+    response = render(pages, "logout", form_targets=[CREATED + "/sso?x=1", CREATED])
     assert policy_of(response.headers)["form-action"] == f"'self' {CREATED}"
 
 
@@ -93,7 +93,7 @@ def test_hsts_is_not_sent_over_plain_http() -> None:
 
 
 def test_a_page_keeps_the_headers_status_and_cookies_it_is_given(pages: Pages) -> None:
-    response = pages.render("logout", **STATES["logout"].values, status=418, headers=[("Retry-After", "5")])
+    response = render(pages, "logout", status=418, headers=[("Retry-After", "5")])
     assert response.status == 418
     assert ("Retry-After", "5") in response.headers
     assert ("Content-Type", "text/html; charset=utf-8") in response.header_lines()

@@ -59,7 +59,7 @@ def page(browser: Any, site: TheHouse) -> Iterator[Any]:  # noqa: F811
     """A narrow browser of somebody who is signed in."""
     who = person(issuer=ISSUER, door="arena-creteil")
     cookie = site.gateway.house.sessions.open(replace(who, authenticated_at=site.clock.now()))
-    context = browser.new_context(viewport={"width": 320, "height": 640})
+    context = browser.new_context(viewport={"width": 320, "height": 640}, locale="fr-FR")
     address = site.gateway.settings.base_url
     context.add_cookies([{"name": "ig-session", "value": cookie, "url": address, "httpOnly": True}])
     opened = context.new_page()
@@ -112,7 +112,7 @@ def test_it_says_when_the_session_is_over_and_where_to_go(site: TheHouse, page: 
 
 
 def test_nobody_signed_in_sees_nothing_of_it(site: TheHouse, browser: Any) -> None:  # noqa: F811
-    context = browser.new_context()
+    context = browser.new_context(locale="fr-FR")
     try:
         opened = context.new_page()
         see(site, opened)

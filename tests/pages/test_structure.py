@@ -191,7 +191,7 @@ def test_no_form_asks_for_a_hint_or_a_secret_question(pages: Pages) -> None:
 def test_every_page_has_the_frame_the_contact_and_the_notices(pages: Pages, name: str) -> None:
     tree = read(render(pages, name))
     assert tree.xpath("//body/*[1]/@href") == ["#contenu"]
-    assert tree.xpath("//header//a/@href") == ["/connexion/"]
+    assert tree.xpath("//header//a/@href") == ["/connexion/", "?lang=en"]
     footer = tree.find(".//footer")
     assert footer is not None
     links = [each.get("href") for each in footer.findall(".//a")]

@@ -12,6 +12,7 @@ import pytest
 
 from imagin_gateway.errors import Code, SettingsError
 from imagin_gateway.identity import Activity
+from imagin_gateway.pages.language import Language
 from imagin_gateway.pages.render import Pages
 from imagin_gateway.pages.spoken import Spoken
 from imagin_gateway.pages.templating import REFUSALS, inline
@@ -71,15 +72,15 @@ def test_every_language_is_found_from_its_file_and_french_comes_first(pages: Pag
 
 def test_a_text_or_a_parameter_that_lacks_is_an_error_and_never_a_blank(pages: Pages) -> None:
     with pytest.raises(LookupError):
-        pages.text("nothing.here")
+        pages.text("nothing.here", "fr")
     with pytest.raises(LookupError):
-        pages.text("frame.help")
+        pages.text("frame.help", "fr")
     lacking: tuple[dict[str, Any], ...] = ({"action": "/x", "back_href": "/"}, {"csrf": "x", "back_href": "/"}, {})
     for given in lacking:
         with pytest.raises(jinja2.UndefinedError):
-            pages.render("logout", **given)
+            pages.render("logout", language=Language("fr"), **given)
     with pytest.raises(LookupError):
-        pages.text("password.too_short", missing="deux", minimum=15)
+        pages.text("password.too_short", "fr", missing="deux", minimum=15)
 
 
 def test_the_fullest_text_whose_parameters_are_known_is_taken() -> None:
@@ -112,9 +113,9 @@ def test_every_code_of_a_refused_password_has_its_text() -> None:
 
 
 def test_an_attribute_is_named_in_plain_words_whatever_it_is(pages: Pages) -> None:
-    assert pages.attribute_name("ct-remote-user") == "votre identifiant académique"
-    assert pages.attribute_name("CTEMAIL") == "votre adresse électronique"
-    assert pages.attribute_name("<script>") == "une donnée de votre dossier"
+    assert pages.attribute_name("ct-remote-user", "fr") == "votre identifiant académique"
+    assert pages.attribute_name("CTEMAIL", "fr") == "votre adresse électronique"
+    assert pages.attribute_name("<script>", "fr") == "une donnée de votre dossier"
 
 
 @pytest.mark.parametrize(
@@ -153,32 +154,37 @@ def test_a_duration_is_said_in_words_up_to_ten(minutes: int, said: str) -> None:
 
 
 def test_a_name_inside_a_sentence_loses_its_capital_but_an_acronym_keeps_it() -> None:
-    assert inline("Portail de Paris") == "portail de Paris"
-    assert inline("ARENA") == "ARENA"
-    assert inline("") == ""
+    assert inline("Portail de Paris", "fr") == "portail de Paris"
+    assert inline("ARENA", "fr") == "ARENA"
+    assert inline("", "fr") == ""
+    assert inline("Paris portal", "en") == "Paris portal"
 
 
 def test_a_host_can_replace_a_template(tmp_path: Path) -> None:
     (tmp_path / "logout.html").write_text(
         '{% extends "base.html" %}{% set title = "x" %}{% block main %}<h1>{{ csrf }}</h1>{% endblock %}'
     )
-    replaced = Pages(settings(), overrides=tmp_path).render("logout", action="/x", csrf="<b>", back_href="/")
+    replaced = Pages(settings(), overrides=tmp_path).render(
+        "logout", language=Language("fr"), action="/x", csrf="<b>", back_href="/"
+    )
     assert b"<h1>&lt;b&gt;</h1>" in replaced.body
 
 
 @pytest.mark.parametrize(
     ("template", "found"),
     [
-        ('{{ t("no.such.key") }}', "texts.fr.no.such.key"),
-        ('{{ t("frame.help") }}', "templates.logout.html"),
-        ("{% if %}", "templates.logout.html"),
+        ('{{ t("no.such.key") }}', ["texts.fr.no.such.key", "texts.en.no.such.key"]),
+        ('{{ t("frame.help") }}', ["templates.logout.html"] * 2),
+        ("{% if %}", ["templates.logout.html"]),
     ],
 )
-def test_a_template_that_asks_for_a_text_that_lacks_stops_the_start(tmp_path: Path, template: str, found: str) -> None:
+def test_a_template_that_asks_for_a_text_that_lacks_stops_the_start(
+    tmp_path: Path, template: str, found: list[str]
+) -> None:
     (tmp_path / "logout.html").write_text(template)
     with pytest.raises(SettingsError) as refused:
         Pages(settings(), overrides=tmp_path)
-    assert [problem.key for problem in refused.value.problems] == [found]
+    assert [problem.key for problem in refused.value.problems] == found
 
 
 def test_a_folder_of_templates_that_does_not_exist_stops_the_start(tmp_path: Path) -> None:
