@@ -124,17 +124,18 @@ def test_the_keyboard_reaches_everything_in_order_and_focus_is_seen(browser: Any
         )
         reached.append(told)
     names = [name for name, _ in reached]
-    assert names[:7] == [
+    assert names[:8] == [
         "Aller au contenu",
         "Imagin SIEC",
+        "English",
         "Choisir un autre accès",
         "identifiant",
         "motdepasse",
         "Afficher le mot de passe",
         "Mot de passe oublié\u00a0?",
     ]
-    assert names[7] == "Se connecter"
-    assert all(seen for _, seen in reached[:8]), reached
+    assert names[8] == "Se connecter"
+    assert all(seen for _, seen in reached[:9]), reached
     page.goto(site.gateway.settings.base_url + "/connexion/direct")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
