@@ -116,6 +116,14 @@ class Request:
         """Cookies by name; an unreadable header counts as no cookie."""
         return parse_cookies(self.headers.get("cookie", ""))
 
+    @property
+    def by_script(self) -> bool:
+        """Whether a script asks, and not a person: it wants JSON, or its browser says so (Fetch Metadata, §2.1)."""
+        accept = self.headers.get("accept", "")
+        if "text/html" in accept:
+            return False
+        return "json" in accept or self.headers.get("sec-fetch-dest", "") == "empty"
+
     def with_path(self, path: str) -> Request:
         """Return the same request at another path."""
         return replace(self, path=path)

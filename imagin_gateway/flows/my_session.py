@@ -19,6 +19,7 @@ from imagin_gateway.flows.arrival import session_cookie
 from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.forms import FIELD, form_token, posted
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.problem import problem
 from imagin_gateway.flows.proconnect import offered
 from imagin_gateway.identity import Door
 from imagin_gateway.sessions.session import Session
@@ -27,26 +28,20 @@ WARNING: Final = timedelta(minutes=2)
 """How long before the end the script warns (RGAA 4.1, 13.1: at least twenty seconds)."""
 
 
-def wants_json(visit: Visit) -> bool:
-    """Tell whether a script asks, not a person."""
-    accept = visit.request.headers.get("accept", "")
-    return "application/json" in accept and "text/html" not in accept
-
-
-def _json(house: House, status: int, told: object, kind: str = "application/json") -> Response:
-    return Response(status, json.dumps(told).encode(), kind, headers=house.pages.bare_headers())
+def _json(house: House, told: object) -> Response:
+    return Response(200, json.dumps(told).encode(), "application/json", headers=house.pages.bare_headers())
 
 
 def show(house: House, visit: Visit) -> Response:
     """Show the session of this browser, which looking at does not prolong; send somebody without one to the chooser."""
     session, ends = visit.session, visit.idle_ends_at
     if session is None or ends is None:
-        if wants_json(visit):
-            told = {"type": "about:blank", "title": "Connexion nécessaire", "status": 401, "login": house.path("/")}
-            return _json(house, 401, told, "application/problem+json")
+        if visit.request.by_script:
+            title = house.text(visit, "problem.login")
+            return problem(401, title, {"login": house.path("/")}, house.pages.bare_headers())
         return see_other(house.path("/"))
-    if wants_json(visit):
-        return _json(house, 200, _told(house, visit, session, ends))
+    if visit.request.by_script:
+        return _json(house, _told(house, visit, session, ends))
     return house.page(
         visit,
         "session",
@@ -103,6 +98,6 @@ def extend(house: House, visit: Visit) -> Response:
     if live is None:
         raise Refused("there is no session to extend", code=Code.SESSION_ENDED)
     visit.event(house, EventName.SESSION_EXTENDED, door=live.session.door, person=live.session.person)
-    if wants_json(visit):
-        return _json(house, 200, _told(house, visit, live.session, house.sessions.ends_at(live)))
+    if visit.request.by_script:
+        return _json(house, _told(house, visit, live.session, house.sessions.ends_at(live)))
     return see_other(house.path("/session"))

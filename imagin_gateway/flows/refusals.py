@@ -15,6 +15,7 @@ from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response
 from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.problem import problem
 from imagin_gateway.identity import Door
 from imagin_gateway.pages.views import FieldError, Link
 
@@ -73,6 +74,8 @@ def refusal(house: House, visit: Visit, error: GatewayError) -> Response:
     """Write the event and return the page of an error that reached the top of a journey."""
     page, status = page_of(error)
     _tell(house, visit, error, status)
+    if visit.request.by_script:
+        return _with_wait(_as_problem(house, visit, error, page, status), error)
     chooser = Link(house.text(visit, "refusal.choose"), house.href(visit, "/"))
     primary = chooser
     links: list[Link] = []
@@ -101,10 +104,19 @@ def refusal(house: House, visit: Visit, error: GatewayError) -> Response:
         primary=primary,
         links=links,
     )
+    return _with_wait(response, error)
+
+
+def _with_wait(response: Response, error: GatewayError) -> Response:
     retry_after = getattr(error, "retry_after", None)
-    if retry_after is not None:
-        return response.adding(headers=[("Retry-After", str(int(retry_after)))])
-    return response
+    return response if retry_after is None else response.adding(headers=[("Retry-After", str(int(retry_after)))])
+
+
+def _as_problem(house: House, visit: Visit, error: GatewayError, page: str, status: int) -> Response:
+    """Return what a script is told: the page's title, the stable code, and the reference for the support."""
+    title = house.text(visit, f"refusal.{page}.title")
+    more = {"code": error.code.value, "reference": visit.request.correlation, "login": house.path("/")}
+    return problem(status, title, more, house.pages.bare_headers())
 
 
 def logout_refusal(house: House, visit: Visit, error: Refused) -> Response:

@@ -9,29 +9,75 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from imagin_gateway.exchange import MAX_BODY_BYTES, Request, Response
 from imagin_gateway.gateway import Gateway, new_reference
+from imagin_gateway.mounts.asking import Denied
 from imagin_gateway.mounts.doorman import Doorman
-from imagin_gateway.mounts.incoming import KEY, TOO_LONG, HeaderUses, client_address, declared_too_long
+from imagin_gateway.mounts.host_request import host_request, scope_path
+from imagin_gateway.mounts.incoming import INSTEAD, KEY, TOO_LONG, HeaderUses, declared_too_long
+from imagin_gateway.mounts.mistakes import MOUNTED_TWICE, WRONG_PREFIX
 from imagin_gateway.mounts.passage import Passage
 from imagin_gateway.mounts.peer import certificate_of_scope, doubtful_names, peer_address
 from imagin_gateway.mounts.visitor import Visitor
+from imagin_gateway.settings import under
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+"""Loosely typed: each framework has words of its own for the three."""
 
 T = TypeVar("T")
 
 MOST_WAITING: Final = 64
 """Requests to our own pages that may be under way or wait for a thread, in one process; more get 503 at once."""
+
+
+class HostAnswer:
+    """The host's answer on its way to the server: kept out of caches when it is private, or replaced.
+
+    Args:
+        send: the server's.
+        private: somebody is signed in.
+    """
+
+    __slots__ = ("_private", "_send", "begun", "instead")
+
+    def __init__(self, send: Send, *, private: bool) -> None:
+        self._send = send
+        self._private = private
+        self.begun = False
+        self.instead: list[Response] = []
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        # Not a coroutine of its own: what it returns is the server's, to be awaited.
+        if not self.begun:
+            if self.instead:
+                return _nothing()  # the gateway answers once the host has done
+            if message["type"] in ("http.response.start", "websocket.accept"):
+                self.begun = True
+                if self._private and message["type"] == "http.response.start":
+                    message = _not_stored(message)
+        return self._send(message)
+
+
+async def _nothing() -> None:
+    pass
+
+
+def _not_stored(message: Message) -> Message:
+    headers = message.get("headers") or ()
+    for name, _ in headers:
+        if name == b"cache-control" or name.lower() == b"cache-control":
+            return message
+    return {**message, "headers": [*headers, (b"cache-control", b"no-store")]}
 
 
 class Offload(Protocol):
@@ -73,8 +119,10 @@ class GatewayASGI:
         if kind not in ("http", "websocket"):
             # Nothing is known of it, so nothing protects it.
             raise RuntimeError(f"the gateway lets no {kind!r} through")
+        if KEY in scope:
+            raise RuntimeError(MOUNTED_TWICE)
         doorman = self._doorman
-        passage = doorman.passage(_path(scope) if scope.get("root_path") else scope["path"])
+        passage = doorman.passage(self._path_below(scope) if scope.get("root_path") else scope["path"])
         headers = scope["headers"]
         cookies, pretends = self._uses.read(headers)
         # The way of most requests: no thread, no wait, no store.
@@ -83,55 +131,47 @@ class GatewayASGI:
             visitor = await self._slowly(scope, receive, send, passage)
             if visitor is None:
                 return
-        inside = {**scope, KEY: visitor}
+        answer = HostAnswer(send, private=visitor.person is not None)
+        inside = {**scope, KEY: visitor, INSTEAD: answer.instead}
         if pretends:
             inside["headers"] = [line for line in headers if not self._uses.pretends(line[0])]
-        await self._app(inside, receive, send if visitor.person is None else _no_store(send))
+        try:
+            await self._app(inside, receive, answer)
+        except Denied:
+            if not answer.instead:
+                raise
+        if answer.instead and not answer.begun:
+            await _refuse(scope, receive, send, answer.instead[0])
 
     async def _slowly(self, scope: Scope, receive: Receive, send: Send, passage: Passage) -> Visitor | None:
         """Return the visitor to let through, or None once the request was answered."""
-        headers = _headers(scope)
-        address = client_address(
-            (scope.get("client") or ("",))[0],
-            headers.get("x-forwarded-for", ""),
-            self._gateway.settings.trusted_proxies,
-        )
+        request = host_request(scope, self._gateway.settings.trusted_proxies)
         if passage.below is not None:
-            await self._own(scope, receive, send, passage.below, headers, address)
+            await self._own(scope, receive, send, request.with_path(passage.below))
             return None
         admitted: Visitor | Response
         if passage.unreadable:
             admitted = self._doorman.refusal_of_path
-        elif scope["type"] == "websocket" and not passage.open and not self._same_origin(headers):
+        elif scope["type"] == "websocket" and not passage.open and not self._same_origin(request):
             # A page of another site may open a socket with this browser's cookies: no rule of the browser forbids it.
             admitted = Response(403)
         else:
-            method = scope.get("method", "GET")
-            query = scope.get("query_string", b"")
-            admitted = await self._in(
-                self._gateway.lookups, lambda: self._doorman.admit(method, passage, query, headers, address)
-            )
+            admitted = await self._in(self._gateway.lookups, lambda: self._doorman.admit(passage, request))
         if isinstance(admitted, Visitor):
             return admitted
         await _refuse(scope, receive, send, admitted)
         return None
 
-    async def _own(
-        self, scope: Scope, receive: Receive, send: Send, below: str, headers: dict[str, str], address: str
-    ) -> None:
+    async def _own(self, scope: Scope, receive: Receive, send: Send, asked: Request) -> None:
         if scope["type"] == "websocket":
             await _refuse(scope, receive, send, Response(404))
             return
-        body = await _body(receive, headers) if scope["method"] == "POST" else b""
+        body = await _body(receive, asked.headers) if scope["method"] == "POST" else b""
         if body is None:
             return
-        request = Request(
-            method=scope["method"],
-            path=below,
-            query_string=scope.get("query_string", b""),
-            headers=headers,
+        request = replace(
+            asked,
             body=body,
-            address=address,
             correlation=new_reference(),
             peer=peer_address((scope.get("client") or ("",))[0]),
             certificate=certificate_of_scope(scope),
@@ -147,27 +187,17 @@ class GatewayASGI:
             self._waiting -= 1
         await _write(send, response, head=scope["method"] == "HEAD")
 
-    def _same_origin(self, headers: dict[str, str]) -> bool:
-        return headers.get("origin", self._gateway.settings.base_url) == self._gateway.settings.base_url
+    def _same_origin(self, request: Request) -> bool:
+        return request.headers.get("origin", self._gateway.settings.base_url) == self._gateway.settings.base_url
+
+    def _path_below(self, scope: Scope) -> str:
+        root = scope["root_path"].rstrip("/")
+        if not under(self._gateway.settings.mount_path, root):
+            raise RuntimeError(WRONG_PREFIX.format(root=root, mount=self._gateway.settings.mount_path))
+        return scope_path(scope)
 
 
-def _path(scope: Scope) -> str:
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    return path[len(root) :] if root and path.startswith(root + "/") else path
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        # HTTP/2 may split Cookie; everything else repeated is one list (RFC 9110 §5.3).
-        joint = "; " if name == "cookie" else ", "
-        headers[name] = headers[name] + joint + value if name in headers else value
-    return headers
-
-
-async def _body(receive: Receive, headers: dict[str, str]) -> bytes | None:
+async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes | None:
     """Read the body up to just over the limit; `Request.form` refuses what is longer. None if the client left."""
     if declared_too_long(headers.get("content-length", "")):
         return TOO_LONG
@@ -199,18 +229,3 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, response: Response
     # Closing before accepting makes the server answer 403 to the handshake (ASGI, WebSocket close).
     await receive()
     await send({"type": "websocket.close", "code": 1008})
-
-
-def _no_store(send: Send) -> Send:
-    # Not a coroutine of its own: what it returns is the server's, to be awaited.
-    def wrapped(message: Message) -> Awaitable[None]:
-        if message["type"] == "http.response.start":
-            headers = message.get("headers") or ()
-            for name, _ in headers:
-                if name == b"cache-control" or name.lower() == b"cache-control":
-                    break
-            else:
-                message = {**message, "headers": [*headers, (b"cache-control", b"no-store")]}
-        return send(message)
-
-    return wrapped

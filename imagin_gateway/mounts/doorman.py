@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from imagin_gateway.errors import Code, GatewayError, Refused, Unavailable
-from imagin_gateway.exchange import Request, Response, parse_cookies
+from imagin_gateway.exchange import Request, Response
 from imagin_gateway.flows.house import Visit
 from imagin_gateway.flows.landing import landing
 from imagin_gateway.flows.language import language_of
+from imagin_gateway.flows.problem import problem
 from imagin_gateway.flows.refusals import refusal
 from imagin_gateway.gateway import Gateway, new_reference
-from imagin_gateway.identity import lacks
+from imagin_gateway.identity import Identity, lacks
+from imagin_gateway.mounts.asked import Asked
 from imagin_gateway.mounts.cookie import CookieFinder
+from imagin_gateway.mounts.host_request import host_request
 from imagin_gateway.mounts.passage import Passage, Passages
 from imagin_gateway.mounts.visitor import Visitor
 from imagin_gateway.sessions.reader import COOKIE_LENGTH
@@ -82,47 +86,47 @@ class Doorman:
         """The answer when too many requests wait for a thread of ours."""
         return self._rush
 
-    def admit(
-        self, method: str, passage: Passage, query: bytes, headers: Mapping[str, str], address: str
-    ) -> Response | Visitor:
+    def admit(self, passage: Passage, request: Request) -> Response | Visitor:
         """Return the visitor to let through, or the answer to give instead."""
         try:
-            return self._admit(method, passage, query, headers, address)
+            return self._admit(passage, request)
         except Exception:
             # Last handler: a fault lets nobody into what is protected, and signs nobody in elsewhere.
             _log.exception("fault while admitting a request")
             if passage.open:
                 return self.anonymous
-            visit = self._visit(method, passage.path, headers, address)
-            return refusal(self._gateway.house, visit, GatewayError("see the log", code=Code.FAULT))
+            return self._refuse(request, GatewayError("see the log", code=Code.FAULT))
 
-    def _admit(
-        self, method: str, passage: Passage, query: bytes, headers: Mapping[str, str], address: str
-    ) -> Response | Visitor:
-        gateway, path = self._gateway, passage.path
+    def _admit(self, passage: Passage, request: Request) -> Response | Visitor:
+        gateway = self._gateway
         try:
-            live = gateway.live(parse_cookies(headers.get("cookie", "")))
+            live = gateway.live(request.cookies)
         except Unavailable as error:
             # Never signed in while nobody can say so: closed where it matters, anonymous elsewhere.
-            if passage.open:
-                return self.anonymous
-            return refusal(gateway.house, self._visit(method, path, headers, address), error)
+            return self.anonymous if passage.open else self._refuse(request, error)
         if live is None:
-            return self.anonymous if passage.open else self._to_login(method, path, query, headers)
-        session = live.session
-        if session.restricted:
-            return gateway.to_first_password(_target(path, query) if method in ("GET", "HEAD") else None)
+            return self.anonymous if passage.open else self._to_login(request)
+        if live.session.restricted:
+            return gateway.to_first_password(_target(request) if request.method in ("GET", "HEAD") else None)
         if live.kept is None:
-            live.kept = self._visitor(session)
+            live.kept = self._visitor(live.session)
         visitor: Visitor = live.kept
-        if passage.open:
-            return visitor
-        if not session.identity.can(*passage.activities):
-            visit = self._visit(method, path, headers, address)
-            return refusal(gateway.house, visit, Refused("not open to this door", code=Code.ACTIVITY_CLOSED))
-        if not passage.simple and lacks(session.identity, gateway.house.clock.now(), passage.recent, passage.strength):
-            return self._to_confirm(method, path, query, headers)
-        return visitor
+        refused = None if passage.open else self.judge(visitor.person, passage.asked, request)
+        return visitor if refused is None else refused
+
+    def judge(self, who: Identity | None, asked: Asked, request: Request) -> Response | None:
+        """Return what to answer to somebody who does not have what is asked; None when they do."""
+        if who is None:
+            return self._to_login(request)
+        if not who.can(*asked.activities):
+            return self._refuse(request, Refused("not open to this door", code=Code.ACTIVITY_CLOSED))
+        if lacks(who, self._gateway.house.clock.now(), asked.recent, asked.strength):
+            return self._to_confirm(request)
+        return None
+
+    def judge_route(self, who: Identity | None, asked: Asked, place: Mapping[str, Any]) -> Response | None:
+        """Do the same for a route of the host, which holds a scope or an environ."""
+        return self.judge(who, asked, host_request(place, self._gateway.settings.trusted_proxies))
 
     def _visitor(self, session: Session | None) -> Visitor:
         mount = self._gateway.settings.mount_path
@@ -135,44 +139,36 @@ class Doorman:
             session_script=self._gateway.house.pages.session_script_path,
             confirm_path=mount + "/confirmer",
             now=self._gateway.house.clock.now,
+            judge=self.judge_route,
         )
 
-    def _visit(self, method: str, path: str, headers: Mapping[str, str], address: str) -> Visit:
-        request = Request(method, path, headers=headers, address=address, correlation=new_reference())
+    def _refuse(self, request: Request, error: GatewayError) -> Response:
         # A page of the host: its address is the host's, and says nothing to us of a language.
-        return Visit(request, None, "", False, language_of(request, self._gateway.settings, stateless=False))
+        language = language_of(request, self._gateway.settings, stateless=False)
+        visit = Visit(replace(request, correlation=new_reference()), None, "", False, language)
+        return refusal(self._gateway.house, visit, error)
 
-    def _to_login(self, method: str, path: str, query: bytes, headers: Mapping[str, str]) -> Response:
-        return self._sent_to("/", "login", "Connexion nécessaire", 401, method, path, query, headers)
+    def _to_login(self, request: Request) -> Response:
+        return self._sent_to("/", "login", 401, request)
 
-    def _to_confirm(self, method: str, path: str, query: bytes, headers: Mapping[str, str]) -> Response:
-        return self._sent_to(
-            "/confirmer", "confirm", "Nouvelle connexion nécessaire", 403, method, path, query, headers
-        )
+    def _to_confirm(self, request: Request) -> Response:
+        return self._sent_to("/confirmer", "confirm", 403, request)
 
-    def _sent_to(
-        self,
-        below: str,
-        name: str,
-        title: str,
-        status: int,
-        method: str,
-        path: str,
-        query: bytes,
-        headers: Mapping[str, str],
-    ) -> Response:
+    def _sent_to(self, below: str, name: str, status: int, request: Request) -> Response:
         gateway = self._gateway
         bare = gateway.house.pages.bare_headers()
         where = gateway.settings.mount_path + below
-        accept = headers.get("accept", "")
-        if "application/json" in accept and "text/html" not in accept:
-            problem = {"type": "about:blank", "title": title, "status": status, name: where}
-            return Response(status, json.dumps(problem).encode(), "application/problem+json", headers=bare)
+        if request.by_script:
+            # A redirect to a page would tell a script nothing. 401 wants a challenge (RFC 9110 §15.5.2).
+            challenge = [("WWW-Authenticate", f'Cookie realm="{gateway.settings.host}"')] if status == 401 else []
+            language = language_of(request, gateway.settings, stateless=False).code
+            title = gateway.house.pages.text(f"problem.{name}", language)
+            return problem(status, title, {name: where}, [*bare, *challenge])
         # What was posted is never replayed: after the login, the person lands on a page (row SAM-28).
-        asked = landing(gateway.settings, _target(path, query) if method in ("GET", "HEAD") else None)
+        asked = landing(gateway.settings, _target(request) if request.method in ("GET", "HEAD") else None)
         return Response(303, headers=(("Location", f"{where}?{urlencode({'next': asked})}"), *bare))
 
 
-def _target(path: str, query: bytes) -> str:
-    target = quote(path, safe=_PATH_SAFE)
-    return target + "?" + query.decode("ascii", "replace") if query else target
+def _target(request: Request) -> str:
+    target = quote(request.path, safe=_PATH_SAFE)
+    return target + "?" + request.query_string.decode("ascii", "replace") if request.query_string else target

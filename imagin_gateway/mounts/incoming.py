@@ -12,6 +12,9 @@ from imagin_gateway.exchange import MAX_BODY_BYTES
 KEY: Final = "imagin_gateway"
 """Under this key of the ASGI scope or the WSGI environ, hosts find the `Visitor`."""
 
+INSTEAD: Final = "imagin_gateway.instead"
+"""Under this key stands an empty list; the first answer put there is sent in the place of the host's."""
+
 _IDENTITY_HEADERS: Final = frozenset(
     {
         # what portal agents and authenticating proxies set

@@ -6,10 +6,10 @@ import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from imagin_gateway.identity import Activity
+from imagin_gateway.mounts.asked import Asked
 from imagin_gateway.settings import Protected, Settings, under
 
 MOST_KEPT: Final = 4096
@@ -25,10 +25,8 @@ class Passage:
         path: decoded.
         below: what stands below the gateway's mount path; None when the path is the host's.
         unreadable: no honest browser sends it.
-        protections: what protects it; all that is asked must hold.
-        activities: asked for by them.
-        recent: longest time since the person last proved who they are.
-        strength: each a set of `acr` or `amr` values, one of which must have been reached.
+        asked: what the settings ask for, all of it, of who is signed in.
+        activities: asked for, at hand.
         open: the host's, readable, and asks for nothing.
         simple: the host's, readable, and asks for nothing beyond a session and activities.
     """
@@ -36,10 +34,8 @@ class Passage:
     path: str
     below: str | None
     unreadable: bool
-    protections: tuple[Protected, ...]
+    asked: Asked
     activities: frozenset[Activity]
-    recent: timedelta | None
-    strength: tuple[frozenset[str], ...]
     open: bool
     simple: bool
 
@@ -68,20 +64,22 @@ class Passages:
 
     def _read(self, path: str) -> Passage:
         below, odd = self._below(path), unreadable(path)
-        asked = protections(self._settings, path)
-        recent = [part.recent for part in asked if part.recent is not None]
-        strength = tuple(frozenset(part.strength) for part in asked if part.strength)
+        parts = protections(self._settings, path)
+        recent = [part.recent for part in parts if part.recent is not None]
+        asked = Asked(
+            frozenset(part.activity for part in parts if part.activity is not None),
+            min(recent, default=None),
+            tuple(frozenset(part.strength) for part in parts if part.strength),
+        )
         host = below is None and not odd
         return Passage(
             path=path,
             below=below,
             unreadable=odd,
-            protections=asked,
-            activities=frozenset(part.activity for part in asked if part.activity is not None),
-            recent=min(recent, default=None),
-            strength=strength,
-            open=host and not asked,
-            simple=host and not recent and not strength,
+            asked=asked,
+            activities=asked.activities,
+            open=host and not parts,
+            simple=host and asked.recent is None and not asked.strength,
         )
 
     def _below(self, path: str) -> str | None:

@@ -8,8 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from imagin_gateway.exchange import Response
 from imagin_gateway.identity import Identity, lacks
+from imagin_gateway.mounts.asked import Asked
+from imagin_gateway.mounts.host_request import environ_path, scope_path
 from imagin_gateway.mounts.incoming import KEY
+
+Judge = Callable[[Identity | None, Asked, Mapping[str, Any]], Response | None]
 
 
 def _now() -> datetime:
@@ -28,6 +33,7 @@ class Visitor:
         session_script: our script for the pages of the host, which warns before the session ends.
         confirm_path: page where the person proves anew who they are.
         now: the gateway's clock.
+        judge: what the gateway answers to somebody who lacks what is asked. See `asking`.
     """
 
     person: Identity | None
@@ -38,6 +44,7 @@ class Visitor:
     session_script: str = ""
     confirm_path: str = ""
     now: Callable[[], datetime] = field(default=_now, repr=False, compare=False)
+    judge: Judge | None = field(default=None, repr=False, compare=False)
 
 
 def visitor(request: Any) -> Visitor:
@@ -50,10 +57,11 @@ def visitor(request: Any) -> Visitor:
     Raises:
         RuntimeError: the gateway is not mounted around this application.
     """
-    return _place(request)[KEY]  # type: ignore[no-any-return]  # `_place` saw to it
+    return place_of(request)[KEY]  # type: ignore[no-any-return]  # `place_of` saw to it
 
 
-def _place(request: Any) -> Mapping[str, Any]:
+def place_of(request: Any) -> Mapping[str, Any]:
+    """Return the ASGI scope or the WSGI environ of a request. See `visitor`."""
     if isinstance(request, dict) and isinstance(request.get(KEY), Visitor):
         return request
     for name in ("scope", "environ", "META"):
@@ -86,7 +94,7 @@ def step_up(request: Any, *, within: timedelta | None = None, strength: Collecti
     Raises:
         RuntimeError: the gateway is not mounted around this application.
     """
-    place = _place(request)
+    place = place_of(request)
     here: Visitor = place[KEY]
     who = here.person
     if who is None:
@@ -99,9 +107,7 @@ def step_up(request: Any, *, within: timedelta | None = None, strength: Collecti
 def _asked(place: Mapping[str, Any]) -> str:
     """Return the page asked for, as the browser wrote it."""
     if "wsgi.version" in place:
-        raw = (place.get("SCRIPT_NAME", "") + place.get("PATH_INFO", "")).encode("latin-1", "replace")
-        query = place.get("QUERY_STRING", "")
+        path, query = environ_path(place), place.get("QUERY_STRING", "")
     else:
-        raw = place.get("path", "/").encode()
-        query = place.get("query_string", b"").decode("ascii", "replace")
-    return quote(raw, safe="/:@!$&'()*+,;=-._~") + (f"?{query}" if query else "")
+        path, query = scope_path(place), place.get("query_string", b"").decode("ascii", "replace")
+    return quote(path, safe="/:@!$&'()*+,;=-._~") + (f"?{query}" if query else "")

@@ -3,29 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from imagin_gateway.exchange import MAX_BODY_BYTES, Request, Response
+from imagin_gateway.exchange import MAX_BODY_BYTES, Response
 from imagin_gateway.gateway import Gateway, new_reference
+from imagin_gateway.mounts.asking import Denied
 from imagin_gateway.mounts.doorman import Doorman
-from imagin_gateway.mounts.incoming import (
-    KEY,
-    TOO_LONG,
-    HeaderUses,
-    client_address,
-    declared_too_long,
-    is_identity_header,
-)
+from imagin_gateway.mounts.host_request import environ_path, host_request
+from imagin_gateway.mounts.incoming import INSTEAD, KEY, TOO_LONG, HeaderUses, declared_too_long, is_identity_header
+from imagin_gateway.mounts.mistakes import MOUNTED_TWICE, WRONG_PREFIX
 from imagin_gateway.mounts.passage import Passage
 from imagin_gateway.mounts.peer import certificate_of_environ, peer_address
 from imagin_gateway.mounts.visitor import Visitor
+from imagin_gateway.settings import under
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _SET_BY_SERVERS = ("REMOTE_USER", "AUTH_TYPE", "REMOTE_IDENT")
+
+
+class HostAnswer:
+    """The host's answer on its way to the server: kept out of caches when it is private, or replaced.
+
+    Args:
+        start_response: the server's.
+        method: of the request.
+        private: somebody is signed in.
+    """
+
+    __slots__ = ("_method", "_private", "_start", "begun", "instead")
+
+    def __init__(self, start_response: StartResponse, method: str, *, private: bool) -> None:
+        self._start = start_response
+        self._method = method
+        self._private = private
+        self.begun = False
+        self.instead: list[Response] = []
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        if self.instead and not self.begun:
+            return _nowhere  # the gateway answers once the host has done
+        self.begun = True
+        if self._private and not any(name.lower() == "cache-control" for name, _ in headers):
+            headers = [*headers, ("Cache-Control", "no-store")]
+        return self._start(status, headers, exc_info) if exc_info else self._start(status, headers)
+
+    def replaced(self) -> Iterable[bytes]:
+        """Answer in the place of the host, unless its answer has begun."""
+        return [] if self.begun else _write(self.instead[0], self._method, self._start)
+
+    def followed(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """Return the body of a host that refuses somebody, or has not begun to answer when it returns."""
+        try:
+            for piece in body:
+                if self.instead and not self.begun:
+                    break
+                yield piece
+        except Denied:
+            if not self.instead:
+                raise
+        finally:
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
+        if self.instead and not self.begun:
+            yield from self.replaced()
+
+
+def _nowhere(_: bytes) -> None:
+    """Take what a host writes to an answer that is replaced."""
 
 
 class GatewayWSGI:
@@ -43,8 +93,12 @@ class GatewayWSGI:
         self._plain: set[str] = set()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if isinstance(environ.get(KEY), Visitor):
+            raise RuntimeError(MOUNTED_TWICE)
         doorman = self._doorman
-        passage = doorman.passage(_path(environ))
+        if environ.get("SCRIPT_NAME"):
+            self._check_prefix(environ["SCRIPT_NAME"])
+        passage = doorman.passage(environ_path(environ))
         visitor = doorman.glance(passage, environ.get("HTTP_COOKIE", ""))
         if visitor is None:
             admitted = self._slowly(environ, passage)
@@ -54,38 +108,40 @@ class GatewayWSGI:
         inside = environ.copy()
         if not self._plain.issuperset(environ):
             self._remove_pretenders(inside)
+        answer = HostAnswer(start_response, environ["REQUEST_METHOD"], private=visitor.person is not None)
         inside[KEY] = visitor
-        return self._app(inside, start_response if visitor.person is None else _no_store(start_response))
+        inside[INSTEAD] = answer.instead
+        try:
+            body = self._app(inside, answer)
+        except Denied:
+            if not answer.instead:
+                raise
+            return answer.replaced()
+        return body if answer.begun and not answer.instead else answer.followed(body)
 
     def _slowly(self, environ: Environ, passage: Passage) -> Visitor | Response:
         """Return the visitor to let through, or the answer to give."""
-        headers = _headers(environ)
-        method: str = environ["REQUEST_METHOD"]
-        query = environ.get("QUERY_STRING", "").encode("latin-1", "replace")
-        address = client_address(
-            environ.get("REMOTE_ADDR", ""),
-            headers.get("x-forwarded-for", ""),
-            self._gateway.settings.trusted_proxies,
-        )
-        if passage.below is not None:
-            body = _body(environ) if method == "POST" else b""
-            if body is None:
-                return self._doorman.refusal_of_path
-            request = Request(
-                method,
-                passage.below,
-                query,
-                headers,
-                body,
-                address,
-                new_reference(),
+        request = host_request({"wsgi.version": (1, 0), **environ}, self._gateway.settings.trusted_proxies)
+        if passage.below is None:
+            return self._doorman.refusal_of_path if passage.unreadable else self._doorman.admit(passage, request)
+        body = _body(environ) if request.method == "POST" else b""
+        if body is None:
+            return self._doorman.refusal_of_path
+        return self._gateway.handle(
+            replace(
+                request,
+                path=passage.below,
+                body=body,
+                correlation=new_reference(),
                 peer=peer_address(environ.get("REMOTE_ADDR", "")),
                 certificate=certificate_of_environ(environ),
             )
-            return self._gateway.handle(request)
-        if passage.unreadable:
-            return self._doorman.refusal_of_path
-        return self._doorman.admit(method, passage, query, headers, address)
+        )
+
+    def _check_prefix(self, prefix: str) -> None:
+        root, mount = prefix.rstrip("/"), self._gateway.settings.mount_path
+        if not under(mount, root):
+            raise RuntimeError(WRONG_PREFIX.format(root=root, mount=mount))
 
     def _remove_pretenders(self, inside: Environ) -> None:
         """Remove what pretends to say who somebody is; remember the names that do not: requests repeat the same few."""
@@ -94,22 +150,6 @@ class GatewayWSGI:
                 del inside[name]
             elif len(self._plain) < HeaderUses.MOST_KEPT and len(name) <= HeaderUses.LONGEST_KEPT:
                 self._plain.add(name)
-
-
-def _path(environ: Environ) -> str:
-    # PEP 3333: bytes read as latin-1.
-    raw: str = environ.get("PATH_INFO", "")
-    return raw.encode("latin-1", "replace").decode("utf-8", "replace") or "/"
-
-
-def _headers(environ: Environ) -> dict[str, str]:
-    headers = {
-        name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")
-    }
-    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if environ.get(name):
-            headers[name.replace("_", "-").lower()] = str(environ[name])
-    return headers
 
 
 def _pretends(name: str) -> bool:
@@ -143,12 +183,3 @@ def _write(response: Response, method: str, start_response: StartResponse) -> It
     headers = [*response.header_lines(), ("Content-Length", str(len(response.body)))]
     start_response(f"{response.status} {phrase}", headers)
     return [] if method == "HEAD" else [response.body]
-
-
-def _no_store(start_response: StartResponse) -> StartResponse:
-    def wrapped(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        if not any(name.lower() == "cache-control" for name, _ in headers):
-            headers = [*headers, ("Cache-Control", "no-store")]
-        return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
-
-    return wrapped

@@ -1,0 +1,138 @@
+"""The gateway in a Django project: `request.person`, a decorator and a mixin, under WSGI and ASGI.
+
+::
+
+    # wsgi.py, or the same with asgi
+    application = gateway.wsgi(get_wsgi_application())
+
+    # settings.py
+    MIDDLEWARE = ["imagin_gateway.mounts.django.person_middleware", ...]
+
+
+    # views.py
+    @signed_in(Activity.MISSIONS)
+    def missions(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(f"Missions de {request.person.display_name}")
+
+A Django user for each person is the affair of `imagin_gateway.mounts.django.users`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, ClassVar, TypeVar
+
+from django.http import HttpResponse
+from django.utils.decorators import sync_and_async_middleware
+
+from imagin_gateway.exchange import Response
+from imagin_gateway.identity import Activity
+from imagin_gateway.mounts.asked import Asked, asked
+from imagin_gateway.mounts.asking import examine
+from imagin_gateway.mounts.visitor import person as person
+from imagin_gateway.mounts.visitor import visitor as visitor
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@sync_and_async_middleware  # type: ignore[untyped-decorator]  # Django has no types
+def person_middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Give each request `request.person` (an `Identity`, or None) and `request.visitor`. Waits for nothing.
+
+    Raises:
+        RuntimeError: at the first request, when the gateway is not mounted around the project.
+    """
+
+    def tell(request: Any) -> None:
+        request.visitor = visitor(request)
+        request.person = request.visitor.person
+
+    if iscoroutinefunction(get_response):
+
+        async def middleware(request: Any) -> Any:
+            tell(request)
+            return await get_response(request)
+
+        return middleware
+
+    def plain(request: Any) -> Any:
+        tell(request)
+        return get_response(request)
+
+    return plain
+
+
+def signed_in(
+    *activities: Activity | str, recent: timedelta | None = None, strength: Collection[str] = ()
+) -> Callable[[View], View]:
+    """Protect a view, plain or async.
+
+    Args:
+        activities: each must be open to the person.
+        recent: longest time since the person last proved who they are.
+        strength: values of `acr` or `amr`, one of which must have been reached.
+
+    Raises:
+        TypeError, ValueError: what is asked makes no sense; told when the view is defined.
+    """
+    what = asked(activities, recent, strength)
+
+    def decorate(view: View) -> View:
+        if iscoroutinefunction(view):
+
+            @wraps(view)
+            async def guarded(request: Any, *args: Any, **named: Any) -> Any:
+                refused = _refused(request, what)
+                return await view(request, *args, **named) if refused is None else refused
+
+        else:
+
+            @wraps(view)
+            def guarded(request: Any, *args: Any, **named: Any) -> Any:
+                refused = _refused(request, what)
+                return view(request, *args, **named) if refused is None else refused
+
+        return guarded  # type: ignore[return-value]  # same parameters
+
+    return decorate
+
+
+class SignedInMixin:
+    """Protects a class-based view; stands first among its bases.
+
+    Attributes:
+        activities, recent, strength: as for `signed_in`; nonsense is told when the class is defined.
+    """
+
+    activities: ClassVar[Collection[Activity | str]] = ()
+    recent: ClassVar[timedelta | None] = None
+    strength: ClassVar[Collection[str]] = ()
+    _asked: ClassVar[Asked] = Asked()
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        cls._asked = asked(cls.activities, cls.recent, cls.strength)
+
+    def dispatch(self, request: Any, *args: Any, **named: Any) -> Any:
+        """Answer for the gateway, or go on with the view."""
+        refused = _refused(request, self._asked)
+        if refused is None:
+            return super().dispatch(request, *args, **named)  # type: ignore[misc]  # View's
+        return _soon(refused) if getattr(self, "view_is_async", False) else refused
+
+
+async def _soon(response: Any) -> Any:
+    return response
+
+
+def _refused(request: Any, what: Asked) -> Any:
+    found = examine(request, what)
+    if not isinstance(found, Response):
+        return None
+    answer = HttpResponse(found.body, status=found.status)
+    for name, value in found.header_lines():
+        answer.headers[name] = value
+    return answer

@@ -1,0 +1,98 @@
+"""The gateway in a Flask application: mounted, read, asked.
+
+::
+
+    app = Flask(__name__)
+    init_app(app, Gateway(Settings.load("gateway.toml")))
+
+
+    @app.get("/missions")
+    @signed_in(Activity.MISSIONS)
+    def missions() -> str:
+        return f"Missions de {person().display_name}"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from functools import wraps
+from typing import Any, TypeVar
+
+import flask
+
+from imagin_gateway.exchange import Response
+from imagin_gateway.gateway import Gateway
+from imagin_gateway.identity import Activity, Identity
+from imagin_gateway.mounts.asked import asked
+from imagin_gateway.mounts.asking import examine
+from imagin_gateway.mounts.visitor import Visitor
+from imagin_gateway.mounts.visitor import visitor as visitor_of
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def init_app(app: flask.Flask, gateway: Gateway) -> None:
+    """Mount the gateway around an application; its templates get `person` and `visitor`.
+
+    Raises:
+        RuntimeError: the gateway is mounted there already.
+    """
+    app.wsgi_app = gateway.wsgi(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own documented way
+    app.context_processor(lambda: {"person": person(), "visitor": visitor()})
+
+
+def visitor() -> Visitor:
+    """Return the visitor of the current request. Raises `RuntimeError` where the gateway is not mounted."""
+    return visitor_of(flask.request)
+
+
+def person() -> Identity | None:
+    """Return who is signed in, or None. Raises `RuntimeError` where the gateway is not mounted."""
+    return visitor().person
+
+
+def signed_in(
+    *activities: Activity | str, recent: timedelta | None = None, strength: Collection[str] = ()
+) -> Callable[[View], View]:
+    """Protect a view. Stands below the route's own decorator.
+
+    Args:
+        activities: each must be open to the person.
+        recent: longest time since the person last proved who they are.
+        strength: values of `acr` or `amr`, one of which must have been reached.
+
+    Raises:
+        TypeError, ValueError: what is asked makes no sense; told when the view is defined.
+    """
+    ask = asking(*activities, recent=recent, strength=strength)
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **named: Any) -> Any:
+            refused = ask()
+            return flask.current_app.ensure_sync(view)(*args, **named) if refused is None else refused
+
+        return guarded  # type: ignore[return-value]  # same parameters
+
+    return decorate
+
+
+def asking(
+    *activities: Activity | str, recent: timedelta | None = None, strength: Collection[str] = ()
+) -> Callable[[], flask.Response | None]:
+    """Return what protects every view of a blueprint: `blueprint.before_request(asking(Activity.MISSIONS))`.
+
+    Args and Raises: as for `signed_in`.
+    """
+    what = asked(activities, recent, strength)
+
+    def ask() -> flask.Response | None:
+        found = examine(flask.request, what)
+        return _written(found) if isinstance(found, Response) else None
+
+    return ask
+
+
+def _written(response: Response) -> flask.Response:
+    return flask.Response(response.body, response.status, response.header_lines())

@@ -1,0 +1,60 @@
+"""A request to a page of the host, read from an ASGI scope or a WSGI environ into the one form flows know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from imagin_gateway.exchange import Request
+from imagin_gateway.mounts.incoming import client_address
+
+
+def scope_headers(scope: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers of an ASGI scope, by lower-case name."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        # HTTP/2 may split Cookie; everything else repeated is one list (RFC 9110 §5.3).
+        joint = "; " if name == "cookie" else ", "
+        headers[name] = headers[name] + joint + value if name in headers else value
+    return headers
+
+
+def scope_path(scope: Mapping[str, Any]) -> str:
+    """Return the path a browser asked for: below a `root_path`, some servers tell the rest alone."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "").rstrip("/")
+    return path if not root or path == root or path.startswith(root + "/") else root + path
+
+
+def environ_headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers of a WSGI environ, by lower-case name."""
+    headers = {
+        name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")
+    }
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(name):
+            headers[name.replace("_", "-").lower()] = str(environ[name])
+    return headers
+
+
+def environ_path(environ: Mapping[str, Any]) -> str:
+    """Return the path a browser asked for (PEP 3333: bytes read as latin-1)."""
+    raw: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return raw.encode("latin-1", "replace").decode("utf-8", "replace") or "/"
+
+
+def host_request(place: Mapping[str, Any], trusted_proxies: int) -> Request:
+    """Return the request of a scope or an environ, without its body: that is the host's."""
+    if "wsgi.version" in place:
+        headers, path = environ_headers(place), environ_path(place)
+        method: str = place["REQUEST_METHOD"]
+        query = place.get("QUERY_STRING", "").encode("latin-1", "replace")
+        peer = place.get("REMOTE_ADDR", "")
+    else:
+        headers, path = scope_headers(place), scope_path(place)
+        method = place.get("method", "GET")
+        query = place.get("query_string", b"")
+        peer = (place.get("client") or ("",))[0]
+    address = client_address(peer, headers.get("x-forwarded-for", ""), trusted_proxies)
+    return Request(method, path, query, headers, address=address)

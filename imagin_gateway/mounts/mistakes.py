@@ -1,0 +1,16 @@
+"""What a host developer got wrong, and the line to change."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MOUNTED_TWICE: Final = (
+    "imagin_gateway is mounted twice around this application: keep one of gateway.asgi(...), gateway.wsgi(...) or the "
+    "framework's own way"
+)
+
+WRONG_PREFIX: Final = (
+    "this application is served below {root!r}, where imagin_gateway's mount_path {mount!r} is not: "
+    'write mount_path = "{root}/connexion" in the settings, and begin the prefixes of `protect` and `landings` '
+    "with {root!r} too"
+)

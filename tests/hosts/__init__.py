@@ -1,0 +1,1 @@
+"""Host applications, each in its framework, under its real server."""

@@ -1,0 +1,285 @@
+"""A route asks for more than the person has: the gateway's answer is what is sent, whatever the host does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from imagin_gateway.identity import Activity, Identity
+from imagin_gateway.mounts import Denied, Visitor, require
+from imagin_gateway.mounts.asked import asked
+from imagin_gateway.mounts.incoming import INSTEAD, KEY
+from tests.client import Client, Mount, Reply, over_asgi, over_wsgi
+from tests.flows.conftest import TheHouse, make_house, redis_server, sign_in  # noqa: F401 (fixtures)
+
+Host = Callable[..., Any]
+
+
+def swallows(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    with suppress(Exception):
+        require(environ, Activity.PERSONAL_DATA)
+    start_response("200 OK", [("X-Secret", "42")])
+    return [b"the secret"]
+
+
+def dresses_up(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    try:
+        require(environ, Activity.PERSONAL_DATA)
+    except Denied:
+        write = start_response("500 Oops", [("X-Secret", "42")])
+        write(b"the secret")
+    return []
+
+
+def streams(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+    require(environ, Activity.PERSONAL_DATA)
+    start_response("200 OK", [])
+    yield b"the secret"
+
+
+def streams_and_swallows(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+    yield from swallows(environ, start_response)
+
+
+def lets_it_through(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    require(environ, Activity.PERSONAL_DATA)
+    start_response("200 OK", [])
+    return [b"the secret"]
+
+
+WSGI_HOSTS = [swallows, dresses_up, streams, streams_and_swallows, lets_it_through]
+
+
+async def _say(send: Any, body: bytes = b"the secret") -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-secret", b"42")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def swallows_too(scope: Any, receive: Any, send: Any) -> None:
+    with suppress(Exception):
+        require(scope, Activity.PERSONAL_DATA)
+    await _say(send)
+
+
+async def dresses_up_too(scope: Any, receive: Any, send: Any) -> None:
+    try:
+        require(scope, Activity.PERSONAL_DATA)
+    except Denied as denied:
+        await _say(send)
+        raise ValueError("something else") from denied
+
+
+async def copies(scope: Any, receive: Any, send: Any) -> None:
+    """As frameworks do that hand a scope of their own on."""
+    await swallows_too({**scope, "app": "another"}, receive, send)
+
+
+async def lets_it_through_too(scope: Any, receive: Any, send: Any) -> None:
+    require(scope, Activity.PERSONAL_DATA)
+    await _say(send)
+
+
+ASGI_HOSTS = [swallows_too, copies, lets_it_through_too]
+
+
+@pytest.fixture
+def opened(make_house: Callable[..., TheHouse]) -> TheHouse:  # noqa: F811
+    return make_house("wsgi")
+
+
+def mounts_of(opened: TheHouse) -> Iterator[tuple[str, Mount]]:
+    for plain in WSGI_HOSTS:
+        yield plain.__name__, over_wsgi(opened.gateway.wsgi(plain))
+    for soon in ASGI_HOSTS:
+        yield soon.__name__, over_asgi(opened.gateway.asgi(soon))
+
+
+def signed_in(opened: TheHouse) -> dict[str, str]:
+    """Return the cookies of somebody to whom personal data is not open."""
+    client = opened.client()
+    sign_in(opened, client, "jdupont")
+    return client.cookies
+
+
+def test_whatever_the_host_makes_of_a_refusal_nothing_of_its_page_is_sent(opened: TheHouse) -> None:
+    cookies = signed_in(opened)
+    for name, mount in mounts_of(opened):
+        nobody = Client(mount).get("/page?a=1")
+        assert nobody.status == 303, name
+        assert nobody.location == "/connexion/?next=%2Fpage%3Fa%3D1"
+        somebody = Client(mount, cookies=dict(cookies)).get("/page")
+        assert somebody.status == 403, name
+        for reply in (nobody, somebody):
+            assert b"secret" not in reply.body, name
+            assert not reply.header("x-secret")
+            assert reply.header("cache-control") == "no-store"
+
+
+def test_a_head_is_answered_without_a_body(opened: TheHouse) -> None:
+    for name, mount in mounts_of(opened):
+        reply = Client(mount, cookies=signed_in(opened)).request("HEAD", "/page")
+        assert (reply.status, reply.body) == (403, b""), name
+
+
+def test_an_error_of_the_host_that_hides_a_refusal_stays_an_error(opened: TheHouse) -> None:
+    with pytest.raises(ValueError, match="something else"):
+        Client(over_asgi(opened.gateway.asgi(dresses_up_too))).get("/page")
+
+
+def test_an_answer_that_has_begun_is_not_mixed_with_another(opened: TheHouse) -> None:
+    def late(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        yield b"begun"
+        require(environ, Activity.PERSONAL_DATA)
+        yield b"the secret"
+
+    async def late_too(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        require(scope, Activity.PERSONAL_DATA)
+        await send({"type": "http.response.body", "body": b"the secret"})
+
+    for mount in (over_wsgi(opened.gateway.wsgi(late)), over_asgi(opened.gateway.asgi(late_too))):
+        reply = Client(mount).get("/page")
+        assert (reply.status, reply.body) == (200, b"begun")
+
+
+def test_a_websocket_is_closed(opened: TheHouse) -> None:
+    sent: list[Any] = []
+
+    async def accepts(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            require(scope, Activity.PERSONAL_DATA)
+        except Denied:
+            await send({"type": "websocket.accept"})
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/ws", "headers": [], "query_string": b"", "client": ("192.0.2.7", 1)}
+    asyncio.run(opened.gateway.asgi(accepts)(scope, receive, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+def test_a_visitor_that_no_gateway_made_is_let_into_nothing() -> None:
+    class Forged:
+        scope = {KEY: Visitor(None, None, "/", "/"), INSTEAD: []}  # noqa: RUF012  # of a test
+
+    with pytest.raises(Denied) as denied:
+        require(Forged())
+    assert denied.value.response.status == 403
+
+
+def test_an_application_without_the_gateway_is_told_so() -> None:
+    with pytest.raises(RuntimeError, match=r"gateway\.asgi\(app\)"):
+        require({"type": "http", "path": "/", "headers": []})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        ({"activities": ("mission",)}, ValueError, "no activity is called 'mission'; there are: expenses, marking"),
+        ({"activities": "missions"}, TypeError, r"write \('missions',\)"),
+        ({"activities": (lambda: None,)}, TypeError, "parentheses"),
+        ({"recent": 5}, TypeError, "timedelta"),
+        ({"recent": timedelta(0)}, ValueError, "positive"),
+        ({"strength": "mfa"}, TypeError, r"write \('mfa',\)"),
+    ],
+)
+def test_nonsense_is_told_where_it_is_written(wrong: dict[str, Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        asked(**{"activities": (), **wrong})
+
+
+def test_every_framework_tells_it_when_the_route_is_defined() -> None:
+    from imagin_gateway.mounts import django, fastapi, flask, litestar, starlette
+
+    asks: list[Any] = [django.signed_in, fastapi.SignedIn, flask.signed_in, litestar.signed_in, starlette.signed_in]
+    for ask in asks:
+        with pytest.raises(ValueError, match="no activity is called 'mission'"):
+            ask("mission")
+        with pytest.raises(TypeError, match="parentheses"):
+            ask(lambda: None)
+    with pytest.raises(ValueError, match="no activity is called 'mission'"):
+        type("Page", (django.SignedInMixin,), {"activities": ("mission",)})
+
+
+class TestMistakes:
+    """How the gateway can be mounted wrong, and what is said."""
+
+    def test_mounted_twice(self, opened: TheHouse) -> None:
+        gateway = opened.gateway
+        with pytest.raises(RuntimeError, match="mounted twice"):
+            Client(over_wsgi(gateway.wsgi(gateway.wsgi(lets_it_through)))).get("/")
+        with pytest.raises(RuntimeError, match="mounted twice"):
+            Client(over_asgi(gateway.asgi(gateway.asgi(lets_it_through_too)))).get("/")
+
+    def test_below_a_prefix_that_the_settings_do_not_know(self, opened: TheHouse) -> None:
+        def below(app: Any) -> Any:
+            return lambda environ, start: app({**environ, "SCRIPT_NAME": "/app"}, start)
+
+        async def below_too(scope: Any, receive: Any, send: Any) -> None:
+            await opened.gateway.asgi(lets_it_through_too)({**scope, "root_path": "/app"}, receive, send)
+
+        for mount in (over_wsgi(below(opened.gateway.wsgi(lets_it_through))), over_asgi(below_too)):
+            with pytest.raises(RuntimeError, match=r'write mount_path = "/app/connexion"'):
+                Client(mount).get("/missions")
+
+    def test_below_a_prefix_that_they_know(self, make_house: Callable[..., TheHouse]) -> None:  # noqa: F811
+        opened = make_house("wsgi", mount_path="/app/connexion", landing="/app/", protect=[{"prefix": "/app/missions"}])
+
+        def host(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            start_response("200 OK", [])
+            return [environ["SCRIPT_NAME"].encode() + b" " + environ["PATH_INFO"].encode()]
+
+        async def host_too(scope: Any, receive: Any, send: Any) -> None:
+            await _say(send, scope["path"].encode())
+
+        wsgi, asgi = opened.gateway.wsgi(host), opened.gateway.asgi(host_too)
+
+        def stripped(environ: dict[str, Any], start: Any) -> Any:
+            return wsgi({**environ, "SCRIPT_NAME": "/app", "PATH_INFO": environ["PATH_INFO"][4:]}, start)
+
+        async def rooted(scope: Any, receive: Any, send: Any) -> None:
+            await asgi({**scope, "root_path": "/app"}, receive, send)
+
+        async def told_the_rest(scope: Any, receive: Any, send: Any) -> None:
+            await asgi({**scope, "root_path": "/app", "path": scope["path"][4:]}, receive, send)
+
+        for mount in (over_wsgi(stripped), over_asgi(rooted), over_asgi(told_the_rest)):
+            client = Client(mount)
+            assert client.get("/app/connexion/").status == 200
+            assert client.get("/app/ouvert").status == 200
+            reply = client.get("/app/missions")
+            assert (reply.status, reply.location) == (303, "/app/connexion/?next=%2Fapp%2Fmissions")
+
+
+def test_the_problem_of_a_protected_prefix_is_the_same_as_that_of_a_route(opened: TheHouse) -> None:
+    def told(reply: Reply) -> Any:
+        return {**json.loads(reply.body), "reference": ""}
+
+    client = opened.client(cookies=signed_in(opened))
+    asks = Client(over_wsgi(opened.gateway.wsgi(lets_it_through)), cookies=dict(client.cookies))
+    headers = {"Accept": "application/json"}
+    assert told(client.get("/coordonnees", headers=headers)) == told(asks.get("/page", headers=headers))
+
+
+def test_who_has_it_is_returned(opened: TheHouse) -> None:
+    found: list[Identity] = []
+
+    def host(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        found.append(require(environ, Activity.MISSIONS, recent=timedelta(minutes=1)))
+        start_response("200 OK", [])
+        return [b"in"]
+
+    assert Client(over_wsgi(opened.gateway.wsgi(host)), cookies=signed_in(opened)).get("/page").text == "in"
+    assert found[0].subject == "jdupont"
