@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.exchange import Response, SetCookie
 from imagin_gateway.keys import new_token
-from imagin_gateway.pages.assets import Asset
+from imagin_gateway.pages.assets import Asset, host_logo, host_style
 from imagin_gateway.pages.headers import Header, asset_headers, bare_headers, logo_headers, security_headers
 from imagin_gateway.pages.language import Language
 from imagin_gateway.pages.prose import prose
 from imagin_gateway.pages.spoken import Spoken
-from imagin_gateway.pages.templating import catalogues, environment
+from imagin_gateway.pages.templating import words
 from imagin_gateway.pages.texts import Catalogue
 from imagin_gateway.pages.views import Link, Translation
 from imagin_gateway.settings import Settings
@@ -38,8 +39,16 @@ class Site:
     reset_minutes: int
     style_path: str
     style_integrity: str
+    theme_path: str
+    theme_integrity: str
     script_path: str
     script_integrity: str
+
+
+def _checked(found: Asset | Problem) -> Asset:
+    if isinstance(found, Problem):
+        raise SettingsError([found])
+    return found
 
 
 class Pages:
@@ -47,20 +56,23 @@ class Pages:
 
     Args:
         settings: of the gateway.
-        overrides: folder of the host whose templates stand in for ours, by name.
+        overrides: folder of the host whose templates stand in for ours, by name; by default the one of the settings.
 
     Raises:
-        SettingsError: a template cannot be read, or names a text that no catalogue holds.
+        SettingsError: with what is wrong in the files of the host, see `templating.words`.
     """
 
     def __init__(self, settings: Settings, overrides: Path | None = None) -> None:
         self._settings = settings
-        self._templates = environment(overrides)
-        self._catalogues: dict[str, Catalogue] = {language: catalogues()[language] for language in settings.languages}
+        look = settings.appearance
+        found = words(overrides or look.templates, look.texts)
+        self._templates = found.templates
+        self._catalogues: dict[str, Catalogue] = {code: found.catalogues[code] for code in settings.languages}
         self._spoken = {language: Spoken(texts) for language, texts in self._catalogues.items()}
         self._style = Asset.of("gateway.css", "text/css; charset=utf-8")
         self._script = Asset.of("pages.js", "text/javascript; charset=utf-8")
-        self._logo = Asset.of("logo.svg", "image/svg+xml")
+        self._theme = _checked(host_style(look.style)) if look.style else None
+        self._logo = _checked(host_logo(look.logo)) if look.logo else Asset.of("logo.svg", "image/svg+xml")
         self._session_script = Asset.of("session.js", "text/javascript; charset=utf-8")
         site = Site(
             home=settings.mount_path + "/",
@@ -74,6 +86,8 @@ class Pages:
             reset_minutes=settings.passwords.reset_minutes,
             style_path=self.style_path,
             style_integrity=self._style.integrity,
+            theme_path=settings.mount_path + self._theme.path if self._theme else "",
+            theme_integrity=self._theme.integrity if self._theme else "",
             script_path=self.script_path,
             script_integrity=self._script.integrity,
         )
@@ -126,8 +140,8 @@ class Pages:
 
     def asset(self, path: str) -> Response | None:
         """Return the style sheet or a script served at this path below the mount path, or None."""
-        for asset in (self._style, self._script, self._session_script):
-            if path == asset.path:
+        for asset in (self._style, self._theme, self._script, self._session_script):
+            if asset is not None and path == asset.path:
                 return Response(200, asset.body, asset.content_type, asset_headers(self._settings))
         if path == LOGO_PATH:
             return Response(200, self._logo.body, self._logo.content_type, logo_headers(self._settings))
@@ -172,6 +186,7 @@ class Pages:
             spoken=spoken,
             site=site,
             language=language.code,
+            page_name=page,
             translations=[
                 Translation(other, self._catalogues[other]("language.name"), href)
                 for other, href in language.switch.items()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import jinja2
 from jinja2 import nodes
+from markupsafe import escape
 
 from imagin_gateway.errors import Problem, SettingsError
-from imagin_gateway.pages.prose import unmentioned
+from imagin_gateway.pages.overrides import OWN, overridden
+from imagin_gateway.pages.prose import prose, unmentioned
 from imagin_gateway.pages.texts import FIRST_LANGUAGE, Catalogue, languages
 from imagin_gateway.pages.views import Link, checked_href, host_of
 
@@ -41,19 +44,42 @@ def _inline(context: jinja2.runtime.Context, text: str) -> str:
     return inline(text, context["language"])
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Templates and texts that fit each other."""
+
+    templates: jinja2.Environment
+    catalogues: Mapping[str, Catalogue]
+
+
 @lru_cache(maxsize=8)
-def environment(overrides: Path | None) -> jinja2.Environment:
-    """Return the templates, compiled, everything escaped, a missing value an error.
+def words(templates: Path | None, texts: Path | None) -> Words:
+    """Return templates and texts, the host's over ours, proved to fit.
 
     Args:
-        overrides: folder of the host; a template there stands in for ours of the same name.
+        templates: folder of the host; a template there stands in for ours of the same name.
+        texts: folder of the host; a text there stands in for ours of the same key.
 
     Raises:
-        SettingsError: the folder does not exist, a template cannot be read, or names a text that no catalogue holds.
+        SettingsError: with everything wrong: a folder that does not exist, a template that cannot be read or names a
+            text that no catalogue holds, a text whose key or parameters are none of ours.
     """
+    catalogues = dict(our_catalogues())
+    problems: list[Problem] = []
+    if texts is not None:
+        catalogues, problems = overridden(catalogues, texts)
+    environment = _environment(None if templates is not None and not templates.is_dir() else templates)
+    if templates is not None and not templates.is_dir():
+        problems.append(Problem("templates", "ce dossier n'existe pas", "donner un dossier de gabarits"))
+    problems += [*_template_problems(environment, catalogues), *_catalogue_problems(catalogues)]
+    if problems:
+        raise SettingsError(problems)
+    return Words(environment, catalogues)
+
+
+def _environment(overrides: Path | None) -> jinja2.Environment:
+    """Return the templates, everything escaped, a missing value an error."""
     ours = jinja2.PackageLoader("imagin_gateway.pages")
-    if overrides is not None and not overrides.is_dir():
-        raise SettingsError([Problem("templates", "ce dossier n'existe pas", "donner un dossier de gabarits")])
     templates = jinja2.Environment(
         loader=ours if overrides is None else jinja2.ChoiceLoader([jinja2.FileSystemLoader(overrides), ours]),
         autoescape=True,
@@ -68,18 +94,16 @@ def environment(overrides: Path | None) -> jinja2.Environment:
     templates.globals["link"] = Link
     templates.globals["host_of"] = host_of
     templates.globals["unmentioned"] = unmentioned
-    if problems := [*_template_problems(templates), *_catalogue_problems()]:
-        raise SettingsError(problems)
     return templates
 
 
 @lru_cache(maxsize=1)
-def catalogues() -> Mapping[str, Catalogue]:
-    """Return every catalogue, by language, French first."""
+def our_catalogues() -> Mapping[str, Catalogue]:
+    """Return every catalogue of ours, by language, French first."""
     return {language: Catalogue.load(language) for language in languages()}
 
 
-def _template_problems(templates: jinja2.Environment) -> Iterator[Problem]:
+def _template_problems(templates: jinja2.Environment, catalogues: Mapping[str, Catalogue]) -> Iterator[Problem]:
     for name in templates.list_templates(extensions=["html"]):
         try:
             source, _, _ = (templates.loader or jinja2.DictLoader({})).get_source(templates, name)
@@ -89,7 +113,7 @@ def _template_problems(templates: jinja2.Environment) -> Iterator[Problem]:
             yield Problem(f"templates.{name}", f"gabarit illisible ({type(error).__name__})", "corriger le gabarit")
             continue
         for key, given in _texts_asked(tree):
-            for catalogue in catalogues().values():
+            for catalogue in catalogues.values():
                 if key not in catalogue:
                     yield _missing(catalogue, key, f"le gabarit {name}")
                 elif given is not None and key in set(catalogue) and not catalogue.placeholders(key) <= given:
@@ -106,14 +130,30 @@ def _texts_asked(tree: nodes.Template) -> Iterator[tuple[str, frozenset[str] | N
                 yield key.value, None if call.dyn_kwargs is not None else names
 
 
-def _catalogue_problems() -> Iterator[Problem]:
-    first = catalogues()[FIRST_LANGUAGE]
-    for catalogue in catalogues().values():
+_LINKED: Final = {
+    "login.help_ask_new": ("login.help_no_password", "login.help_provisional"),
+    "login.academic_link": ("login.academic",),
+    "frame.privacy": ("login.notice",),
+    "forgotten_sent.nothing_again": ("forgotten_sent.nothing_check",),
+    "address_codes.nothing_again": ("address_codes.nothing_check",),
+}
+"""Words that are a link within a sentence: a sentence without them would lose the link."""
+
+
+def _catalogue_problems(catalogues: Mapping[str, Catalogue]) -> Iterator[Problem]:
+    first = {key for key in catalogues[FIRST_LANGUAGE] if not key.startswith(OWN)}
+    for catalogue in catalogues.values():
         for key in _BUILT_FROM_VALUES:
             if key not in catalogue:
                 yield _missing(catalogue, key, "une page")
-        for key in set(first) ^ set(catalogue):
+        for key in first ^ {key for key in catalogue if not key.startswith(OWN)}:
             yield _missing(catalogue, key, "un autre catalogue")
+        texts = dict(catalogue.items())
+        for label, sentences in _LINKED.items():
+            for key in sentences:
+                if prose(texts[key], [Link(texts[label], "/")]) == escape(texts[key]):
+                    where = f"texts.{catalogue.language}.{key}"
+                    yield Problem(where, f"les mots du lien {label} n'y sont pas", f"y écrire « {texts[label]} »")
 
 
 def _missing(catalogue: Catalogue, key: str, asker: str) -> Problem:

@@ -55,6 +55,11 @@ class Catalogue:
         texts = _flat(tomllib.loads(source.read_text(encoding="utf-8")))
         return cls(language, {key: set_in_type(text) for key, text in texts})
 
+    def changed(self, texts: Mapping[str, str]) -> Catalogue:
+        """Return this catalogue with other texts in the place of some, set in the same type."""
+        set_in_type = _TYPOGRAPHY[self.language]
+        return Catalogue(self.language, {**self._texts, **{key: set_in_type(text) for key, text in texts.items()}})
+
     def __call__(self, key: str, **params: object) -> str:
         """Return a text. Raises `LookupError` for a key or a parameter that is missing."""
         try:

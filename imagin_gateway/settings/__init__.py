@@ -4,6 +4,7 @@ Everything that can be wrong is told at once, with the key and what to write.
 There is no default secret. A secret may be written `env:NAME` or `file:/path`.
 """
 
+from imagin_gateway.settings.appearance import Appearance as Appearance
 from imagin_gateway.settings.direct import Accounts as Accounts
 from imagin_gateway.settings.direct import Mail as Mail
 from imagin_gateway.settings.direct import Passwords as Passwords

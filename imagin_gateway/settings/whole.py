@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.problems import problem_of, wrong
+from imagin_gateway.settings.appearance import Appearance
 from imagin_gateway.settings.direct import Accounts, Mail, Passwords, SecondFactor
 from imagin_gateway.settings.header import HeaderPortal
 from imagin_gateway.settings.house import Events, Keys, Protected
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     """To be decided, in writing, outside development; there, none is none."""
     mail: Mail
     events: Events = Events()
+    appearance: Appearance = Appearance()
     portals: dict[str, PortalSettings] = Field(default_factory=dict)
     proconnect: ProConnect | None = None
     """Another way to accounts of the direct door, for those who linked the two; off unless it says `enabled`."""
@@ -241,7 +243,8 @@ def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     for name in ("policy", "admission"):
         if isinstance(path := anchored.get(name), str):
             anchored[name] = folder / path
-    for section, name in (("mail", "ca_file"), ("passwords", "breached_list")):
+    named = [("mail", "ca_file"), ("passwords", "breached_list")]
+    for section, name in named + [("appearance", name) for name in Appearance.model_fields]:
         part = anchored.get(section)
         if isinstance(part, dict) and isinstance(path := part.get(name), str):
             anchored[section] = {**part, name: folder / path}
