@@ -50,6 +50,8 @@ _T = TypeVar("_T")
 _UAI_LETTERS: Final = "ABCDEFGHJKLMNPRSTUVWXYZ"
 _UAI: Final = re.compile(r"[0-9]{7}[A-Z]")
 _NUMEN: Final = re.compile(r"[0-9]{2}[A-Z][0-9]{7}[A-Z]{3}", re.IGNORECASE)
+_NUMEN_CHARS: Final = 13
+_NOTHING: Final = frozenset({"", "X"})
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]{0,16}")
 _NATURE: Final = re.compile(r"[0-9]{0,3}")
 _ACADEMIE: Final = re.compile(r"[0-9]{1,3}")
@@ -167,13 +169,16 @@ def map_attributes(
     parsed: dict[str, list[object]] = {}
     for canonical, spellings in _FOLDED.items():
         told_as = (*map(str.lower, names[canonical]), *spellings) if canonical in names else spellings
-        values = next((found[name] for name in told_as if name in found), ())
+        for name in told_as:
+            if values := found.get(name):
+                break
+        else:
+            continue
         if parse := _PARSERS.get(canonical):
             read = [(value, found_in) for value in values if (found_in := parse(value)) is not None]
             fine, parsed[canonical] = tuple(value for value, _ in read), [each for _, each in read]
         else:
-            well_formed = _CHECKS[canonical]
-            fine = tuple(value for value in values if well_formed(value))
+            fine = tuple(filter(_CHECKS[canonical], values))
         if fine:
             kept[canonical] = fine
     if returns := tuple(url for url in kept.pop("FrEduUrlRetour", ()) if _leads_to(url, return_hosts)):
@@ -189,10 +194,10 @@ def map_attributes(
         academies=frozenset(int(code) for code in codes if _is_academie(code)),
         academie_unreadable=not all(_is_academie(code) for code in codes),
         attributes=MappingProxyType(kept),
-        postings=_of(Posting, parsed["FrEduRne"]),
-        responsibilities=_of(Responsibility, parsed["FrEduRneResp"]),
-        delegations=_of(Delegation, parsed["FrEduResDel"]),
-        managed=_of(Management, parsed["FrEduGestResp"]),
+        postings=_of(Posting, parsed.get("FrEduRne", ())),
+        responsibilities=_of(Responsibility, parsed.get("FrEduRneResp", ())),
+        delegations=_of(Delegation, parsed.get("FrEduResDel", ())),
+        managed=_of(Management, parsed.get("FrEduGestResp", ())),
         present=frozenset(found),
     )
 
@@ -204,13 +209,14 @@ def subject(raw: Mapping[str, Sequence[str]], name: str) -> str:
     authenticated; a NUMEN is never an identifier. An academic identifier
     (`ct-remote-user`) is the same person in capitals, and comes back in lower case.
     """
-    values = {value.strip() for key, group in raw.items() if key.lower() == name.lower() for value in group}
-    if len(values) != 1 or name.lower() in NEVER_KEPT:
+    looked_for = name.lower()
+    values = {value.strip() for key, group in raw.items() if key.lower() == looked_for for value in group}
+    if len(values) != 1 or looked_for in NEVER_KEPT:
         return ""
     value = values.pop()
-    if _is_nothing(value) or _NUMEN.fullmatch(value) or len(value) > MAX_VALUE_CHARS or not _is_plain(value):
+    if not _may_enter(value):
         return ""
-    return value.lower() if name.lower() == "ct-remote-user" and value.isascii() else value
+    return value.lower() if looked_for == "ct-remote-user" and value.isascii() else value
 
 
 def is_uai(text: str) -> bool:
@@ -277,22 +283,29 @@ def _by_name(raw: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
     """Return the values that may be kept, by name in lower case; two spellings of one name are one name."""
     found: dict[str, dict[str, None]] = {}
     for name, values in raw.items():
-        if name.lower() in NEVER_KEPT:
+        if (folded := name.lower()) in NEVER_KEPT:
             continue
         for value in values[:MAX_VALUES]:
-            told = value.strip()
-            if not (_is_nothing(told) or len(told) > MAX_VALUE_CHARS or _NUMEN.fullmatch(told)) and _is_plain(told):
-                found.setdefault(name.lower(), {})[told] = None
+            if _may_enter(told := value.strip()):
+                found.setdefault(folded, {})[told] = None
     return {name: tuple(values)[:MAX_VALUES] for name, values in found.items()}
 
 
+def _may_enter(value: str) -> bool:
+    """Tell whether a value says something, can be shown, and is no NUMEN."""
+    if value in _NOTHING or len(value) > MAX_VALUE_CHARS or not _is_plain(value):
+        return False
+    return len(value) != _NUMEN_CHARS or _NUMEN.fullmatch(value) is None
+
+
 def _is_nothing(value: str) -> bool:
-    return value in ("", "X")
+    return value in _NOTHING
 
 
 def _is_plain(value: str) -> bool:
     """Refuse what does not show: controls, line ends, direction marks."""
-    return (value.isascii() and value.isprintable()) or not any(unicodedata.category(c) in _UNSEEN for c in value)
+    # What Python calls printable holds none of them; only what it does not is looked at closely.
+    return value.isprintable() or not any(unicodedata.category(c) in _UNSEEN for c in value)
 
 
 def _valued(part: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import FrozenInstanceError
 from datetime import date
@@ -305,3 +306,14 @@ def test_long_hostile_values_cost_little() -> None:
     """Patterns are linear: none of them looks back (row INP-09)."""
     for value in ("a@" * 500_000, "0$" * 500_000, "|" * 1_000_000, "1" * 1_000_000, "a" * 1_000_000):
         assert map_attributes({name: [value] for name in SPELLINGS}).attributes == {}
+
+
+def test_no_character_that_does_not_show_ever_enters() -> None:
+    """Whatever shortcut looks at a value first, every code point that does not show stops it."""
+    hidden = [chr(n) for n in range(0x110000) if unicodedata.category(chr(n)) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+    assert len(hidden) > 2000
+    for each in hidden:
+        assert subject({"uid": [f"a{each}b"]}, "uid") == ""
+        assert map_attributes({"ctln": [f"é{each}b"]}).family_name == ""
+    for shown in ("é", "ễ", "\u00a0", "’", "字"):
+        assert map_attributes({"ctln": [f"a{shown}b"]}).family_name == f"a{shown}b"

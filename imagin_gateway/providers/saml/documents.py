@@ -16,6 +16,8 @@ from imagin_gateway.providers.saml.vocabulary import XML, XSI
 
 _DECLARED: Final = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]*)["']""")
 
+_BLANKS: Final = b" \t\r\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -42,7 +44,10 @@ def decoded(encoded: str) -> bytes:
     if len(encoded) > MESSAGE.size * 2:
         raise AnswerRefused(Code.TOO_LARGE, "the answer is too large")
     try:
-        raw = base64.b64decode(encoded.encode("ascii").translate(None, b" \t\r\n"), validate=True)
+        told = encoded.encode("ascii")
+        if any(blank in told for blank in _BLANKS):
+            told = told.translate(None, _BLANKS)
+        raw = base64.b64decode(told, validate=True)
     except (UnicodeEncodeError, binascii.Error, ValueError):
         raise AnswerRefused(Code.SAML_XML, "the answer is not base64") from None
     if len(raw) > MESSAGE.size:
@@ -132,11 +137,19 @@ def _deeper_than(depth: int) -> etree.XPath:
 
 @functools.cache
 def _more_attributes_than(count: int) -> etree.XPath:
-    return etree.XPath(f"boolean(//*[@*[{count + 1}]])")
+    return etree.XPath(f"boolean(//*/@*[{count + 1}])")
 
 
 _holds_comments: Final = etree.XPath("boolean(//comment() | //processing-instruction())")
 _holds_inclusions: Final = etree.XPath("boolean(//xi:*)", namespaces={"xi": "http://www.w3.org/2001/XInclude"})
+
+
+def child(element: etree._Element, name: str) -> etree._Element | None:
+    """Return the first child of this name. What `find` does, without its language of paths, for a third of the time."""
+    for each in element:
+        if each.tag == name:
+            return each
+    return None
 
 
 def text(element: etree._Element) -> str:
@@ -157,12 +170,16 @@ def told(element: etree._Element | None) -> str:
 
 def is_nil(element: etree._Element) -> bool:
     """Tell whether a value says that there is none (Core §2.7.3.1.1)."""
-    return element.get(f"{{{XSI}}}nil", "").strip() in ("true", "1")
+    return element.get(_NIL, "").strip() in ("true", "1")
+
+
+_NIL: Final = f"{{{XSI}}}nil"
 
 
 _named_by_xml: Final = etree.XPath("boolean(descendant-or-self::*/@xml:id)", namespaces={"xml": XML})
 _identifying: Final = etree.XPath(
-    "descendant-or-self::*/@*[local-name()='ID' or local-name()='Id' or local-name()='id' or local-name()='iD']",
+    # The length first: it leaves a handful to compare, and each comparison costs as much as it.
+    "descendant-or-self::*/@*[string-length(local-name()) = 2][translate(local-name(), 'ID', 'id') = 'id']",
     smart_strings=False,
 )
 

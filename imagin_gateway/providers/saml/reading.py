@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 from lxml import etree
 
 from imagin_gateway.errors import AnswerRefused, Code
-from imagin_gateway.providers.saml.documents import is_nil, text, told
+from imagin_gateway.providers.saml.documents import child, is_nil, text, told
 from imagin_gateway.providers.saml.name_id import NameId
 from imagin_gateway.providers.saml.name_id import of as name_id_of
 from imagin_gateway.providers.saml.vocabulary import ATTRIBUTE_NAME_FORMATS, STATUSES, saml, samlp
@@ -19,6 +19,25 @@ from imagin_gateway.providers.saml.vocabulary import ATTRIBUTE_NAME_FORMATS, STA
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,12})?(Z|\+00:00)")
 
 UNKNOWN_STATUS: Final = "unknown"
+
+_ISSUER: Final = saml("Issuer")
+_STATUS: Final = samlp("Status")
+_STATUS_CODE: Final = samlp("StatusCode")
+_SUBJECT: Final = saml("Subject")
+_NAME_ID: Final = saml("NameID")
+_CONFIRMATION: Final = saml("SubjectConfirmation")
+_CONFIRMATION_DATA: Final = saml("SubjectConfirmationData")
+_CONDITIONS: Final = saml("Conditions")
+_RESTRICTION: Final = saml("AudienceRestriction")
+_AUDIENCE: Final = saml("Audience")
+_UNDERSTOOD: Final = frozenset({_RESTRICTION, saml("OneTimeUse"), saml("ProxyRestriction")})
+_AUTHENTICATION: Final = saml("AuthnStatement")
+_CONTEXT: Final = saml("AuthnContext")
+_CONTEXT_CLASS: Final = saml("AuthnContextClassRef")
+_ATTRIBUTES: Final = saml("AttributeStatement")
+_ATTRIBUTE: Final = saml("Attribute")
+_VALUE: Final = saml("AttributeValue")
+_NAME_FORMATS: Final = frozenset({None, *ATTRIBUTE_NAME_FORMATS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,44 +143,51 @@ def envelope(response: etree._Element, *, signed: bool) -> Envelope:
 
 def issuer(element: etree._Element) -> Issuer:
     """Read who speaks: Core §2.2.5."""
-    found = element.find(saml("Issuer"))
+    found = child(element, _ISSUER)
     return Issuer("", "") if found is None else Issuer(text(found), found.get("Format", ""))
 
 
 def statuses(response: etree._Element) -> tuple[str, ...]:
     """Return the status codes, the outer one first; a code that is not of the standard is not repeated."""
-    code = response.find(f"{samlp('Status')}/{samlp('StatusCode')}")
     found: list[str] = []
-    while code is not None and len(found) < 4:
+    code = child(response, _STATUS)
+    while code is not None and len(found) < 4 and (code := child(code, _STATUS_CODE)) is not None:
         value = code.get("Value", "")
         found.append(value if value in STATUSES else UNKNOWN_STATUS)
-        code = code.find(samlp("StatusCode"))
     return tuple(found)
 
 
 def assertion(element: etree._Element) -> Assertion:
     """Read an assertion. Advice, unknown statements and extensions are left where they are (IIP-SP10)."""
-    subject = element.find(saml("Subject"))
-    name_id = None if subject is None else subject.find(saml("NameID"))
-    conditions = element.find(saml("Conditions"))
+    parts: dict[str, list[etree._Element]] = {}
+    for each in element:
+        parts.setdefault(each.tag, []).append(each)
+    # The schema allows one subject and one group of conditions.
+    name_id, confirmations = _subject(parts[_SUBJECT][0]) if _SUBJECT in parts else (None, ())
     return Assertion(
         id=element.get("ID", ""),
         version=element.get("Version", ""),
         issuer=issuer(element),
         issued_at=_required(instant(element.get("IssueInstant"))),
-        name_id=None if name_id is None else name_id_of(name_id),
-        confirmations=()
-        if subject is None
-        else tuple(_confirmation(each) for each in subject.findall(saml("SubjectConfirmation"))),
-        conditions=None if conditions is None else _conditions(conditions),
-        authentications=tuple(_authentication(each) for each in element.findall(saml("AuthnStatement"))),
-        attributes=_attributes(element),
+        name_id=name_id,
+        confirmations=confirmations,
+        conditions=_conditions(parts[_CONDITIONS][0]) if _CONDITIONS in parts else None,
+        authentications=tuple(map(_authentication, parts.get(_AUTHENTICATION, ()))),
+        attributes=_attributes(parts.get(_ATTRIBUTES, ())),
+    )
+
+
+def _subject(element: etree._Element) -> tuple[NameId | None, tuple[Confirmation, ...]]:
+    name_id = child(element, _NAME_ID)
+    return (
+        None if name_id is None else name_id_of(name_id),
+        tuple(_confirmation(each) for each in element if each.tag == _CONFIRMATION),
     )
 
 
 def _confirmation(element: etree._Element) -> Confirmation:
-    data = element.find(saml("SubjectConfirmationData"))
-    said: Mapping[str, str] = {} if data is None else {str(name): str(value) for name, value in data.attrib.items()}
+    data = child(element, _CONFIRMATION_DATA)
+    said: Mapping[str, str] = {} if data is None else {str(name): str(value) for name, value in data.items()}
     return Confirmation(
         method=element.get("Method", ""),
         recipient=said.get("Recipient", ""),
@@ -172,39 +198,42 @@ def _confirmation(element: etree._Element) -> Confirmation:
 
 
 def _conditions(element: etree._Element) -> Conditions:
-    understood = {saml("AudienceRestriction"), saml("OneTimeUse"), saml("ProxyRestriction")}
     return Conditions(
         not_before=instant(element.get("NotBefore")),
         not_on_or_after=instant(element.get("NotOnOrAfter")),
         audiences=tuple(
-            tuple(told(each) for each in restriction.findall(saml("Audience")))
-            for restriction in element.findall(saml("AudienceRestriction"))
+            tuple(told(each) for each in restriction if each.tag == _AUDIENCE)
+            for restriction in element
+            if restriction.tag == _RESTRICTION
         ),
-        unknown=any(child.tag not in understood for child in element),
+        unknown=any(each.tag not in _UNDERSTOOD for each in element),
     )
 
 
 def _authentication(element: etree._Element) -> Authentication:
+    context = child(element, _CONTEXT)
     return Authentication(
         at=_required(instant(element.get("AuthnInstant"))),
         ends_at=instant(element.get("SessionNotOnOrAfter")),
         session=element.get("SessionIndex", ""),
-        context=told(element.find(f"{saml('AuthnContext')}/{saml('AuthnContextClassRef')}")),
+        context="" if context is None else told(child(context, _CONTEXT_CLASS)),
     )
 
 
-def _attributes(element: etree._Element) -> dict[str, tuple[str, ...]]:
+def _attributes(statements: Iterable[etree._Element]) -> dict[str, tuple[str, ...]]:
     """Gather every value under its Name; FriendlyName and xsi:type say nothing (IIP-SP01, SP02).
 
     A value that is not plain text is no value of ours, and is left out whole.
     """
-    found: dict[str, tuple[str, ...]] = {}
-    for attribute in element.iterfind(f"{saml('AttributeStatement')}/{saml('Attribute')}"):
+    found: dict[str, list[str]] = {}
+    for attribute in (each for statement in statements for each in statement if each.tag == _ATTRIBUTE):
         name = attribute.get("Name", "")
-        if name and attribute.get("NameFormat") in (None, *ATTRIBUTE_NAME_FORMATS):
-            values = (value for value in attribute.findall(saml("AttributeValue")) if not (len(value) or is_nil(value)))
-            found[name] = (*found.get(name, ()), *(text(value) for value in values))
-    return found
+        if name and attribute.get("NameFormat") in _NAME_FORMATS:
+            values = found.setdefault(name, [])
+            for value in attribute:
+                if value.tag == _VALUE and not (len(value) or is_nil(value)):
+                    values.append(text(value))
+    return {name: tuple(values) for name, values in found.items()}
 
 
 def _required(moment: datetime | None) -> datetime:

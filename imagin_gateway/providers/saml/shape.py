@@ -91,8 +91,7 @@ def decrypted(assertion: etree._Element, around: etree._Element) -> etree._Eleme
     inside = (saml("Assertion"), saml("EncryptedAssertion"), samlp("Response"))
     if sum(1 for _ in assertion.iter(*inside)) != 1:
         _refuse("an assertion holds another one")
-    check_identifiers(assertion)
-    if not set(documents.identifiers(assertion)).isdisjoint(documents.identifiers(around)):
+    if not check_identifiers(assertion).isdisjoint(documents.identifiers(around)):
         _refuse("an ID stands inside and outside of what is encrypted")
     signature = _signature_of(assertion)
     _check_signatures(assertion, signature)
@@ -137,11 +136,13 @@ def check_algorithms(root: etree._Element, forbidden: Collection[str]) -> None:
         raise AnswerRefused(Code.SAML_ALGORITHM, "the message uses a method that the settings forbid")
 
 
-def check_identifiers(root: etree._Element) -> None:
-    """Core §1.3.4: an ID names one element."""
+def check_identifiers(root: etree._Element) -> frozenset[str]:
+    """Core §1.3.4: an ID names one element. Return them all."""
     found = documents.identifiers(root)
-    if len(found) != len(set(found)):
+    distinct = frozenset(found)
+    if len(found) != len(distinct):
         _refuse("an ID stands twice")
+    return distinct
 
 
 def the_statement(root: etree._Element) -> etree._Element:

@@ -16,7 +16,7 @@ from lxml import etree
 from examples.demo.portals.saml_messages import SAML, SAMLP, SUCCESS, XSI, sign
 from imagin_gateway.errors import AnswerRefused, Code, RequestRefused
 from imagin_gateway.exchange import MAX_BODY_BYTES
-from imagin_gateway.providers.saml import documents
+from imagin_gateway.providers.saml import documents, reading
 from imagin_gateway.providers.saml.name_id import NameId
 from tests.providers.saml import forge
 from tests.providers.saml.forge import NOW, forged, one, raw
@@ -333,3 +333,105 @@ def test_a_comment_anywhere_is_refused(there: House, where: str) -> None:
     assert spoilt != message
     assert there.come_back(message, now=NOW).subject == forge.PERSON.login
     assert there.code(spoilt) is Code.SAML_XML
+
+
+# --- what any reader might take for an ID
+
+
+@pytest.mark.parametrize("name", ["ID", "Id", "id", "iD", "{urn:elsewhere}ID", "{urn:elsewhere}iD"])
+@pytest.mark.parametrize("depth", [0, 1, 5])
+def test_whatever_any_reader_might_take_for_an_id_is_seen(name: str, depth: int) -> None:
+    root = etree.Element("a")
+    last = root
+    for _ in range(depth):
+        last = etree.SubElement(last, "{urn:elsewhere}b", attrib={"Idx": "_1", "I": "_2", "D": "_3", "DI": "_4"})
+    last.set(name, "_seen")
+    etree.SubElement(last, "c").set("ID", "_other")
+    assert documents.identifiers(root) == ["_seen", "_other"]
+
+
+def test_only_the_element_and_what_it_holds_are_looked_at() -> None:
+    root = etree.fromstring('<a ID="_1"><b id="_2"><c Id="_3"/></b><d ID="_4"/></a>')
+    assert documents.identifiers(root[0]) == ["_2", "_3"]
+
+
+def test_a_name_of_xml_itself_is_refused_anywhere() -> None:
+    with pytest.raises(AnswerRefused) as caught:
+        documents.identifiers(etree.fromstring('<a ID="_1"><b xml:id="_2"/></a>'))
+    assert caught.value.code is Code.SAML_SHAPE
+
+
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_a_flood_of_attributes_is_seen_on_every_element(at: int) -> None:
+    def of(count: int) -> bytes:
+        flood = "".join(f' a{number}="" ' for number in range(count))
+        return ("<r>" * at + f"<r{flood}/>" + "</r>" * at).encode()
+
+    most = documents.MESSAGE.attributes
+    assert documents.parse(of(most)).tag == "r"
+    with pytest.raises(AnswerRefused) as caught:
+        documents.parse(of(most + 1))
+    assert caught.value.code is Code.TOO_LARGE
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\r", "\n", "\r\n"])
+def test_base64_may_be_broken_into_lines_anywhere(blank: str) -> None:
+    encoded = base64.b64encode(b"genuine bytes of some length").decode()
+    for at in range(len(encoded) + 1):
+        assert documents.decoded(encoded[:at] + blank + encoded[at:]) == b"genuine bytes of some length"
+
+
+@pytest.mark.parametrize("mark", ["\v", "\f", "\x00", "\u00a0", "\u2028", "-", "_", "%0A", "=", "."])
+def test_base64_holds_nothing_else(mark: str) -> None:
+    encoded = base64.b64encode(b"genuine bytes of some length").decode()
+    for broken in (encoded[:8] + mark + encoded[8:], encoded[:8] + "\n" + mark + encoded[8:]):
+        with pytest.raises(AnswerRefused) as caught:
+            documents.decoded(broken)
+        assert caught.value.code is Code.SAML_XML
+
+
+# --- what is read, and from where
+
+
+def test_what_bears_the_name_of_something_else_is_no_value() -> None:
+    """The schemas refuse such a message before; the reader does not lean on that."""
+    assertion = copy.deepcopy(one(forged(signed="nothing"), "Assertion"))
+    attribute = next(assertion.iter(forge.saml("Attribute")))
+    for name in ("{urn:elsewhere}AttributeValue", forge.saml("Audience"), "AttributeValue"):
+        etree.SubElement(attribute, name).text = "admin"
+    statement = etree.SubElement(assertion, "{urn:elsewhere}AttributeStatement")
+    statement.append(copy.deepcopy(attribute))
+    etree.SubElement(statement[0], forge.saml("AttributeValue")).text = "admin"
+    for name in ("{urn:elsewhere}Attribute", forge.saml("EncryptedAttribute"), "Attribute"):
+        other = copy.deepcopy(attribute)
+        other.tag = name
+        one(assertion, "AttributeStatement").append(other)
+    told = reading.assertion(assertion).attributes
+    assert told["ct-remote-user"] == (forge.PERSON.login,)
+
+
+def test_a_value_that_says_there_is_none_is_no_value() -> None:
+    """Were it an empty one, it would stand beside the other and tell nobody apart."""
+    assertion = copy.deepcopy(one(forged(signed="nothing"), "Assertion"))
+    attribute = next(assertion.iter(forge.saml("Attribute")))
+    for nil in ("true", "1", " true "):
+        etree.SubElement(attribute, forge.saml("AttributeValue")).set(f"{{{XSI}}}nil", nil)
+    assert reading.assertion(assertion).attributes["ct-remote-user"] == (forge.PERSON.login,)
+
+
+def test_values_of_a_name_are_gathered_from_every_statement_in_order() -> None:
+    assertion = copy.deepcopy(one(forged(signed="nothing", attributes={"a": ("1", "2"), "b": ("3",)}), "Assertion"))
+    statement = one(assertion, "AttributeStatement")
+    statement.append(copy.deepcopy(statement[0]))
+    assertion.append(copy.deepcopy(statement))
+    assert reading.assertion(assertion).attributes == {"a": ("1", "2") * 4, "b": ("3", "3")}
+
+
+def test_status_codes_are_read_outwards_in_and_no_deeper_than_four() -> None:
+    root = etree.Element(forge.samlp("Response"))
+    assert reading.statuses(root) == ()
+    code = etree.SubElement(root, forge.samlp("Status"))
+    assert reading.statuses(root) == ()
+    for _ in range(6):
+        code = etree.SubElement(code, forge.samlp("StatusCode"), attrib={"Value": SUCCESS})
+    assert reading.statuses(root) == (SUCCESS,) * 4
