@@ -317,3 +317,8 @@ def test_no_character_that_does_not_show_ever_enters() -> None:
         assert map_attributes({"ctln": [f"é{each}b"]}).family_name == ""
     for shown in ("é", "ễ", "\u00a0", "’", "字"):
         assert map_attributes({"ctln": [f"a{shown}b"]}).family_name == f"a{shown}b"
+
+
+def test_a_subject_too_long_is_nobody() -> None:
+    assert subject({"uid": ["a" * MAX_VALUE_CHARS]}, "uid") == "a" * MAX_VALUE_CHARS
+    assert subject({"uid": ["a" * (MAX_VALUE_CHARS + 1)]}, "uid") == ""
