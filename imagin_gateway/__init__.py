@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from imagin_gateway.errors import GatewayError as GatewayError
     from imagin_gateway.errors import SettingsError as SettingsError
+    from imagin_gateway.flows.hooks import Hooks as Hooks
     from imagin_gateway.gateway import Gateway as Gateway
     from imagin_gateway.identity import Activity as Activity
     from imagin_gateway.identity import Door as Door
@@ -23,12 +24,13 @@ _HOMES = {
     "Door": "imagin_gateway.identity",
     "Gateway": "imagin_gateway.gateway",
     "GatewayError": "imagin_gateway.errors",
+    "Hooks": "imagin_gateway.flows.hooks",
     "Identity": "imagin_gateway.identity",
     "Settings": "imagin_gateway.settings",
     "SettingsError": "imagin_gateway.errors",
 }
 
-__all__ = ["Activity", "Door", "Gateway", "GatewayError", "Identity", "Settings", "SettingsError"]
+__all__ = ["Activity", "Door", "Gateway", "GatewayError", "Hooks", "Identity", "Settings", "SettingsError"]
 
 __version__ = "0.1.0"
 

@@ -138,6 +138,7 @@ class Code(StrEnum):
     TOO_WEAK = "session.too_weak"
     ACTIVITY_CLOSED = "admission.activity_closed"
     ADMISSION_REFUSED = "admission.refused"
+    HOOK_FAILED = "hook.failed"
     FIRST_PASSWORD_DUE = "admission.first_password_due"
     # the house
     STORE_UNAVAILABLE = "house.store_unavailable"

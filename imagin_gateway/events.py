@@ -78,6 +78,7 @@ class EventName(StrEnum):
     PORTAL_FAILED = "portal_failed"
     METADATA_RENEWED = "metadata_renewed"
     METADATA_REFUSED = "metadata_refused"
+    HOOK_FAILED = "hook_failed"
     FAULT = "fault"
 
 

@@ -20,6 +20,7 @@ from imagin_gateway.errors import Code, GatewayError, Problem, RequestRefused, S
 from imagin_gateway.events import Event, EventLog, EventName, FileSink, Sink, StreamSink
 from imagin_gateway.exchange import Request, Response
 from imagin_gateway.flows.direct_login import choose_address
+from imagin_gateway.flows.hooks import Hooks
 from imagin_gateway.flows.house import PER_PORTAL, House, Visit, begin_visit
 from imagin_gateway.flows.language import COOKIE, language_of, remembered, said, same_page
 from imagin_gateway.flows.refusals import refusal
@@ -72,6 +73,7 @@ class Gateway:
         sink: where events go; by default what the settings say.
         templates: folder of the host whose templates replace ours.
         sends_mail: deliver mail from a thread of this process; False when another process does.
+        hooks: what the host wants called at logins and logouts.
 
     Raises:
         SettingsError: listing every problem of every room.
@@ -85,13 +87,14 @@ class Gateway:
         sink: Sink | None = None,
         templates: Path | None = None,
         sends_mail: bool = True,
+        hooks: Hooks | None = None,
     ) -> None:
         self.settings = settings
         self._sends_mail = sends_mail
         self._started_pid = 0
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._pool_lock = threading.Lock()
-        self.house = open_house(settings, clock or SystemClock(), sink, templates)
+        self.house = replace(open_house(settings, clock or SystemClock(), sink, templates), hooks=hooks or Hooks())
         self._questions = tuple(question.id for question in self.house.policy.all_questions)
         if settings.development:
             self.house.events.emit(Event(name=EventName.DEVELOPMENT_MODE))

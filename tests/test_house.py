@@ -65,7 +65,7 @@ def test_the_policy_needs_nothing_but_the_standard_library() -> None:
 
 
 def test_the_public_names_are_these() -> None:
-    names = ["Activity", "Door", "Gateway", "GatewayError", "Identity", "Settings", "SettingsError"]
+    names = ["Activity", "Door", "Gateway", "GatewayError", "Hooks", "Identity", "Settings", "SettingsError"]
     assert imagin_gateway.__all__ == names
     assert all(getattr(imagin_gateway, name).__name__ == name for name in names if name != "Door")
     assert set(names) <= set(dir(imagin_gateway))

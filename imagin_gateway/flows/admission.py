@@ -21,8 +21,9 @@ def admit(house: House, identity: Identity) -> Admission:
     """Return the person with the activities open to them.
 
     Raises:
-        AdmissionRefused: nothing is left; no session is opened.
+        AdmissionRefused: nothing is left, or the host's hook refuses them; no session is opened.
     """
+    house.hooks.admit(identity, house.events, tuple(house.pages.languages))
     admitted = house.admission.admit(identity)
     rules = [rule.id for rule in admitted.refusals]
     if not admitted.activities:

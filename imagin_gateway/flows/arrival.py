@@ -150,6 +150,7 @@ def _open(house: House, visit: Visit, key: str) -> Response:
         person=identity.key,
         detail={"solicited": waiting.solicited, **({"withheld": waiting.withheld} if waiting.withheld else {})},
     )
+    house.hooks.logged_in(identity, house.events)
     return see_other(waiting.next, house.cookie("session", cookie), house.no_cookie("arrival"))
 
 

@@ -142,6 +142,8 @@ def _open(house: House, visit: Visit, account: AccountView, *, must_choose: bool
         person=identity.key,
         detail={"withheld": admitted.withheld} if admitted.withheld else {},
     )
+    if not must_choose:
+        house.hooks.logged_in(admitted.identity, house.events)
     return house.cookie("session", cookie)
 
 

@@ -14,6 +14,7 @@ from imagin_gateway.clock import Clock, timestamp
 from imagin_gateway.errors import Code
 from imagin_gateway.events import Event, EventLog, EventName
 from imagin_gateway.exchange import Request, Response, SetCookie
+from imagin_gateway.flows.hooks import Hooks
 from imagin_gateway.keys import Keyring, new_token
 from imagin_gateway.local.door import DirectDoor
 from imagin_gateway.pages.language import Language
@@ -50,6 +51,7 @@ class House:
     direct: DirectDoor
     portals: Mapping[str, Portal]
     turnstiles: Mapping[str, threading.BoundedSemaphore] = field(default_factory=dict)
+    hooks: Hooks = field(default_factory=Hooks)
 
     def path(self, below: str) -> str:
         """Return the path of one of our pages, as the browser asks for it."""

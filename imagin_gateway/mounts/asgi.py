@@ -16,12 +16,13 @@ from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from imagin_gateway.exchange import MAX_BODY_BYTES, Request, Response
+from imagin_gateway.flows.hooks import LOOP
 from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.mounts.asking import Denied
 from imagin_gateway.mounts.doorman import Doorman
 from imagin_gateway.mounts.host_request import host_request, scope_path
 from imagin_gateway.mounts.incoming import INSTEAD, KEY, TOO_LONG, HeaderUses, declared_too_long
-from imagin_gateway.mounts.mistakes import MOUNTED_TWICE, WRONG_PREFIX
+from imagin_gateway.mounts.mistakes import HOOKS_OFFLOADED, MOUNTED_TWICE, WRONG_PREFIX
 from imagin_gateway.mounts.passage import Passage
 from imagin_gateway.mounts.peer import certificate_of_scope, doubtful_names, peer_address
 from imagin_gateway.mounts.visitor import Visitor
@@ -103,6 +104,9 @@ class GatewayASGI:
         self._uses = HeaderUses()
         self._offload = offload
         self._waiting = 0
+        self._hooked = bool(gateway.house.hooks.coroutines)
+        if self._hooked and offload is not None:
+            raise TypeError(HOOKS_OFFLOADED.format(names=", ".join(gateway.house.hooks.coroutines)))
 
     async def _in(self, pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
         if self._offload is not None:
@@ -181,6 +185,8 @@ class GatewayASGI:
             await _write(send, self._doorman.refusal_of_rush)
             return
         self._waiting += 1
+        if self._hooked:
+            LOOP.set(asyncio.get_running_loop())
         try:
             response = await self._in(self._gateway.threads, lambda: self._gateway.handle(request))
         finally:

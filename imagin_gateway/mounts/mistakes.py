@@ -14,3 +14,12 @@ WRONG_PREFIX: Final = (
     'write mount_path = "{root}/connexion" in the settings, and begin the prefixes of `protect` and `landings` '
     "with {root!r} too"
 )
+
+HOOKS_WITHOUT_LOOP: Final = (
+    "under WSGI no event loop runs the hooks {names}: write them as plain functions (def, not async def)"
+)
+
+HOOKS_OFFLOADED: Final = (
+    "the hooks {names} are coroutines, which run under asyncio with the gateway's own threads: write them as plain "
+    "functions, or leave `offload` out"
+)

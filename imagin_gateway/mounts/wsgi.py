@@ -13,7 +13,7 @@ from imagin_gateway.mounts.asking import Denied
 from imagin_gateway.mounts.doorman import Doorman
 from imagin_gateway.mounts.host_request import environ_path, host_request
 from imagin_gateway.mounts.incoming import INSTEAD, KEY, TOO_LONG, HeaderUses, declared_too_long, is_identity_header
-from imagin_gateway.mounts.mistakes import MOUNTED_TWICE, WRONG_PREFIX
+from imagin_gateway.mounts.mistakes import HOOKS_WITHOUT_LOOP, MOUNTED_TWICE, WRONG_PREFIX
 from imagin_gateway.mounts.passage import Passage
 from imagin_gateway.mounts.peer import certificate_of_environ, peer_address
 from imagin_gateway.mounts.visitor import Visitor
@@ -84,9 +84,14 @@ class GatewayWSGI:
     Args:
         gateway: the front door.
         app: the host application.
+
+    Raises:
+        TypeError: a hook is a coroutine function, which no event loop would run.
     """
 
     def __init__(self, gateway: Gateway, app: WSGIApp) -> None:
+        if gateway.house.hooks.coroutines:
+            raise TypeError(HOOKS_WITHOUT_LOOP.format(names=", ".join(gateway.house.hooks.coroutines)))
         self._gateway = gateway
         self._app = app
         self._doorman = Doorman(gateway)
