@@ -30,6 +30,9 @@ _CARRIED: Final = ("question", "porte", "fin")
 
 _WORD: Final = re.compile(r"[\w-]{1,60}")
 
+_SIGNED: Final = re.compile(r"[\w.-]{1,8000}", re.ASCII)
+"""What a page of a refusal says, signed; it may be anything else here, and is then refused there."""
+
 
 def said(request: Request, settings: Settings) -> str:
     """Return the language that the address says, "" if it says none that is offered."""
@@ -81,6 +84,8 @@ def same_page(request: Request, settings: Settings, questions: Iterable[str], *,
     except RequestRefused:
         fields = {}
     kept = {name: fields[name] for name in (*_CARRIED, *questions) if _WORD.fullmatch(fields.get(name, ""))}
+    if _SIGNED.fullmatch(fields.get("vu", "")):
+        kept["vu"] = fields["vu"]
     asked = fields.get("next", "")
     if asked and landing(settings, asked) == asked:
         kept["next"] = asked

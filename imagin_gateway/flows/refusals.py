@@ -7,17 +7,15 @@ gets the page of a fault, never a way in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from imagin_gateway.errors import AdmissionRefused, AnswerRefused, Code, GatewayError, Refused, Unavailable
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response
-from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.problem import problem
-from imagin_gateway.identity import Door
-from imagin_gateway.pages.views import FieldError, Link
+from imagin_gateway.flows.refusal_page import Told, refusal_page
+from imagin_gateway.pages.views import FieldError
 
 # page, status
 _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
@@ -76,35 +74,7 @@ def refusal(house: House, visit: Visit, error: GatewayError) -> Response:
     _tell(house, visit, error, status)
     if visit.request.by_script:
         return _with_wait(_as_problem(house, visit, error, page, status), error)
-    chooser = Link(house.text(visit, "refusal.choose"), house.href(visit, "/"))
-    primary = chooser
-    links: list[Link] = []
-    if page in ("R5", "R8", "R9") and visit.door in house.portals:
-        primary, links = Link(house.text(visit, "refusal.again"), house.path(f"/portail/{visit.door}")), [chooser]
-    elif page == "R6":
-        primary = Link(house.text(visit, "refusal.new_link"), house.href(visit, "/mot-de-passe/oubli"))
-    elif page == "R10":
-        primary = Link(house.text(visit, "refusal.again"), visit_again(house, visit))
-    if isinstance(error, AnswerRefused) and error.help_url:
-        links.append(Link(house.text(visit, "refusal.portal_help"), error.help_url))
-    if page == "R8" and (door := house.policy.doors.get(visit.door)) is not None and (door.recovery_link or door.link):
-        lost = door.recovery_link or door.link
-        links.append(Link(lost.removeprefix("https://"), lost))
-    if page in ("R2", "R5", "R14", "R18"):
-        # The sentence on the page names that door; the link goes into it.
-        links.append(Link(house.text(visit, "refusal.direct"), house.href(visit, f"/acces/{Door.DIRECT}")))
-    response = _page(
-        house,
-        visit,
-        status=status,
-        id=page,
-        params=_params(house, visit, error),
-        reference=visit.request.correlation,
-        moment=house.clock.now(),
-        primary=primary,
-        links=links,
-    )
-    return _with_wait(response, error)
+    return refusal_page(house, visit, _told(house, visit, error, page, status))
 
 
 def _with_wait(response: Response, error: GatewayError) -> Response:
@@ -126,23 +96,23 @@ def logout_refusal(house: House, visit: Visit, error: Refused) -> Response:
         return refusal(house, visit, error)
     detail = {"reason": str(error)[:200]} if str(error) != error.code.value else {}
     visit.event(house, EventName.LOGOUT_REFUSED, error.code, detail=detail)
-    return _page(
-        house,
-        visit,
+    return refusal_page(house, visit, _told(house, visit, error, "R15", status))
+
+
+def _told(house: House, visit: Visit, error: GatewayError, page: str, status: int) -> Told:
+    retry_after = getattr(error, "retry_after", None)
+    return Told(
+        page=page,
         status=status,
-        id="R15",
-        params=_params(house, visit, error),
+        door=visit.door,
         reference=visit.request.correlation,
-        moment=house.clock.now(),
-        primary=Link(house.text(visit, "logout.submit"), house.path("/fin")),
-        links=[],
+        moment=house.clock.now().isoformat(),
+        again=visit_again(house, visit) if page == "R10" else "",
+        seconds=None if retry_after is None else int(retry_after),
+        missing=error.missing if isinstance(error, AnswerRefused) else (),
+        sentences=error.sentences if isinstance(error, AdmissionRefused) else None,
+        help_url=error.help_url if isinstance(error, AnswerRefused) else "",
     )
-
-
-def _page(house: House, visit: Visit, **values: Any) -> Response:
-    """Return a refusal. What was posted is not sent again for the sake of another language."""
-    language = visit.language if visit.request.method != "POST" else replace(visit.language, switch={})
-    return house.pages.render("refusal", language=language, **values)
 
 
 def visit_again(house: House, visit: Visit) -> str:
@@ -171,23 +141,6 @@ def _tell(house: House, visit: Visit, error: GatewayError, status: int) -> None:
     if str(error) != error.code.value:
         detail["reason"] = str(error)[:200]
     visit.event(house, name, error.code, detail=detail)
-
-
-def _params(house: House, visit: Visit, error: GatewayError) -> dict[str, str]:
-    """Return what the page can say beyond its plain sentences; what is not known is left out."""
-    params: dict[str, str] = {}
-    if visit.door in house.portals:
-        params["portal"] = door_name(house, visit, visit.door)
-    retry_after = getattr(error, "retry_after", None)
-    if retry_after is not None:
-        minutes = -(-int(retry_after) // 60)
-        plural = house.text(visit, "wait.minutes", minutes=minutes)
-        params["wait"] = plural if minutes > 1 else house.text(visit, "wait.seconds")
-    if isinstance(error, AdmissionRefused):
-        params["sentence"] = error.sentences.get(visit.language.code, "")
-    if isinstance(error, AnswerRefused) and error.missing:
-        params["missing"] = ", ".join(house.pages.attribute_name(name, visit.language.code) for name in error.missing)
-    return params
 
 
 def password_errors(house: House, refused: Refused | None) -> list[FieldError]:

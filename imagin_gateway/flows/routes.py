@@ -21,6 +21,7 @@ from imagin_gateway.flows import (
     portal_login,
     portal_logout,
     proconnect,
+    refusal_page,
     reset,
 )
 from imagin_gateway.flows.house import House, Visit
@@ -107,6 +108,7 @@ ROUTES: Final = (
     Route("/session", {"GET": my_session.show, "POST": my_session.extend}, watches=True),
     Route("/session/toutes", {"GET": my_sessions.show, "POST": my_sessions.submit}),
     Route("/confirmer", {"GET": confirm.show, "POST": confirm.submit}),
+    Route(refusal_page.PATH, {"GET": refusal_page.show}),
     Route("/fin", {"GET": logout.show, "POST": logout.submit}),
     Route("/fin/faite", {"GET": logout.show_done}),
 )

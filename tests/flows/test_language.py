@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import inspect
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from imagin_gateway.errors import AnswerRefused, Code, Unavailable
 from imagin_gateway.flows import choose
-from tests.client import Reply
+from tests.client import Client, Reply
 from tests.flows.conftest import TheHouse, direct, sign_in
 from tests.pages.test_language import FRENCH_WORDS, NAMES
+
+RULES = """
+[[admission]]
+id = "nobody"
+needs = { title = { among = ["DIR"] } }
+sentence = { fr = "Pas aujourd’hui.", en = "Not today." }
+"""
 
 PLACES = {"arena-creteil": "Créteil", "arena-paris": "Paris"}
 
@@ -240,6 +248,7 @@ def test_what_a_portal_s_answer_is_refused_for_is_said_in_the_language_of_the_pe
         reply = client.post("/connexion/portail/arena-creteil/acs", {"who": "x"}, headers={"Origin": portal.issuer})
         assert reply.status == status
         assert_english(reply)
+        same_refusal_in_french(house, client, reply)
     portal.fail = None
     assert_english(client.get("/connexion/portail/evil"))
     assert_english(client.get("/connexion/arrivee"))
@@ -267,6 +276,62 @@ def test_a_page_of_the_host_that_is_refused_speaks_as_the_person_does(house: The
     assert refused.status == 403
     assert refused.title == "You do not have access to this page"
     assert_english(refused)
+    same_refusal_in_french(house, client, refused)
+
+
+def same_refusal_in_french(house: TheHouse, client: Client, refused: Reply) -> None:
+    """Follow the switch of a refusal that cannot be asked again: the same page, and nothing is refused anew."""
+    (href,) = refused.tree.xpath("//header//a[@hreflang]/@href")
+    before = len(house.events)
+    # In another browser as well: it is an address like any other.
+    for french in (client.get(href), house.client().get(href)):
+        assert (language(french), french.status) == ("fr", refused.status)
+        assert code_of(french) == code_of(refused)
+        assert french.header("retry-after") == refused.header("retry-after")
+        assert "lang=en" in french.tree.xpath("//header//a[@hreflang]/@href")[0]
+    (back_href,) = client.get(href).tree.xpath("//header//a[@hreflang]/@href")
+    back = client.get("/connexion/refus" + back_href)
+    assert words_of(back) == words_of(refused)
+    assert len(house.events) == before
+
+
+def code_of(reply: Reply) -> str:
+    return str(reply.tree.xpath("//*[@class='ig-code']")[-1].text)
+
+
+@pytest.mark.parametrize("change", ["", "x", "page", "signature", "purpose"])
+def test_the_page_of_a_refusal_cannot_be_made_up(house: TheHouse, change: str) -> None:
+    client = house.client()
+    refused = client.post("/connexion/direct", {"identifiant": "x", "motdepasse": "y"})
+    (href,) = refused.tree.xpath("//header//a[@hreflang]/@href")
+    signed = parse_qs(urlsplit(href).query)["vu"][0]
+    packed, _, signature = signed.rpartition(".")
+    made_up = urlsafe_b64encode(b'{"page":"R12","status":200,"reference":"evil","moment":"2026-01-01T00:00:00+00:00"}')
+    forged = {
+        "": "",
+        "x": "x",
+        "page": made_up.decode().rstrip("=") + "." + signature,
+        "signature": packed + "." + "A" * len(signature),
+        "purpose": house.gateway.house.keys.signer("form").sign(packed),
+    }[change]
+    reply = client.get("/connexion/refus?" + urlencode({"vu": forged}))
+    assert (reply.status, reply.title) == (404, "Page introuvable")
+    assert "evil" not in reply.text.partition("<main")[2]
+    assert client.get(href.partition("&")[0]).status == refused.status
+
+
+def test_what_the_host_s_rules_say_is_said_in_both_languages(
+    make_house: Callable[..., TheHouse], tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(RULES, encoding="utf-8")
+    house = make_house(admission=rules)
+    client = house.client()
+    client.get("/connexion/direct?lang=en")
+    refused = sign_in(house, client, "jmartin")
+    assert "Signing in worked. Not today." in words_of(refused)
+    (href,) = refused.tree.xpath("//header//a[@hreflang]/@href")
+    assert "La connexion a réussi. Pas aujourd’hui." in words_of(client.get(href))
 
 
 def test_a_mailed_link_is_opened_in_the_language_of_the_browser(house: TheHouse) -> None:
@@ -339,4 +404,4 @@ def test_no_sentence_stands_in_a_flow() -> None:
         found += [(file.name, each) for each in re.findall(r"\.fr\b|\.en\b|FIRST_LANGUAGE", source)]
         code = re.sub(r'"""[\s\S]*?"""|#.*', "", source)
         found += [(file.name, each) for each in re.findall(r'"[^"\n]*[àâçéèêëîïôûùœ’«][^"\n]*"', code)]
-    assert found == [("my_session.py", '"Connexion nécessaire"')]
+    assert found == []
