@@ -243,6 +243,16 @@ class Gateway:
         """Tell whether a door is open: a portal closed in the settings is closed for the sessions it opened, too."""
         return door in self.house.portals or door == Door.DIRECT
 
+    def replace_portal(self, door: str, portal: Portal) -> None:
+        """Put another portal behind a door that is open, for the tests of a host.
+
+        Raises:
+            RuntimeError: the settings are not those of development.
+        """
+        if not self.settings.development:
+            raise RuntimeError("portals are replaced in development only")
+        self.house = replace(self.house, portals={**self.house.portals, door: portal})
+
     def session(self, cookies: Mapping[str, str]) -> Session | None:
         """Return the record of the live session of a request, or None. See `live`."""
         live = self.live(cookies)

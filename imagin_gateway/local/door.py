@@ -32,6 +32,7 @@ from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused,
 from imagin_gateway.local.links import Links
 from imagin_gateway.local.login import CredentialsRefused, Login, LoginFailure
 from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mailer import Takes
 from imagin_gateway.local.outbox import Outbox, is_address
 from imagin_gateway.local.passkeys import Ceremonies
 from imagin_gateway.local.password_policy import PasswordPolicy, PasswordRefused
@@ -529,9 +530,13 @@ class DirectDoor:
         """Let that thread end its mail and go."""
         self._sender.stop()
 
-    def deliver_due(self) -> int:
-        """Deliver what is due, once; return how many mails left. Raises `Unavailable`."""
-        return self._sender.deliver_due()
+    def deliver_due(self, relay: Takes | None = None) -> int:
+        """Deliver what is due, once, to the relay of the settings or to this one; return how many mails left.
+
+        Raises:
+            Unavailable: the accounts database does not answer.
+        """
+        return self._sender.deliver_due(relay)
 
     def close(self) -> None:
         """Stop the sender and close every connection."""

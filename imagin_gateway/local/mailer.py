@@ -10,7 +10,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from types import TracebackType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Protocol
 
 from imagin_gateway.local.mail_texts import MailText
 from imagin_gateway.local.outbox import is_address
@@ -85,6 +85,16 @@ class _Patient(_Patience):
 
 class _PatientTLS(_Patience, smtplib.SMTP_SSL):
     """Secret from the first byte."""
+
+
+class Takes(Protocol):
+    """What takes mails, one after the other, in a block."""
+
+    def send(self, message: EmailMessage) -> None: ...
+    def __enter__(self) -> Takes: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class Relay:

@@ -16,7 +16,7 @@ from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.addresses import Addresses
 from imagin_gateway.local.mail_texts import MailKind, MailText, compose
-from imagin_gateway.local.mailer import MailDeferred, MailRefused, Relay, RelayUnavailable, build
+from imagin_gateway.local.mailer import MailDeferred, MailRefused, Relay, RelayUnavailable, Takes, build
 from imagin_gateway.local.outbox import GIVE_UP, Outbox, Waiting
 from imagin_gateway.local.reset import Resets
 from imagin_gateway.settings import Mail
@@ -76,10 +76,13 @@ class Sender:
 
     # -- once ----------------------------------------------------------------
 
-    def deliver_due(self) -> int:
+    def deliver_due(self, relay: Takes | None = None) -> int:
         """Deliver what is due, and return how many mails left.
 
         Several senders may run at once: each mail is claimed by one.
+
+        Args:
+            relay: takes the mails; by default that of the settings.
 
         Raises:
             Unavailable: the accounts database does not answer. What was claimed is tried again later.
@@ -98,10 +101,10 @@ class Sender:
             )
         self._purge()
         sent = 0
-        with Relay(self._mail, self._trust) as relay:
+        with relay or Relay(self._mail, self._trust) as taking:
             while (waiting := self._outbox.claim(self._clock.now())) is not None:
                 try:
-                    sent += self._deliver(relay, waiting)
+                    sent += self._deliver(taking, waiting)
                 except RelayUnavailable:
                     break
         return sent
@@ -113,7 +116,7 @@ class Sender:
             self._purged = now
             self._outbox.purge(now)
 
-    def _deliver(self, relay: Relay, waiting: Waiting) -> bool:
+    def _deliver(self, relay: Takes, waiting: Waiting) -> bool:
         text = self._text(waiting)
         if text is None:
             # The link was killed while its mail waited.

@@ -45,7 +45,7 @@ class Doorman:
         self._glance = gateway.house.sessions.glance
         self.passage = Passages(gateway.settings).of
         """What is known of a path."""
-        self.anonymous = self._visitor(None)
+        self.anonymous = self.visitor_of(None)
         """The visitor who is nobody."""
         pages = gateway.house.pages
         bare, plain = pages.bare_headers(), "text/plain; charset=utf-8"
@@ -109,7 +109,7 @@ class Doorman:
         if live.session.restricted:
             return gateway.to_first_password(_target(request) if request.method in ("GET", "HEAD") else None)
         if live.kept is None:
-            live.kept = self._visitor(live.session)
+            live.kept = self.visitor_of(live.session)
         visitor: Visitor = live.kept
         refused = None if passage.open else self.judge(visitor.person, passage.asked, request)
         return visitor if refused is None else refused
@@ -128,7 +128,8 @@ class Doorman:
         """Do the same for a route of the host, which holds a scope or an environ."""
         return self.judge(who, asked, host_request(place, self._gateway.settings.trusted_proxies))
 
-    def _visitor(self, session: Session | None) -> Visitor:
+    def visitor_of(self, session: Session | None) -> Visitor:
+        """Return what the host is told of a session, or of nobody."""
         mount = self._gateway.settings.mount_path
         return Visitor(
             person=session.identity if session else None,

@@ -3,7 +3,7 @@
 ::
 
     @get("/missions", guards=[signed_in(Activity.MISSIONS)], dependencies={"person": provide_person})
-    async def missions(person: Identity) -> str:
+    async def missions(person: Somebody) -> str:
         return f"Missions de {person.display_name}"
 
 
@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Any
 
 from litestar.connection import ASGIConnection
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 
@@ -60,4 +60,10 @@ async def _provided(request: Connection) -> Identity | None:
 
 
 provide_person = Provide(_provided)
-"""Who is signed in, or None; never None behind a guard."""
+"""Who is signed in, or None; never None behind a guard. As `person` of a handler, a router or an application."""
+
+Somebody = NamedDependency[Identity]
+"""Type of the parameter `person` of a handler behind a guard."""
+
+Anybody = NamedDependency[Identity | None]
+"""Type of the parameter `person` of a handler open to everybody."""

@@ -1,0 +1,61 @@
+"""Django's own test client, in a process that Django may configure: `FOLDER`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import AsyncClient, Client
+from django.urls import path
+
+from imagin_gateway import Activity, Gateway, testing
+from imagin_gateway.mounts.django import signed_in
+
+
+@signed_in(Activity.EXPENSES)
+def expenses(request: Any) -> HttpResponse:
+    return HttpResponse(request.person.subject)
+
+
+urlpatterns = [path("frais", expenses)]
+
+
+def plain(client: Client, gateway: Gateway) -> None:
+    testing.nobody(client, gateway)
+    left = client.get("/frais?a=1")
+    assert (left.status_code, left.headers["Location"]) == (303, "/connexion/?next=%2Ffrais%3Fa%3D1")
+    testing.sign_in(client, gateway, testing.someone("mdurand7", door="direct"))
+    assert client.get("/frais").content == b"mdurand7"
+    testing.sign_in(client, gateway, testing.someone("mdurand7", door="direct", activities=["marking"]))
+    assert client.get("/frais").status_code == 403
+    testing.nobody(client, gateway)
+    assert client.get("/frais").status_code == 303
+
+
+async def soon(client: AsyncClient, gateway: Gateway) -> None:
+    testing.nobody(client, gateway)
+    assert (await client.get("/frais")).status_code == 303
+    testing.sign_in(client, gateway)
+    assert (await client.get("/frais")).content == b"jdupont"
+
+
+def main() -> None:
+    settings.configure(
+        SECRET_KEY="of a test",
+        ROOT_URLCONF=__name__,
+        MIDDLEWARE=["imagin_gateway.mounts.django.person_middleware"],
+        ALLOWED_HOSTS=["testserver"],
+    )
+    django.setup()
+    with Gateway(testing.settings(Path(sys.argv[1])), sends_mail=False) as gateway:
+        plain(Client(), gateway)
+        asyncio.run(soon(AsyncClient(), gateway))
+
+
+if __name__ == "__main__":
+    main()
