@@ -19,12 +19,12 @@ from imagin_gateway.clock import Clock, SystemClock
 from imagin_gateway.errors import Code, GatewayError, Problem, RequestRefused, SettingsError
 from imagin_gateway.events import Event, EventLog, EventName, FileSink, Sink, StreamSink
 from imagin_gateway.exchange import Request, Response
-from imagin_gateway.flows.direct_login import choose_address
+from imagin_gateway.flows.direct_login import choose_address, factor_address
 from imagin_gateway.flows.hooks import Hooks
 from imagin_gateway.flows.house import PER_PORTAL, House, Visit, begin_visit
 from imagin_gateway.flows.language import COOKIE, language_of, remembered, said, same_page
 from imagin_gateway.flows.refusals import refusal
-from imagin_gateway.flows.routes import OPEN_WHILE_RESTRICTED, Route, find
+from imagin_gateway.flows.routes import ALWAYS_OPEN, OPEN_WHILE, Route, find
 from imagin_gateway.identity import Door
 from imagin_gateway.keys import Keyring
 from imagin_gateway.local.door import DirectDoor
@@ -37,7 +37,7 @@ from imagin_gateway.providers import arena
 from imagin_gateway.providers.portal import Portal
 from imagin_gateway.sessions.cache import Live
 from imagin_gateway.sessions.registry import SessionRegistry
-from imagin_gateway.sessions.session import Session
+from imagin_gateway.sessions.session import SECOND_FACTOR, Session
 from imagin_gateway.settings import HeaderPortal, LinkPortal, OidcPortal, SamlPortal, Settings
 from imagin_gateway.settings.proconnect import PROCONNECT
 from imagin_gateway.state import open_store
@@ -206,8 +206,9 @@ class Gateway:
         try:
             if handler is None:
                 raise RequestRefused("this method does nothing here", code=Code.METHOD_NOT_ALLOWED)
-            if visit.session and visit.session.restricted and route.pattern not in OPEN_WHILE_RESTRICTED:
-                return self.to_first_password()
+            restricted = visit.session.restricted if visit.session else ""
+            if restricted and route.pattern not in OPEN_WHILE.get(restricted, ALWAYS_OPEN):
+                return self.to_what_is_due(restricted)
             return handler(house, visit)
         except GatewayError as error:
             response = refusal(house, visit, error)
@@ -258,9 +259,10 @@ class Gateway:
         live = self.live(cookies)
         return None if live is None else live.session
 
-    def to_first_password(self, back_to: str | None = None) -> Response:
-        """Send a person whose password is provisional to the one page open to them."""
-        address = choose_address(self.house, back_to or self.settings.landing)
+    def to_what_is_due(self, restricted: str, back_to: str | None = None) -> Response:
+        """Send a person whose session may do a single thing to the page where it is done."""
+        page = factor_address if restricted == SECOND_FACTOR else choose_address
+        address = page(self.house, back_to or self.settings.landing)
         return Response(303, headers=(("Location", address), *self.house.pages.bare_headers()))
 
     def close(self) -> None:

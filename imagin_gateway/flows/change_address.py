@@ -7,7 +7,7 @@ from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.choose_password import direct_session
 from imagin_gateway.flows.client import client_of
-from imagin_gateway.flows.direct_login import enter_again
+from imagin_gateway.flows.direct_login import Strength, enter_again
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.identity import Door
@@ -129,7 +129,7 @@ def submit_codes(house: House, visit: Visit) -> Response:
             return _form(house, visit, session, refused=refused)
         return _codes(house, visit, pending, refused)
     house.sessions.end_person(*session.identity.key)
-    return enter_again(house, visit, account, house.path("/adresse/faite"))
+    return enter_again(house, visit, account, house.path("/adresse/faite"), Strength.of(session))
 
 
 def show_done(house: House, visit: Visit) -> Response:

@@ -6,9 +6,10 @@ from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.client import client_of
-from imagin_gateway.flows.direct_login import VERSION, enter
+from imagin_gateway.flows.direct_login import VERSION, Strength, enter_again
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.landing import landing
 from imagin_gateway.flows.refusals import password_errors
 from imagin_gateway.identity import Door
 from imagin_gateway.keys import Secret
@@ -71,4 +72,6 @@ def submit(house: House, visit: Visit) -> Response:
         visit.event(house, EventName.PASSWORD_REFUSED, refused.code, door=Door.DIRECT, person=session.identity.key)
         return _form(house, visit, session, form.get("next", ""), refused)
     house.sessions.end_person(*session.identity.key)
-    return enter(house, visit, account, form.get("next", ""), must_choose=False)
+    # Somebody who is signed in stays so, as strongly as they were: the second step, if any, was done before.
+    page = landing(house.settings, form.get("next", ""))
+    return enter_again(house, visit, account, page, Strength.of(session))

@@ -14,15 +14,18 @@ from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.client import client_of
-from imagin_gateway.flows.direct_login import enter
+from imagin_gateway.flows.direct_login import OURS, enter
 from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.second_step import begin
 from imagin_gateway.identity import Door, lacks
 from imagin_gateway.keys import Secret
+from imagin_gateway.local.factors import MFA
 from imagin_gateway.providers.portal import ENTRY
 from imagin_gateway.sessions.session import Session
+from imagin_gateway.settings import under
 
 JUST_NOW: Final = timedelta(seconds=60)
 """A login this recent that does not satisfy the page that asked is too weak: asking again would go round in circles."""
@@ -37,9 +40,27 @@ def show(house: House, visit: Visit) -> Response:
     portal = house.portals.get(session.door)
     if portal is not None and portal.answer_method == ENTRY:
         raise Refused("an agent's headers never prove anything recent", code=Code.TOO_WEAK)
+    if session.door == Door.DIRECT:
+        return _show_direct(house, visit, session, next_page)
     if not lacks(session.identity, house.clock.now(), JUST_NOW) and next_page != house.path("/session/toutes"):
         raise Refused("a login of this minute was not strong enough", code=Code.TOO_WEAK)
     return _page(house, visit, session, next_page)
+
+
+def _show_direct(house: House, visit: Visit, session: Session, next_page: str) -> Response:
+    """Ask for the password, then for the second factor; for that alone when the password was proved just now."""
+    old = lacks(session.identity, house.clock.now(), JUST_NOW) or session.method not in OURS
+    if old or under(next_page, house.settings.mount_path):
+        return _page(house, visit, session, next_page)
+    factored = house.settings.factors.on and house.direct.factors.of(session.subject).any
+    if factored and MFA not in session.amr:
+        account = house.direct.find(session.subject)
+        if account is None:
+            raise Refused("the account is gone", code=Code.SESSION_ENDED)
+        return begin(house, visit, account, next_page, must_choose=False)
+    if house.settings.factors.on and not factored:
+        raise Refused("the account has no second factor, and the page asks for one", code=Code.FACTOR_DUE)
+    raise Refused("a login of this minute was not strong enough", code=Code.TOO_WEAK)
 
 
 def _page(house: House, visit: Visit, session: Session, next_page: str, *, failed: bool = False) -> Response:
@@ -76,4 +97,4 @@ def submit(house: House, visit: Visit) -> Response:
             raise
         visit.event(house, EventName.CONFIRMATION_REFUSED, refused.code, door=Door.DIRECT, person=session.person)
         return _page(house, visit, session, next_page, failed=True)
-    return enter(house, visit, checked.account, next_page, must_choose=checked.must_choose)
+    return enter(house, visit, checked.account, next_page, must_choose=checked.must_choose, anew=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, SetCookie, see_other
+from imagin_gateway.flows import second_step
 from imagin_gateway.flows.admission import admit
 from imagin_gateway.flows.arrival import device, session_cookie
 from imagin_gateway.flows.client import client_of, remembered
@@ -14,10 +18,12 @@ from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
 from imagin_gateway.flows.proconnect import offered
+from imagin_gateway.flows.trusted_computer import is_trusted
 from imagin_gateway.identity import DIRECT_ISSUER, Door, Identity
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.door import AccountView
-from imagin_gateway.sessions.session import FIRST_PASSWORD
+from imagin_gateway.local.factors import MFA, MFA_CLASS
+from imagin_gateway.sessions.session import FIRST_PASSWORD, SECOND_FACTOR, Session
 from imagin_gateway.settings.proconnect import PROCONNECT
 
 VERSION = "account-version"
@@ -50,6 +56,7 @@ def _form(
         chooser_href=house.path("/"),
         reset_href=house.path("/mot-de-passe/oubli"),
         proconnect_href=_by_proconnect(house, next_page),
+        passkey_href=_by_passkey(house, next_page),
         failed=failed,
         empty_identifier=empty_identifier,
         empty_password=empty_password,
@@ -60,6 +67,12 @@ def _by_proconnect(house: House, next_page: str) -> str | None:
     if not offered(house):
         return None
     return house.path(f"/portail/{PROCONNECT}") + ("?" + urlencode({"next": next_page}) if next_page else "")
+
+
+def _by_passkey(house: House, next_page: str) -> str | None:
+    if not house.settings.factors.passkey_alone:
+        return None
+    return house.path("/cle") + ("?" + urlencode({"next": next_page}) if next_page else "")
 
 
 def submit(house: House, visit: Visit) -> Response:
@@ -91,31 +104,97 @@ def submit(house: House, visit: Visit) -> Response:
     return enter(house, visit, checked.account, next_page, must_choose=checked.must_choose)
 
 
-def enter(house: House, visit: Visit, account: AccountView, next_page: str, *, must_choose: bool) -> Response:
-    """Open a session for an account that proved its password; a new id, whatever the browser held before."""
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """With what somebody proved who they are."""
+
+    method: str
+    amr: tuple[str, ...]
+    proved_at: datetime | None = None
+    """When the older of the two factors was proved, if not now."""
+
+    @property
+    def acr(self) -> str | None:
+        return MFA_CLASS if MFA in self.amr else None
+
+    @classmethod
+    def of(cls, session: Session) -> Strength:
+        """Return that of a session, for the one that takes its place."""
+        if session.method not in OURS:
+            # Another service vouched for them, and they typed their password since.
+            return PASSWORD
+        return cls(session.method, session.amr, session.proved_at if MFA in session.amr else None)
+
+
+PASSWORD: Final = Strength("password", ("pwd",))
+
+OURS: Final = ("password", "passkey")
+"""How sessions are opened by the direct door itself."""
+
+PASSKEY: Final = Strength("passkey", ("pop", "user", MFA))
+
+
+def enter(
+    house: House, visit: Visit, account: AccountView, next_page: str, *, must_choose: bool, anew: bool = False
+) -> Response:
+    """Go on after a password that was proved: to the second step, or to a session under a new id.
+
+    Args:
+        house, visit: as everywhere.
+        account: whose password it is.
+        next_page: where to go then.
+        must_choose: another password must be chosen before anything else.
+        anew: in the middle of a session, which asks for a proof: no computer is trusted.
+    """
     back_to = landing(house.settings, next_page)
+    factored = house.settings.factors.on and house.direct.factors.of(account.identifier).any
+    if factored and (anew or not is_trusted(house, visit, account)):
+        return second_step.begin(house, visit, account, back_to, must_choose=must_choose)
+    return _go_on(house, visit, account, back_to, must_choose, ())
+
+
+def submit_step(house: House, visit: Visit) -> Response:
+    """Check the second step."""
+    return second_step.submit(house, visit, _go_on)
+
+
+def _go_on(
+    house: House, visit: Visit, account: AccountView, page: str, must_choose: bool, step: tuple[str, ...]
+) -> Response:
+    strength = Strength("password", ("pwd", *step, MFA)) if step else PASSWORD
     if must_choose:
-        return see_other(choose_address(house, back_to), _open(house, visit, account, must_choose=True))
-    return enter_again(house, visit, account, back_to)
+        cookie = _open(house, visit, account, strength, FIRST_PASSWORD)
+        return see_other(choose_address(house, page), cookie)
+    return enter_again(house, visit, account, page, strength)
 
 
-def enter_again(house: House, visit: Visit, account: AccountView, page: str) -> Response:
-    """Open a full session, and go to `page`: one that was allowed, or one of ours."""
-    session = _open(house, visit, account, must_choose=False)
+def enter_again(house: House, visit: Visit, account: AccountView, page: str, strength: Strength = PASSWORD) -> Response:
+    """Open a full session, and go to `page`: one that was allowed, or one of ours.
+
+    Where the account must have a second factor and has none, the session can do nothing but add one.
+    """
+    if house.settings.factors.on:
+        factors = house.direct.factors.of(account.identifier)
+        if factors.required and not factors.any:
+            cookie = _open(house, visit, account, strength, SECOND_FACTOR)
+            return see_other(factor_address(house, page), cookie)
+    session = _open(house, visit, account, strength)
     return see_other(page, session, remembered(house, visit, account))
 
 
-def _open(house: House, visit: Visit, account: AccountView, *, must_choose: bool) -> SetCookie:
+def _open(house: House, visit: Visit, account: AccountView, strength: Strength, restricted: str = "") -> SetCookie:
     now = house.clock.now()
+    must_choose = restricted == FIRST_PASSWORD
     identity = Identity(
         issuer=DIRECT_ISSUER,
         subject=account.identifier,
         door=Door.DIRECT,
         activities=house.policy.activities(Door.DIRECT),
         authenticated_at=now,
-        proved_at=now,
-        method="password",
-        amr=("pwd",),
+        proved_at=strength.proved_at or now,
+        method=strength.method,
+        acr=strength.acr,
+        amr=strength.amr,
         family_name=account.family_name,
         given_name=account.given_name,
         email=account.email,
@@ -124,7 +203,7 @@ def _open(house: House, visit: Visit, account: AccountView, *, must_choose: bool
     admitted = admit(house, identity)
     cookie = house.sessions.open(
         admitted.identity,
-        restricted=FIRST_PASSWORD if must_choose else "",
+        restricted=restricted,
         replaces=session_cookie(house, visit),
         device=device(visit),
         address=visit.request.address,
@@ -138,13 +217,19 @@ def _open(house: House, visit: Visit, account: AccountView, *, must_choose: bool
         house,
         EventName.LOGIN,
         door=Door.DIRECT,
-        method="provisional-password" if must_choose else "password",
+        method="provisional-password" if must_choose else strength.method,
+        strength=strength.acr or "",
         person=identity.key,
         detail={"withheld": admitted.withheld} if admitted.withheld else {},
     )
-    if not must_choose:
+    if not restricted:
         house.hooks.logged_in(admitted.identity, house.events)
     return house.cookie("session", cookie)
+
+
+def factor_address(house: House, back_to: str) -> str:
+    """Return the address of the page where a second factor is added, which then goes on to `back_to`."""
+    return house.path("/securite") + ("" if back_to == house.settings.landing else "?" + urlencode({"next": back_to}))
 
 
 def choose_address(house: House, back_to: str) -> str:

@@ -9,6 +9,11 @@ from imagin_gateway.settings import Settings, under
 
 MAX_CHARS: Final = 2000
 
+_OUR_OWN: Final = (
+    *("/session/toutes", "/proconnect"),
+    *("/securite", "/securite/application", "/securite/cle", "/securite/codes"),
+)
+
 
 def landing(settings: Settings, asked: str | None) -> str:
     """Return the page asked for if it is allowed, else the default one. Never raises.
@@ -41,5 +46,5 @@ def _is_allowed(settings: Settings, asked: str) -> bool:
         return False
     if under(path, settings.mount_path):
         # Of our own pages, those that ask for a confirmation before they show anything.
-        return asked in (settings.mount_path + "/session/toutes", settings.mount_path + "/proconnect")
+        return asked.removeprefix(settings.mount_path) in _OUR_OWN
     return any(under(path, prefix) for prefix in settings.landings)

@@ -25,7 +25,7 @@ PARAMETER: Final = "lang"
 
 COOKIE: Final = "language"
 
-_CARRIED: Final = ("question", "porte", "fin")
+_CARRIED: Final = ("question", "porte", "fin", "moyen")
 """What the address of a page may say besides `next` and the answers to the questions; nothing else is written again."""
 
 _WORD: Final = re.compile(r"[\w-]{1,60}")

@@ -58,6 +58,7 @@ def show(house: House, visit: Visit) -> Response:
         logout_href=house.path("/fin"),
         others_href=house.path("/session/toutes"),
         password_href=house.path("/mot-de-passe") if session.door == Door.DIRECT else None,
+        security_href=house.path("/securite") if session.door == Door.DIRECT and house.settings.factors.on else None,
         address_href=house.path("/adresse") if session.door == Door.DIRECT else None,
         proconnect_href=house.path("/proconnect") if session.door == Door.DIRECT and offered(house) else None,
     )

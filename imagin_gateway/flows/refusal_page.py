@@ -36,7 +36,7 @@ class Told:
         door: door id in the path, or "".
         reference: correlation of the request that was refused.
         moment: when, in ISO 8601.
-        again: path of ours where to begin again, when the page offers that.
+        again: path where to begin again, or to come back to, when the page offers that.
         seconds: how long to wait; None when nobody knows.
         missing: names of the attributes that lack.
         sentences: what the host's rules say, by language.
@@ -117,6 +117,10 @@ def _ways_on(house: House, visit: Visit, told: Told) -> tuple[Link, list[Link]]:
         primary = Link(house.text(visit, "refusal.new_link"), house.href(visit, "/mot-de-passe/oubli"))
     elif page == "R10":
         primary = Link(house.text(visit, "refusal.again"), told.again or house.path("/"))
+    elif page == "R20":
+        primary = Link(house.text(visit, "refusal.add_factor"), house.href(visit, "/securite", next=told.again))
+    elif page == "R21":
+        primary = Link(house.text(visit, "refusal.again"), house.href(visit, "/direct"))
     if told.help_url:
         links.append(Link(house.text(visit, "refusal.portal_help"), told.help_url))
     if page == "R8" and door is not None and (door.recovery_link or door.link):

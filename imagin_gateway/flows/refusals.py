@@ -13,6 +13,7 @@ from imagin_gateway.errors import AdmissionRefused, AnswerRefused, Code, Gateway
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.landing import landing
 from imagin_gateway.flows.problem import problem
 from imagin_gateway.flows.refusal_page import Told, refusal_page
 from imagin_gateway.pages.views import FieldError
@@ -46,6 +47,10 @@ _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
     Code.ACTIVITY_CLOSED: ("R3", 403),
     Code.TOO_MANY_SESSIONS: ("R16", 403),
     Code.TOO_WEAK: ("R17", 403),
+    Code.FACTOR_OFF: ("R13", 404),
+    Code.FACTOR_GONE: ("R9", 400),
+    Code.FACTOR_DUE: ("R20", 403),
+    Code.FACTOR_TOO_MANY: ("R21", 403),
     Code.ADMISSION_REFUSED: ("R14", 403),
     Code.STORE_UNAVAILABLE: ("R11", 503),
     Code.BUSY: ("R11", 503),
@@ -107,12 +112,18 @@ def _told(house: House, visit: Visit, error: GatewayError, page: str, status: in
         door=visit.door,
         reference=visit.request.correlation,
         moment=house.clock.now().isoformat(),
-        again=visit_again(house, visit) if page == "R10" else "",
+        again=_again(house, visit, page),
         seconds=None if retry_after is None else int(retry_after),
         missing=error.missing if isinstance(error, AnswerRefused) else (),
         sentences=error.sentences if isinstance(error, AdmissionRefused) else None,
         help_url=error.help_url if isinstance(error, AnswerRefused) else "",
     )
+
+
+def _again(house: House, visit: Visit, page: str) -> str:
+    if page == "R20":
+        return landing(house.settings, visit.request.query.get("next"))
+    return visit_again(house, visit) if page == "R10" else ""
 
 
 def visit_again(house: House, visit: Visit) -> str:

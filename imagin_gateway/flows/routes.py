@@ -8,6 +8,7 @@ from typing import Final
 
 from imagin_gateway.exchange import Response
 from imagin_gateway.flows import (
+    add_factor,
     arrival,
     change_address,
     choose,
@@ -17,14 +18,18 @@ from imagin_gateway.flows import (
     logout,
     my_session,
     my_sessions,
+    passkey_login,
     portal_initiated,
     portal_login,
     portal_logout,
     proconnect,
     refusal_page,
     reset,
+    second_step,
+    security,
 )
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.sessions.session import FIRST_PASSWORD, SECOND_FACTOR
 
 Handler = Callable[[House, Visit], Response]
 
@@ -96,6 +101,12 @@ ROUTES: Final = (
     Route("/proconnect/confirmer", {"GET": proconnect.ask, "POST": proconnect.confirm}),
     Route("/proconnect/retirer", {"POST": proconnect.remove}),
     Route("/direct", {"GET": direct_login.show, "POST": direct_login.submit}),
+    Route("/etape", {"GET": second_step.show, "POST": direct_login.submit_step}),
+    Route("/cle", {"GET": passkey_login.show, "POST": passkey_login.submit}),
+    Route("/securite", {"GET": security.show, "POST": security.submit}),
+    Route("/securite/application", {"GET": add_factor.show_totp, "POST": add_factor.submit_totp}),
+    Route("/securite/cle", {"GET": add_factor.show_passkey, "POST": add_factor.submit_passkey}),
+    Route("/securite/codes", {"GET": security.show_codes, "POST": security.make_codes}),
     Route("/mot-de-passe", {"GET": choose_password.show, "POST": choose_password.submit}),
     Route("/mot-de-passe/oubli", {"GET": reset.show_request, "POST": reset.submit_request}),
     Route("/mot-de-passe/oubli/envoye", {"GET": reset.show_recorded}),
@@ -113,13 +124,14 @@ ROUTES: Final = (
     Route("/fin/faite", {"GET": logout.show_done}),
 )
 
-OPEN_WHILE_RESTRICTED: Final = frozenset(
-    {"/mot-de-passe", "/fin", "/fin/faite", PORTAL + "/fin", PORTAL + "/fin/canal", PORTAL + "/fin/cadre"}
-)
-"""Patterns of all that a session restricted to choosing its first password may reach (row PRV-02).
+ALWAYS_OPEN: Final = frozenset({"/fin", "/fin/faite", PORTAL + "/fin", PORTAL + "/fin/canal", PORTAL + "/fin/cadre"})
+"""Patterns of what any restricted session may reach: a portal that ends its own sessions is always heard."""
 
-A portal that ends its own sessions is heard whatever this browser's session may do.
-"""
+OPEN_WHILE: Final[Mapping[str, frozenset[str]]] = {
+    FIRST_PASSWORD: ALWAYS_OPEN | {"/mot-de-passe"},
+    SECOND_FACTOR: ALWAYS_OPEN | {"/confirmer", "/securite", "/securite/application", "/securite/cle"},
+}
+"""Patterns of all that a session which may do a single thing may reach (row PRV-02), by that thing."""
 
 
 def find(path: str) -> tuple[Route, str] | None:

@@ -43,6 +43,7 @@ from imagin_gateway.local.second_factors import SecondFactors
 from imagin_gateway.local.sender import Sender
 from imagin_gateway.local.sheets import LetterSheets, SheetWords
 from imagin_gateway.local.throttle import NetworkThrottled, Throttle
+from imagin_gateway.local.trusted import TrustedComputers
 from imagin_gateway.settings import Settings
 from imagin_gateway.state.store import StateStore
 
@@ -133,6 +134,7 @@ class DirectDoor:
             events=events,
             trust=trust,
         )
+        self.trusted = TrustedComputers(state)
         self.factors = SecondFactors(
             database,
             state,

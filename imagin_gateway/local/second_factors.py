@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from imagin_gateway.clock import Clock, timestamp
 from imagin_gateway.errors import Code, Unavailable
@@ -198,6 +197,9 @@ class SecondFactors:
         def add(connection: sa.Connection, account: Account) -> None:
             if len(self._credential_ids(connection, account.id)) >= MOST_PASSKEYS:
                 raise FactorRefused(Code.FACTOR_LIMIT, "the account has all the passkeys it may have")
+            held = sa.select(passkeys.c.id).where(passkeys.c.credential_id == made.credential_id)
+            if connection.execute(held).first() is not None:
+                raise FactorRefused(Code.FACTOR_ANSWER, "this passkey is held already, by this account or another")
             connection.execute(
                 sa.insert(passkeys).values(
                     account_id=account.id,
@@ -233,10 +235,7 @@ class SecondFactors:
                 outbox.add(connection, MailKind.FACTOR_ADDED, changed, {"at": now.isoformat()}, now)
             return changed, codes
 
-        try:
-            changed, codes = self._counted(identifier, address, client, write)
-        except IntegrityError:
-            raise FactorRefused(Code.FACTOR_ANSWER, "this passkey is held already") from None
+        changed, codes = self._counted(identifier, address, client, write)
         self._tell(EventName.FACTOR_ADDED, changed, tell, kind=kind.value)
         if codes:
             self._tell(EventName.RECOVERY_CODES_MADE, changed, tell, codes=len(codes))
@@ -434,7 +433,7 @@ class SecondFactors:
             if self._throttle.failed(counted, now):
                 self._lock(key)
             raise
-        except (Unavailable, TransitionRefused, IntegrityError):
+        except (Unavailable, TransitionRefused):
             self._throttle.withdraw(attempt)
             raise
         self._throttle.succeeded(counted, attempt, now)

@@ -107,7 +107,8 @@ class Doorman:
         if live is None:
             return self.anonymous if passage.open else self._to_login(request)
         if live.session.restricted:
-            return gateway.to_first_password(_target(request) if request.method in ("GET", "HEAD") else None)
+            wanted = _target(request) if request.method in ("GET", "HEAD") else None
+            return gateway.to_what_is_due(live.session.restricted, wanted)
         if live.kept is None:
             live.kept = self.visitor_of(live.session)
         visitor: Visitor = live.kept

@@ -43,6 +43,8 @@ class Site:
     theme_integrity: str
     script_path: str
     script_integrity: str
+    passkey_path: str
+    passkey_integrity: str
 
 
 def _checked(found: Asset | Problem) -> Asset:
@@ -72,6 +74,7 @@ class Pages:
         self._style = Asset.of("gateway.css", "text/css; charset=utf-8")
         self._script = Asset.of("pages.js", "text/javascript; charset=utf-8")
         self._theme = _checked(host_style(look.style)) if look.style else None
+        self._passkey_script = Asset.of("passkey.js", "text/javascript; charset=utf-8")
         self._logo = _checked(host_logo(look.logo)) if look.logo else Asset.of("logo.svg", "image/svg+xml")
         self._session_script = Asset.of("session.js", "text/javascript; charset=utf-8")
         site = Site(
@@ -90,6 +93,8 @@ class Pages:
             theme_integrity=self._theme.integrity if self._theme else "",
             script_path=self.script_path,
             script_integrity=self._script.integrity,
+            passkey_path=self.passkey_script_path,
+            passkey_integrity=self._passkey_script.integrity,
         )
         mention = "frame.mention." + settings.accessibility.partition(" ")[0]
         self._sites = {
@@ -110,6 +115,11 @@ class Pages:
     def script_path(self) -> str:
         """Where the script is served, mount path included; a new one at each version."""
         return self._settings.mount_path + self._script.path
+
+    @property
+    def passkey_script_path(self) -> str:
+        """Where the script that asks for passkeys is served, mount path included; a new one at each version."""
+        return self._settings.mount_path + self._passkey_script.path
 
     @property
     def session_script_path(self) -> str:
@@ -140,7 +150,7 @@ class Pages:
 
     def asset(self, path: str) -> Response | None:
         """Return the style sheet or a script served at this path below the mount path, or None."""
-        for asset in (self._style, self._theme, self._script, self._session_script):
+        for asset in (self._style, self._theme, self._script, self._session_script, self._passkey_script):
             if asset is not None and path == asset.path:
                 return Response(200, asset.body, asset.content_type, asset_headers(self._settings))
         if path == LOGO_PATH:

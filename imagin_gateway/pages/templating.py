@@ -18,12 +18,19 @@ from imagin_gateway.pages.prose import prose, unmentioned
 from imagin_gateway.pages.texts import FIRST_LANGUAGE, Catalogue, languages
 from imagin_gateway.pages.views import Link, checked_href, host_of
 
-REFUSALS: Final = (*(f"R{number}" for number in range(1, 15)), "R16", "R17")
+REFUSALS: Final = (*(f"R{number}" for number in range(1, 15)), "R16", "R17", "R20", "R21")
 """The pages of refusals, as the wording names them."""
 
 PASSWORD_MODES: Final = ("first", "change", "reset")
 
+FACTOR_REFUSALS: Final = (
+    *("code_wrong", "code_used", "clock", "recovery_wrong", "too_many_tries", "gone", "challenge", "origin"),
+    *("unknown", "counter", "unverified", "answer", "limit", "needed"),
+)
+"""What may be wrong with a second factor, as the codes say it."""
+
 _BUILT_FROM_VALUES: Final = (
+    *(f"factor.{each}" for each in FACTOR_REFUSALS),
     *(f"refusal.{each}.{part}" for each in REFUSALS for part in ("title", "text")),
     *(f"password.title.{mode}" for mode in PASSWORD_MODES),
     *(f"password_done.{mode}.{part}" for mode in PASSWORD_MODES for part in ("title", "text")),

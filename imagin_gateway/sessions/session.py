@@ -22,6 +22,9 @@ _log = logging.getLogger("imagin_gateway.sessions")
 FIRST_PASSWORD: Final = "first-password"
 """Restriction of a session that can do nothing but choose its first password (row PRV-02)."""
 
+SECOND_FACTOR: Final = "second-factor"
+"""Restriction of a session that can do nothing but add the second factor its account must have."""
+
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 Filled = Annotated[str, msgspec.Meta(min_length=1)]

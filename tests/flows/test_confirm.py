@@ -24,7 +24,7 @@ PROTECT = [
 
 @pytest.fixture(params=["wsgi", "asgi"])
 def strict(request: pytest.FixtureRequest, make_house: Callable[..., TheHouse]) -> TheHouse:
-    return make_house(request.param, protect=PROTECT)
+    return make_house(request.param, protect=PROTECT, second_factor={"mode": "off", "reason": "one factor alone"})
 
 
 @pytest.mark.row("SES-19")

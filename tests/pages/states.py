@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from imagin_gateway.local.factors import PasskeyView, TotpView
+from imagin_gateway.local.trusted import TrustedComputer
+from imagin_gateway.pages.picture import picture
+from imagin_gateway.pages.templating import FACTOR_REFUSALS
 from imagin_gateway.pages.views import Choice, DoorCard, DoorView, FieldError, LastDoor, Link, OpenSession
 from imagin_gateway.policy import siec
 
@@ -107,6 +111,7 @@ LOGIN: dict[str, Any] = {
     "chooser_href": "/connexion/",
     "reset_href": "/connexion/mot-de-passe/oubli",
     "proconnect_href": None,
+    "passkey_href": None,
     "failed": False,
     "empty_identifier": False,
     "empty_password": False,
@@ -198,7 +203,16 @@ SESSION: dict[str, Any] = {
     "others_href": "/connexion/session/toutes",
     "password_href": "/connexion/mot-de-passe",
     "address_href": "/connexion/adresse",
+    "security_href": None,
     "proconnect_href": None,
+}
+
+SESSION_OF: dict[str, Any] = {
+    "name": "Marie Durand",
+    "door_name": "Accès direct",
+    "since": MOMENT,
+    "ends": datetime(2026, 12, 14, 23, 32, tzinfo=UTC),
+    **SESSION,
 }
 
 PROCONNECT: dict[str, Any] = {
@@ -236,6 +250,80 @@ def open_session(**changes: Any) -> OpenSession:
 
 
 _PARIS = POLICY.door("arena-paris")
+
+OPTIONS = '{"challenge": "YWJj", "rpId": "imagin.exemple.test", "allowCredentials": []}'
+
+STEP: dict[str, Any] = {
+    "action": "/connexion/etape",
+    "csrf": CSRF,
+    "recovery": False,
+    "by_passkey": False,
+    "application": True,
+    "passkey": OPTIONS,
+    "recovery_left": 9,
+    "trusted_days": 7,
+    "refused": "",
+    "minutes": 0,
+    "other_href": "/connexion/etape?moyen=secours",
+    "again_href": "/connexion/direct",
+}
+
+PASSKEY_LOGIN: dict[str, Any] = {
+    "action": "/connexion/cle",
+    "csrf": CSRF,
+    "next": "/missions",
+    "passkey": OPTIONS,
+    "refused": "",
+    "password_href": "/connexion/direct",
+}
+
+SECURITY: dict[str, Any] = {
+    "action": "/connexion/securite",
+    "csrf": CSRF,
+    "application": TotpView(MOMENT, MOMENT),
+    "passkeys": (PasskeyView("0123456789abcdef", "Téléphone", MOMENT, None), PasskeyView("f" * 16, "", MOMENT, MOMENT)),
+    "recovery_left": 9,
+    "due": False,
+    "required": False,
+    "computers": [TrustedComputer("0" * 16, "Firefox, Windows", "192.0.2.7", MOMENT, MOMENT)],
+    "refused": "",
+    "application_href": "/connexion/securite/application",
+    "passkey_href": "/connexion/securite/cle",
+    "codes_href": "/connexion/securite/codes",
+    "logout_href": "/connexion/fin",
+    "back_href": "/connexion/session",
+}
+
+TOTP_ADD: dict[str, Any] = {
+    "action": "/connexion/securite/application",
+    "csrf": CSRF,
+    "next": "",
+    "picture": picture("otpauth://totp/Imagin%20SIEC:mdurand7?secret=" + "A" * 32),
+    "groups": ["AAAA"] * 8,
+    "replaces": False,
+    "refused": "",
+    "minutes": 0,
+    "cancel_href": "/connexion/securite",
+}
+
+PASSKEY_ADD: dict[str, Any] = {
+    "action": "/connexion/securite/cle",
+    "csrf": CSRF,
+    "next": "",
+    "name": "",
+    "passkey": OPTIONS,
+    "refused": "",
+    "application_href": "/connexion/securite/application",
+    "cancel_href": "/connexion/securite",
+}
+
+RECOVERY_CODES: dict[str, Any] = {
+    "action": "/connexion/securite/codes",
+    "csrf": CSRF,
+    "codes": [],
+    "recovery_left": 9,
+    "continue_href": "/connexion/securite",
+}
 
 STATES: dict[str, State] = {
     "chooser": State(
@@ -388,7 +476,7 @@ STATES: dict[str, State] = {
             "portal_href": "/connexion/portail/arena-paris?next=%2Fmissions&anew=1",
         },
     ),
-    **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(1, 20)},
+    **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(1, 22)},
     "login-proconnect": State("login", {**LOGIN, "proconnect_href": "/connexion/portail/proconnect"}, signed=True),
     "proconnect-offer": State("proconnect", PROCONNECT, signed=True),
     "proconnect-linked": State("proconnect", {**PROCONNECT, "mode": "linked"}, signed=True),
@@ -407,6 +495,37 @@ STATES: dict[str, State] = {
         },
         signed=True,
     ),
+    "login-passkey": State("login", {**LOGIN, "passkey_href": "/connexion/cle"}, signed=True),
+    "session-security": State("session", {**SESSION_OF, "security_href": "/connexion/securite"}, signed=True),
+    "second-step": State("second_step", STEP, signed=True),
+    "second-step-passkey": State("second_step", {**STEP, "application": False, "trusted_days": 0}, signed=True),
+    "second-step-recovery": State("second_step", {**STEP, "recovery": True, "passkey": ""}, signed=True),
+    **{
+        f"second-step-{refused}": State(
+            "second_step", {**STEP, "refused": refused, "minutes": 4}, error=True, signed=True
+        )
+        for refused in FACTOR_REFUSALS
+    },
+    "second-step-passkey-refused": State(
+        "second_step", {**STEP, "by_passkey": True, "refused": "origin"}, error=True, signed=True
+    ),
+    "second-step-recovery-refused": State(
+        "second_step", {**STEP, "recovery": True, "passkey": "", "refused": "recovery_wrong"}, error=True, signed=True
+    ),
+    "passkey-login": State("passkey_login", PASSKEY_LOGIN, signed=True),
+    "passkey-login-refused": State("passkey_login", {**PASSKEY_LOGIN, "refused": "origin"}, error=True, signed=True),
+    "security": State("security", SECURITY, signed=True),
+    "security-nothing": State("security", {**SECURITY, "application": None, "passkeys": (), "computers": []}),
+    "security-due": State("security", {**SECURITY, "due": True, "application": None, "passkeys": (), "computers": []}),
+    "security-refused": State("security", {**SECURITY, "refused": "needed"}, error=True, signed=True),
+    "totp-add": State("totp_add", TOTP_ADD, signed=True),
+    "totp-add-refused": State(
+        "totp_add", {**TOTP_ADD, "replaces": True, "refused": "clock", "minutes": 1}, error=True, signed=True
+    ),
+    "passkey-add": State("passkey_add", PASSKEY_ADD, signed=True),
+    "passkey-add-refused": State("passkey_add", {**PASSKEY_ADD, "refused": "unverified"}, error=True, signed=True),
+    "recovery-codes": State("recovery_codes", {**RECOVERY_CODES, "codes": ["K7RTM 4PXWQ 9HFDC"] * 10}),
+    "recovery-codes-ask": State("recovery_codes", RECOVERY_CODES, signed=True),
     "address": State("address", ADDRESS, signed=True),
     **{
         f"address-{name}": State("address", {**ADDRESS, "errors": [error]}, error=True, signed=True)

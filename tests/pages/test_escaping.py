@@ -32,7 +32,7 @@ PAYLOADS = [
     "\u202e\u2028</p><a href=//evil.example>",
 ]
 
-_MARKUP = {"mode", "name", "id", "value", "key", "field"}
+_MARKUP = {"mode", "name", "id", "value", "key", "field", "refused"}
 """What a page uses as a name of its own: chosen by us, never by a browser."""
 
 
@@ -108,13 +108,17 @@ def test_an_address_that_is_not_one_is_never_written(pages: Pages, href: str) ->
             render(pages, name, **{value: href})
 
 
+def our_assets(pages: Pages) -> tuple[str, ...]:
+    return (pages.style_path, pages.script_path, pages.passkey_script_path)
+
+
 @pytest.mark.row("WEB-11")
 @pytest.mark.parametrize("name", STATES)
 def test_a_page_asks_nothing_of_another_site_and_has_nothing_inline(pages: Pages, name: str) -> None:
     tree = read(render(pages, name))
     loaded = tree.xpath("//@src | //link/@href | //@srcset | //@poster | //object/@data")
     assert loaded
-    assert {each for each in loaded if each not in (pages.style_path, pages.script_path)} == set()
+    assert {each for each in loaded if each not in our_assets(pages)} == set()
     assert not tree.xpath(
         "//@style | //style | //script[not(@src)] | //iframe | //base | //*[@*[starts-with(name(), 'on')]]"
     )
@@ -136,7 +140,11 @@ def test_no_template_holds_an_address_a_style_or_a_handler() -> None:
 
 @pytest.mark.row("WEB-11")
 def test_the_style_sheet_and_the_script_are_ours_named_after_their_content_and_fetch_nothing(pages: Pages) -> None:
-    for path, kind in ((pages.style_path, "text/css"), (pages.script_path, "text/javascript")):
+    for path, kind in (
+        (pages.style_path, "text/css"),
+        (pages.script_path, "text/javascript"),
+        (pages.passkey_script_path, "text/javascript"),
+    ):
         asset = pages.asset(path.removeprefix("/connexion"))
         assert asset is not None
         assert re.fullmatch(r"/connexion/[a-z]+-[0-9a-f]{8}\.(css|js)", path)

@@ -43,7 +43,8 @@ def test_a_page_has_a_policy_with_a_nonce_of_its_own(pages: Pages, name: str) ->
 
 def test_only_pages_with_a_password_or_a_message_to_pass_on_have_a_script(pages: Pages) -> None:
     with_script = {state.page for name, state in STATES.items() if read(render(pages, name)).xpath("//script")}
-    assert with_script == {"address", "login", "password", "confirm", "logout_answer"}
+    passwords = {"address", "login", "password", "confirm"}
+    assert with_script == {*passwords, "logout_answer", "second_step", "passkey_login", "passkey_add"}
 
 
 def test_a_form_may_lead_to_the_portals_it_names_and_nowhere_else(pages: Pages) -> None:

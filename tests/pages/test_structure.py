@@ -27,6 +27,8 @@ TOKENS = {
     "courriel": "email",
     "code": "one-time-code",
     "code-actuel": "one-time-code",
+    "secours": "off",
+    "nom": "off",
 }
 
 
@@ -80,7 +82,7 @@ def test_every_field_has_a_visible_label_right_before_it(pages: Pages, name: str
         assert words(label)
         assert not label.xpath("ancestor-or-self::*[@hidden]")
         assert field.get("placeholder") is None
-        if field.get("type") != "radio":
+        if field.get("type") not in ("radio", "checkbox"):
             assert label.getparent() is field.getparent()
     for group in tree.xpath("//fieldset"):
         assert words(group.find("legend"))
@@ -104,8 +106,8 @@ def test_browsers_and_password_managers_are_told_what_each_field_is_for(pages: P
 def test_a_required_field_says_so_in_its_label_and_the_form_leaves_the_messages_to_us(pages: Pages, name: str) -> None:
     tree = read(render(pages, name))
     for field in tree.xpath("//form//input[@type='text' or @type='password'][not(@readonly)]"):
-        assert field.get("required") is not None
-        assert "(obligatoire)" in words(tree.xpath("//label[@for=$id]", id=field.get("id"))[0])
+        label = words(tree.xpath("//label[@for=$id]", id=field.get("id"))[0])
+        assert ("(obligatoire)" if field.get("required") is not None else "(facultatif)") in label
     for form in tree.xpath("//form[.//input[@required]]"):
         assert form.get("novalidate") is not None
         assert "#" not in form.get("action")
@@ -132,7 +134,9 @@ def test_an_error_is_in_the_title_in_a_box_that_takes_the_focus_and_next_to_its_
     order = [each for each in tree.iter() if each is box or each.tag == "h1"]
     assert order[0] is box, "the box comes before the heading"
     links = box.xpath(".//*[@role='alert']//a")
-    assert links
+    assert box.xpath(".//*[@role='alert']//li")
+    # What is about no field, such as a passkey, is said in the box alone.
+    assert links or not tree.xpath("//*[@aria-invalid]")
     for link in links:
         field = tree.get_element_by_id(link.get("href")[1:])
         assert field.get("aria-invalid") == "true"
@@ -184,7 +188,8 @@ def test_no_form_asks_for_a_hint_or_a_secret_question(pages: Pages) -> None:
     for name in STATES:
         names |= set(read(render(pages, name)).xpath("//form[@method='post'][starts-with(@action, '/')]//input/@name"))
     passwords = {"motdepasse", "actuel", "nouveau", "encore"}
-    assert names == {"formulaire", "next", "identifiant", "courriel", "code", "code-actuel"} | passwords
+    factors = {"moyen", "confiance", "retirer", "oublier", "nom", "secours"}
+    assert names == {"formulaire", "next", "identifiant", "courriel", "code", "code-actuel"} | passwords | factors
 
 
 @every_state
