@@ -22,7 +22,7 @@ ISSUER = "https://arena-creteil.example/idp"
 
 pytestmark = pytest.mark.browser
 
-PAGE = '<!doctype html><html lang="fr"><title>Mission</title><h1>Mission</h1>{script}</html>'
+PAGE = '<!doctype html><html lang="{lang}"><title>Mission</title><h1>Mission</h1>{script}</html>'
 
 
 async def host(scope: Any, receive: Any, send: Any) -> None:
@@ -33,7 +33,7 @@ async def host(scope: Any, receive: Any, send: Any) -> None:
         (b"content-security-policy", b"default-src 'none'; script-src 'self'; connect-src 'self'"),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": PAGE.format(script=script).encode()})
+    await send({"type": "http.response.body", "body": PAGE.format(script=script, lang="en-GB" if scope["path"] == "/english" else "fr").encode()})
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ def left(site: TheHouse) -> float:
     return (session.last_seen + timedelta(minutes=30) - site.clock.now()).total_seconds()
 
 
-def see(site: TheHouse, page: Any) -> None:
+def see(site: TheHouse, page: Any, path: str = "/mission") -> None:
     """Open the page, and let its script ask how long is left."""
-    with page.expect_response("**/connexion/session") as answered:
-        page.goto(site.gateway.settings.base_url + "/mission")
+    with page.expect_response("**/connexion/session?lang=*") as answered:
+        page.goto(site.gateway.settings.base_url + path)
     assert answered.value.status in (200, 401)
     page.wait_for_timeout(50)
 
@@ -96,6 +96,19 @@ def test_it_warns_in_time_and_one_click_keeps_the_session(site: TheHouse, page: 
     page.keyboard.press("Enter")
     page.locator("dialog").wait_for(state="detached")
     assert left(site) == 1800
+    assert page.errors == []
+
+
+def test_it_speaks_the_language_of_the_page_it_is_in_whatever_the_browser_says(site: TheHouse, page: Any) -> None:
+    see(site, page, "/english")
+    site.clock.move(timedelta(minutes=28, seconds=40))
+    page.evaluate("window.dispatchEvent(new Event('pageshow'))")
+    page.locator("dialog[open]").wait_for()
+    assert page.locator("dialog h2").text_content() == "Your session is about to end"
+    assert page.evaluate("document.activeElement.textContent") == "Stay signed in"
+    page.keyboard.press("Enter")
+    page.locator("dialog").wait_for(state="detached")
+    assert {each["name"] for each in page.context.cookies()} <= {"ig-session", "ig-browser"}
     assert page.errors == []
 
 

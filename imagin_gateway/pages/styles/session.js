@@ -1,9 +1,11 @@
 // Warns before the session of this page ends, and keeps it open by one click. For the pages of the host:
 //   <script src="{session_script}" data-session="/connexion/session" defer></script>
-// Asking how long is left prolongs nothing. Every word comes with the answer.
+// Asking how long is left prolongs nothing. Every word comes with the answer, in the language of this page.
 "use strict";
 {
-  const address = document.currentScript.dataset.session;
+  const spoken = document.documentElement.lang.split("-")[0].toLowerCase();
+  const inOurs = (path) => (spoken ? `${path}?lang=${encodeURIComponent(spoken)}` : path);
+  const address = inOurs(document.currentScript.dataset.session);
   const json = { headers: { Accept: "application/json" }, credentials: "same-origin", cache: "no-store" };
   let dialog = null;
   let known = null;
@@ -51,7 +53,7 @@
 
   const stay = async (told) => {
     const body = new URLSearchParams(told.extend.fields);
-    const answer = await fetch(told.extend.path, { ...json, method: "POST", body });
+    const answer = await fetch(inOurs(told.extend.path), { ...json, method: "POST", body });
     close();
     if (answer.ok) follow(await answer.json());
     else over(told);
