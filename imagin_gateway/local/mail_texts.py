@@ -50,7 +50,7 @@ class MailText:
     """One mail, ready to be addressed.
 
     Attributes:
-        subject: in French.
+        subject: in French, then in English.
         body: French, then English.
         html: the same words, for readers that prefer it: no image, nothing fetched.
     """
@@ -68,7 +68,7 @@ _NOT_YOU: Final = (
 _CATALOGUE: Final[Mapping[MailKind, tuple[str, str, str]]] = MappingProxyType(
     {
         MailKind.RESET: (
-            "Choisir un nouveau mot de passe",
+            "Choisir un nouveau mot de passe – Choose a new password",
             """\
 Une demande de nouveau mot de passe a été faite pour votre accès direct.
 
@@ -87,7 +87,7 @@ Open the link above before {time} (Paris time). It works once.
 You asked for nothing? Do nothing: your password stays the same.""",
         ),
         MailKind.PASSWORD_CHANGED: (
-            "Votre mot de passe a été changé",
+            "Votre mot de passe a été changé – Your password was changed",
             """\
 Le mot de passe de votre accès direct a été changé le {date} à {heure} (heure de Paris).
 
@@ -102,7 +102,7 @@ Was it you? Nothing to do.
 Not you? Ask for a new password at once on {host}, then write to {contact}.""",
         ),
         MailKind.FIRST_CONNECTION: (
-            "Première connexion à Imagin SIEC",
+            "Première connexion à Imagin SIEC – First sign-in to Imagin SIEC",
             """\
 Votre accès direct a servi pour la première fois le {date} à {heure} (heure de Paris).
 Un mot de passe a été choisi.
@@ -116,7 +116,7 @@ Your direct access was used for the first time on {day} at {time} (Paris time) a
             + _NOT_YOU[1],
         ),
         MailKind.ADDRESS_CODE_NEW: (
-            "Confirmer votre adresse électronique",
+            "Confirmer votre adresse électronique – Confirm your e-mail address",
             """\
 Tapez ce code dans la page restée ouverte, pour la nouvelle adresse\u00a0:
 
@@ -133,7 +133,7 @@ It is valid until {time} (Paris time).
 You asked for nothing? Ignore this message.""",
         ),
         MailKind.ADDRESS_CODE_FORMER: (
-            "Changer d’adresse électronique",
+            "Changer d’adresse électronique – Change your e-mail address",
             """\
 Une autre adresse électronique a été demandée pour votre accès direct.
 Pour la permettre, tapez ce code dans la page restée ouverte, pour l’adresse actuelle\u00a0:
@@ -153,7 +153,7 @@ It is valid until {time} (Paris time).
 You asked for nothing? Give this code to nobody, change your password on {host}, then write to {contact}.""",
         ),
         MailKind.ADDRESS_LEFT: (
-            "Votre adresse électronique a changé",
+            "Votre adresse électronique a changé – Your e-mail address has changed",
             """\
 Une nouvelle adresse est enregistrée pour votre accès direct depuis le {date} à {heure} (heure de Paris).
 
@@ -166,7 +166,7 @@ A new address is recorded for your direct access since {day} at {time} (Paris ti
             + _NOT_YOU[1],
         ),
         MailKind.ADDRESS_TAKEN: (
-            "Votre adresse électronique a changé",
+            "Votre adresse électronique a changé – Your e-mail address has changed",
             """\
 Depuis le {date} à {heure} (heure de Paris), les messages de votre accès direct arrivent ici.
 
@@ -183,7 +183,7 @@ This does not replace telling the managing office.
             + _NOT_YOU[1],
         ),
         MailKind.AFTER_FAILURES: (
-            "Connexion après plusieurs essais",
+            "Connexion après plusieurs essais – Sign-in after several tries",
             """\
 Une connexion à votre accès direct a réussi le {date} à {heure} (heure de Paris), après {failures} essais manqués.
 
@@ -198,7 +198,7 @@ Was it you? Nothing to do.
 If not, change your password on {host} and write to {contact}.""",
         ),
         MailKind.NEW_CLIENT: (
-            "Connexion depuis un nouvel appareil",
+            "Connexion depuis un nouvel appareil – Sign-in from a new device",
             """\
 Une connexion à votre accès direct a réussi le {date} à {heure} (heure de Paris), \
 depuis un navigateur que vous n’aviez pas encore utilisé.

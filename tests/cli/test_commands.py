@@ -384,7 +384,7 @@ def test_mail_that_waits_is_sent_by_a_command_once_or_until_it_is_stopped(
         running.send_signal(signal.SIGTERM)
         told, wrong = running.communicate(timeout=30)
     assert (running.returncode, "Arrêté" in told) == (0, True), wrong
-    assert relay.inbox.subjects == ["Choisir un nouveau mot de passe"] * 2
+    assert relay.inbox.subjects == ["Choisir un nouveau mot de passe – Choose a new password"] * 2
     assert relay.inbox.recipients == [["marie@exemple.test"]] * 2
 
 

@@ -72,7 +72,7 @@ def test_both_codes_record_the_address_and_both_ends_are_told(person: Office, ma
     assert person.door.deliver_due() == 2
     told = {str(message["To"]): place for place, message in enumerate(mail_server.inbox.received)}
     assert set(told) == {OLD, NEW}
-    assert set(mail_server.inbox.subjects) == {"Votre adresse électronique a changé"}
+    assert set(mail_server.inbox.subjects) == {"Votre adresse électronique a changé – Your e-mail address has changed"}
     for place in told.values():
         body = mail_server.inbox.body(place)
         assert "imagin@siec.education.fr" in body
@@ -195,8 +195,8 @@ def test_a_new_request_kills_the_codes_of_the_former_and_its_mails(person: Offic
     person.clock.move(1000)
     mail_server.inbox.received.clear()
     person.door.deliver_due()
-    assert "Confirmer votre adresse électronique" not in mail_server.inbox.subjects
-    assert "Changer d’adresse électronique" not in mail_server.inbox.subjects
+    assert "Confirmer votre adresse électronique – Confirm your e-mail address" not in mail_server.inbox.subjects
+    assert "Changer d’adresse électronique – Change your e-mail address" not in mail_server.inbox.subjects
 
 
 @pytest.mark.parametrize("how", ["password", "reset", "disable", "list"])

@@ -74,7 +74,7 @@ def test_an_operator_may_have_a_link_mailed_and_neither_choose_nor_read_a_passwo
     assert office.door.start_reset("mdurand7", actor="cli:root")
     assert not office.door.start_reset("inconnu", actor="cli:root")
     assert office.door.deliver_due() == 1
-    assert mail_server.inbox.subjects[-1] == "Choisir un nouveau mot de passe"
+    assert mail_server.inbox.subjects[-1] == "Choisir un nouveau mot de passe – Choose a new password"
     assert office.account("mdurand7") == before
     (event,) = office.named("link_ordered")
     assert event["actor"] == "cli:root"

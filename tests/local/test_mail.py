@@ -76,7 +76,7 @@ def test_a_reset_mail_has_one_link_and_neither_name_nor_identifier(office: Offic
     assert str(message["To"]) == "marie.durand@exemple.test"
     assert str(message["Reply-To"]) == "imagin@siec.education.fr"
     assert str(message["Auto-Submitted"]) == "auto-generated"
-    assert str(message["Subject"]) == "Choisir un nouveau mot de passe"
+    assert str(message["Subject"]) == "Choisir un nouveau mot de passe – Choose a new password"
     assert str(message["Message-ID"]).endswith("@exemple.test>")
     assert message.get_content_type() == "multipart/alternative"
     assert mail_server.inbox.recipients == [["marie.durand@exemple.test"]]
@@ -95,10 +95,10 @@ def test_no_mail_holds_a_password(office: Office, mail_server: MailServer) -> No
     office.door.use_reset(token_in(mail_server.inbox.body()), GOOD, GOOD)
     office.door.deliver_due()
     assert sorted(mail_server.inbox.subjects) == [
-        "Choisir un nouveau mot de passe",
-        "Première connexion à Imagin SIEC",
-        "Votre mot de passe a été changé",
-        "Votre mot de passe a été changé",
+        "Choisir un nouveau mot de passe – Choose a new password",
+        "Première connexion à Imagin SIEC – First sign-in to Imagin SIEC",
+        "Votre mot de passe a été changé – Your password was changed",
+        "Votre mot de passe a été changé – Your password was changed",
     ]
     words = [GOOD.reveal(), OTHER.reveal(), *(value.reveal() for value in office.letters.values())]
     words += [canonical(word) for word in words]
@@ -192,10 +192,10 @@ def test_a_contact_or_sender_that_is_no_address_stops_the_start(open_office: Cal
 def test_a_first_password_and_a_change_are_told_to_the_person(office: Office, mail_server: MailServer) -> None:
     office.personalise("mdurand7")
     assert office.door.deliver_due() == 1
-    assert mail_server.inbox.subjects == ["Première connexion à Imagin SIEC"]
+    assert mail_server.inbox.subjects == ["Première connexion à Imagin SIEC – First sign-in to Imagin SIEC"]
     office.door.change_password("mdurand7", GOOD, OTHER, OTHER)
     assert office.door.deliver_due() == 1
-    assert mail_server.inbox.subjects[-1] == "Votre mot de passe a été changé"
+    assert mail_server.inbox.subjects[-1] == "Votre mot de passe a été changé – Your password was changed"
     assert "http" not in mail_server.inbox.body()
     assert "localhost:8400" in mail_server.inbox.body()
     office.personalise("sansmail")
@@ -224,8 +224,8 @@ def test_a_relay_that_is_down_for_an_hour_loses_nothing_and_gets_each_mail_once(
     assert office.door.deliver_due() == 2
     assert office.door.deliver_due() == 0
     assert sorted(mail_server.inbox.subjects) == [
-        "Choisir un nouveau mot de passe",
-        "Première connexion à Imagin SIEC",
+        "Choisir un nouveau mot de passe – Choose a new password",
+        "Première connexion à Imagin SIEC – First sign-in to Imagin SIEC",
     ]
     assert not office.rows(outbox)
 

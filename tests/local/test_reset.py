@@ -202,7 +202,7 @@ def test_a_link_killed_while_its_mail_waits_is_never_mailed(office: Office, mail
     mail_server.start()
     office.clock.move(3000)
     office.door.deliver_due()
-    assert mail_server.inbox.subjects == ["Première connexion à Imagin SIEC"]
+    assert mail_server.inbox.subjects == ["Première connexion à Imagin SIEC – First sign-in to Imagin SIEC"]
 
 
 def test_one_link_kills_none_of_another_account(office: Office, reset_link: Ask) -> None:

@@ -421,15 +421,15 @@ def test_a_success_after_failures_is_told_once_and_so_is_one_from_a_new_browser(
         office.clock.move(10)
     office.door.check("mdurand7", GOOD, address=ADDRESS, client=known)
     office.door.deliver_due()
-    assert mail_server.inbox.subjects == ["Connexion après plusieurs essais"]
+    assert mail_server.inbox.subjects == ["Connexion après plusieurs essais – Sign-in after several tries"]
     assert "après 4 essais manqués" in mail_server.inbox.body()
     assert "4 failed tries" in mail_server.inbox.body()
     assert "imagin@siec.education.fr" in mail_server.inbox.body()
     mail_server.inbox.received.clear()
     office.clock.move(timedelta(days=1))
     assert sign_in(known) == []
-    assert sign_in("") == ["Connexion depuis un nouvel appareil"]
-    assert sign_in("made-up") == ["Connexion depuis un nouvel appareil"]
+    assert sign_in("") == ["Connexion depuis un nouvel appareil – Sign-in from a new device"]
+    assert sign_in("made-up") == ["Connexion depuis un nouvel appareil – Sign-in from a new device"]
     assert sign_in(office.door.remember("mdurand7")) == []
 
 

@@ -33,7 +33,12 @@ async def host(scope: Any, receive: Any, send: Any) -> None:
         (b"content-security-policy", b"default-src 'none'; script-src 'self'; connect-src 'self'"),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": PAGE.format(script=script, lang="en-GB" if scope["path"] == "/english" else "fr").encode()})
+    await send(
+        {
+            "type": "http.response.body",
+            "body": PAGE.format(script=script, lang="en-GB" if scope["path"] == "/english" else "fr").encode(),
+        }
+    )
 
 
 @pytest.fixture
