@@ -401,7 +401,7 @@ def test_a_portal_that_takes_posts_alone_gets_a_page_with_a_button(opens: Open) 
     saml.sign_in(client, name_id="_n", session="_1")
     page = saml.bring(client, by_post(order(saml, "_n"), relay="state"))
     assert page.status == 200
-    assert page.title == "Votre session Imagin SIEC est terminée"
+    assert page.title == "Fin de la session en cours"
     form = page.tree.xpath("//form[@method='post']")[0]
     assert form.get("action") == logouts.SLO
     assert page.field("RelayState") == "state"
