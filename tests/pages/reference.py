@@ -81,6 +81,8 @@ BLOCKS: Final = {
     "ig-sessions": "list of sessions",
     "ig-tag": "« cette session »",
     "ig-code": "what is read sign by sign: an address, a reference",
+    "ig-codes": "recovery codes, one a line",
+    "ig-picture": "the code to scan",
     "ig-unseen": "for screen readers and password managers alone",
 }
 """What each class is for. A modifier (`--`) is told with its block."""
@@ -94,9 +96,9 @@ def templates() -> dict[str, str]:
 def hooks() -> dict[str, set[str]]:
     """Return the classes that stand in the templates, modifiers apart, and where."""
     found: dict[str, set[str]] = defaultdict(set)
-    sources = {**templates(), "prose.py": (ROOM / "prose.py").read_text(encoding="utf-8")}
+    sources = {**templates(), **{file.name: file.read_text(encoding="utf-8") for file in ROOM.glob("*.py")}}
     for name, source in sources.items():
-        for classes in re.findall(r'class="([^"]*)"', source):
+        for classes in re.findall(r'class[a-z]*="([^"]*)"', source):
             for each in re.findall(r"ig-[a-z0-9]+(?:-[a-z0-9]+)*", classes):
                 found[each].add(name)
     return dict(found)

@@ -265,7 +265,12 @@ def test_every_block_of_a_page_has_a_class_and_the_page_its_name(pages: Pages, n
     assert tree.find("body").get("class").split() == ["ig-page", f"ig-page--{STATES[name].page}"]
     beside = "section[not(parent::*[@class='ig-help'])]"
     for block in tree.xpath(f"//main | //main/* | //body/* | //form | //{beside} | //input[not(@type='hidden')]"):
-        plain = block.tag in ("h1", "p") or block.get("type") == "radio" or block.get("id") == "compte"
+        plain = (
+            block.tag in ("h1", "p")
+            or block.get("type") in ("radio", "checkbox")
+            or block.get("role") == "img"
+            or block.get("id") == "compte"
+        )
         assert plain or block.get("class"), block.tag
 
 
