@@ -107,10 +107,12 @@ class DirectDoor:
         self._clients = KnownClients(state)
         self.links = Links(database, clock, events)
         self._credentials = Credentials(database, policy, hasher, provisionals)
-        self._login = Login(database, hasher, provisionals, self._credentials, self._throttle, self._clients, clock)
-        self._resets = Resets(
-            database, keys, self._credentials, self._throttle, clock, timedelta(minutes=passwords.reset_minutes)
+        of_a_portal = settings.accounts.is_of_a_portal
+        self._login = Login(
+            database, hasher, provisionals, self._credentials, self._throttle, self._clients, clock, of_a_portal
         )
+        life = timedelta(minutes=passwords.reset_minutes)
+        self._resets = Resets(database, keys, self._credentials, self._throttle, clock, life, of_a_portal)
         self._addresses = Addresses(database, keys, clock)
         self._demands = Demands(database, clock)
         self._importer = Importer(

@@ -8,6 +8,7 @@ the event alone (rows THR-03 and THR-07).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -42,6 +43,7 @@ class LoginFailure(StrEnum):
     DISABLED = "disabled"
     EXPIRED = "expired"
     WRONG = "wrong"
+    PORTAL_ONLY = "portal-only"
 
 
 _BY_STATE: Final = {
@@ -88,6 +90,7 @@ class Login:
         throttle: counts attempts.
         clients: browsers that are known.
         clock: the time.
+        of_a_portal: tells of a mail address whether its owner must enter by a portal (row RTE-04).
     """
 
     def __init__(
@@ -99,8 +102,10 @@ class Login:
         throttle: Throttle,
         clients: KnownClients,
         clock: Clock,
+        of_a_portal: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._database = database
+        self._of_a_portal = of_a_portal
         self._hasher = hasher
         self._provisionals = provisionals
         self._credentials = credentials
@@ -179,6 +184,8 @@ class Login:
             still = store.find(connection, key)
         if still is None or still.version != account.version:
             return account, LoginFailure.WRONG
+        if self._of_a_portal(still.email):
+            return account, LoginFailure.PORTAL_ONLY
         return still, None
 
     def _state(self, account: Account | None) -> AccountState | None:

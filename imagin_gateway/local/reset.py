@@ -12,7 +12,7 @@ the database without the key makes no link (rows RST-01 and RST-02).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -75,6 +75,7 @@ class Resets:
         throttle: bounds what one account and one network may ask.
         clock: the time.
         life: how long a link works, from the moment its mail leaves.
+        of_a_portal: tells of a mail address whether its owner must enter by a portal: no link is sent there.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Resets:
         throttle: Throttle,
         clock: Clock,
         life: timedelta,
+        of_a_portal: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._database = database
         self._keys = keys
@@ -93,6 +95,7 @@ class Resets:
         self._throttle = throttle
         self._clock = clock
         self._life = life
+        self._of_a_portal = of_a_portal
 
     def ask(self, identifier: str, *, address: str, correlation: str = "") -> bool:
         """Note a request; tell whether it is within the share of its account. For the event, never for the page.
@@ -138,7 +141,8 @@ class Resets:
         return Answered(account, mailed, request.address, request.correlation)
 
     def _may_reset(self, account: Account, now: datetime) -> bool:
-        return allows(state_at(account.state, account.provisional_ends_at, now), Act.RESET)
+        allowed = allows(state_at(account.state, account.provisional_ends_at, now), Act.RESET)
+        return allowed and not self._of_a_portal(account.email)
 
     def _mail(self, connection: sa.Connection, account: Account, now: datetime) -> bool:
         store.kill_links(connection, account.id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -12,12 +13,29 @@ from imagin_gateway.problems import wrong
 from imagin_gateway.settings.secrets import SecretText
 from imagin_gateway.settings.section import Section
 
+_DOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
+
 
 class Accounts(Section):
     """Lasting accounts of the direct door."""
 
     url: str = Field(repr=False)
     """SQLAlchemy URL: `sqlite:///path` or `postgresql+psycopg://...`."""
+    portal_domains: tuple[str, ...] = ()
+    """Mail domains, e.g. `ac-paris.fr`, whose people must enter by a portal: the direct door refuses them like anybody."""
+
+    @field_validator("portal_domains")
+    @classmethod
+    def _domains(cls, domains: tuple[str, ...]) -> tuple[str, ...]:
+        for domain in domains:
+            if not _DOMAIN.fullmatch(domain.lower()):
+                raise wrong("ce n'est pas un domaine de courriel", '["ac-paris.fr"]')
+        return tuple(domain.lower() for domain in domains)
+
+    def is_of_a_portal(self, email: str) -> bool:
+        """Tell whether a mail address is of a domain, or below one, whose people must enter by a portal."""
+        domain = email.rpartition("@")[2].strip().rstrip(".").lower()
+        return any(domain == each or domain.endswith("." + each) for each in self.portal_domains)
 
     @field_validator("url")
     @classmethod

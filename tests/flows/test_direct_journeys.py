@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from imagin_gateway.errors import Code
 from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.door import Letter
 from imagin_gateway.local.passwords import Limiter
+from imagin_gateway.settings.direct import Accounts
 from tests.client import Client, Reply
 from tests.flows.conftest import TheHouse, direct
 
@@ -119,6 +122,84 @@ def test_every_failure_gets_the_same_answer_to_the_byte(house: TheHouse) -> None
     assert "peut ressembler à un identifiant académique" in text.replace("\u00a0", " ")
     reasons = [event["detail"]["reason"] for event in house.events if event["event"] == "login_refused"]
     assert reasons == ["unknown", "wrong", "wrong", "disabled", "locked", "expired", "unknown"]
+
+
+@pytest.mark.row("WEB-10")
+def test_after_every_post_of_a_credential_the_browser_comes_back_by_get(house: TheHouse) -> None:
+    client = house.client()
+    answers = [direct(client, "mdurand7", house.letters["mdurand7"])]
+    answers.append(choose(client, client.follow(answers[-1])))
+    change = {"actuel": GOOD, "nouveau": "cinq autres mots bien longs", "encore": "cinq autres mots bien longs"}
+    answers.append(client.submit(client.get("/connexion/mot-de-passe"), change))
+    house.clock.move(timedelta(minutes=5))
+    again = client.get("/connexion/confirmer?next=/missions")
+    answers.append(client.submit(again, {"motdepasse": change["nouveau"]}))
+    address = client.get("/connexion/adresse")
+    answers.append(client.submit(address, {"courriel": "neuve@exemple.test", "actuel": change["nouveau"]}))
+    answers.append(client.submit(client.get("/connexion/mot-de-passe/oubli"), {"identifiant": "mdurand7"}))
+    link = next(each[0] for mail in house.mailed() if (each := re.search(r"/connexion\S+jeton=\S+", mail.text)))
+    answers.append(choose(client, client.follow(client.get(link))))
+    answers.append(client.submit(client.get("/connexion/fin"), {}))
+    assert [answer.status for answer in answers] == [303] * len(answers)
+    assert len(answers) == 8
+
+
+@pytest.mark.row("RTE-04")
+@pytest.mark.parametrize("domain", ["exemple.test", "EXEMPLE.TEST", "test-exemple.fr"])
+def test_the_direct_door_is_no_back_door_for_whoever_must_use_a_portal(
+    make_house: Callable[..., TheHouse], tmp_path: Path, domain: str
+) -> None:
+    reserved = domain.lower() == "exemple.test"
+    accounts = {"url": f"sqlite:///{tmp_path}/reserved.db", "portal_domains": [domain]}
+    house = make_house(accounts=accounts)
+    right = direct(house.client(), "pmartin2", house.letters["pmartin2"])
+    assert (right.status == 303) is not reserved
+    if reserved:
+        wrong = direct(house.client(), "pmartin2", "un mauvais mot de passe")
+        assert same(right, "pmartin2") == same(wrong, "pmartin2")
+        assert not [cookie for name, cookie in right.headers if name.lower() == "set-cookie" and "session" in cookie]
+        reasons = [event["detail"]["reason"] for event in house.events if event["event"] == "login_refused"]
+        assert reasons == ["portal-only", "wrong"]
+    # Who has no address of that domain is not concerned.
+    assert direct(house.client(), "sansmail", house.letters["sansmail"]).status == 303
+
+
+@pytest.mark.row("RTE-04")
+def test_whoever_must_use_a_portal_cannot_choose_a_password_by_mail_either(
+    make_house: Callable[..., TheHouse], tmp_path: Path
+) -> None:
+    asked = []
+    for domain in ("exemple.test", "autre.test"):
+        accounts = {"url": f"sqlite:///{tmp_path}/{domain}.db", "portal_domains": [domain]}
+        house = make_house(accounts=accounts)
+        client = house.client()
+        page = client.get("/connexion/mot-de-passe/oubli")
+        asked.append(client.follow(client.submit(page, {"identifiant": "pmartin2"})))
+        assert bool(house.mailed()) is (domain == "autre.test")
+    assert asked[0].title == asked[1].title == "Votre demande est enregistrée"
+
+
+@pytest.mark.parametrize(
+    ("email", "reserved"),
+    [
+        ("a@ac-paris.fr", True),
+        ("a@AC-Paris.FR", True),
+        ("a@ext.ac-paris.fr", True),
+        ("a@ac-paris.fr.", True),
+        ("ac-paris.fr@b", False),
+        ("a@notac-paris.fr", False),
+        ("a@ac-paris.fr.exemple.test", False),
+        ("", False),
+    ],
+)
+def test_a_reserved_domain_is_the_whole_domain_of_an_address_or_what_it_is_below(email: str, reserved: bool) -> None:
+    assert Accounts(url="sqlite:///x", portal_domains=("ac-paris.fr",)).is_of_a_portal(email) is reserved
+
+
+@pytest.mark.parametrize("domain", ["@ac-paris.fr", "ac-paris", "", "*.fr", "ac paris.fr"])
+def test_what_is_no_domain_stops_the_start(domain: str) -> None:
+    with pytest.raises(ValidationError):
+        Accounts(url="sqlite:///x", portal_domains=(domain,))
 
 
 def test_a_delayed_account_and_a_right_password_get_the_same_failure(house: TheHouse) -> None:
