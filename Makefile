@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-check test test-peers parts lint format types contract rows bench lock build ci clean set-up-demo set-up-dev
+.PHONY: help demo demo-check test test-peers parts gallery lint format types contract rows bench lock build ci clean set-up-demo set-up-dev
 
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
@@ -28,6 +28,9 @@ test-peers: parts ## the tests with a real identity provider alone; ARGS="-k log
 
 parts: set-up-dev ## get what the tests need beside Python packages (as root: by apt)
 	@$(VENV) -m scripts.parts install
+
+gallery: parts ## take the pictures of every page again, for docs/gallery.md
+	@$(VENV) -m scripts.gallery
 
 lint: set-up-dev ## ruff: rules and format
 	@$(VENV) -m ruff check .

@@ -61,7 +61,9 @@ def door_view(door: Any, **changes: Any) -> DoorView:
         else (),
         "lost_first": False,
         "offers": tuple(offer.label.fr for offer in door.offers),
-        "not_offered": ("Vos informations personnelles",),
+        "not_offered": ("Vos informations personnelles",)
+        if door.place
+        else ("Vos missions en cours et les duplicata de vos convocations",),
         "notes": tuple(text.fr for text in door.beware),
         "trouble_title": door.trouble_title.fr,
         "trouble": tuple(text.fr for text in door.trouble),
@@ -339,6 +341,15 @@ STATES: dict[str, State] = {
             "last": LastDoor("Académie de Paris", "/connexion/acces/arena-paris", "/connexion/oublier"),
         },
     ),
+    "chooser-over": State(
+        "chooser",
+        {
+            "arena": [card(door) for door in ARENA],
+            "direct": [card(DIRECT)],
+            "questions_href": "/connexion/question?next=%2Fmissions",
+            "over": True,
+        },
+    ),
     **{f"question-{index + 1}": State("question", question(index)) for index in range(len(POLICY.all_questions))},
     "question-2-wrong": State("question", question(1, wrong=True), error=True),
     **{f"door-{door.id}": State("door", {"door": door_view(door)}) for door in POLICY.doors.values()},
@@ -401,7 +412,6 @@ STATES: dict[str, State] = {
             "back_href": "/connexion/",
         },
     ),
-    "session-over": State("session_over", {"hours": 10, "login_href": "/connexion/?next=%2Fmissions"}),
     "confirm-replace": State(
         "confirm_replace", {"action": "/connexion/arrivee", "csrf": CSRF, "keep_href": "/"}, signed=True
     ),

@@ -11,7 +11,7 @@ import pytest
 from imagin_gateway.errors import Code
 from imagin_gateway.pages.render import Pages
 from imagin_gateway.pages.texts import NBSP
-from tests.pages.conftest import read, render, words
+from tests.pages.conftest import read, render, settings, words
 from tests.pages.states import PASSWORD_ERRORS, STATES
 
 every_state = pytest.mark.parametrize("name", STATES)
@@ -102,6 +102,7 @@ def test_browsers_and_password_managers_are_told_what_each_field_is_for(pages: P
     assert found == {field: {token} for field, token in TOKENS.items()}
 
 
+@pytest.mark.row("A11-03")
 @every_state
 def test_a_required_field_says_so_in_its_label_and_the_form_leaves_the_messages_to_us(pages: Pages, name: str) -> None:
     tree = read(render(pages, name))
@@ -111,6 +112,64 @@ def test_a_required_field_says_so_in_its_label_and_the_form_leaves_the_messages_
     for form in tree.xpath("//form[.//input[@required]]"):
         assert form.get("novalidate") is not None
         assert "#" not in form.get("action")
+
+
+@pytest.mark.row("A11-03")
+@every_state
+def test_the_form_that_is_expected_is_told_before_the_field(pages: Pages, name: str) -> None:
+    tree = read(render(pages, name))
+    order = list(tree.iter())
+    told = {"identifiant", "courriel", "code", "code-actuel", "nouveau"}
+    for field in tree.xpath("//main//input[not(@readonly)]"):
+        if field.get("id") in told:
+            hint = tree.get_element_by_id(f"{field.get('id')}-aide")
+            assert hint.get("id") in field.get("aria-describedby").split()
+            assert order.index(hint) < order.index(field)
+            assert words(hint)
+
+
+@pytest.mark.row("A11-07")
+def test_no_step_is_a_puzzle_or_asks_to_remember_what_is_not_at_hand(pages: Pages) -> None:
+    asked = set()
+    for name in STATES:
+        tree = read(render(pages, name))
+        assert not tree.xpath("//img | //canvas | //audio | //video | //iframe | //svg | //object"), name
+        assert not tree.xpath("//input[@type='range' or @type='number' or @type='image' or @type='checkbox']"), name
+        asked |= set(tree.xpath("//main//input[not(@type='hidden')][not(@readonly)]/@autocomplete"))
+    # What is typed can be pasted or filled in by a manager: nothing else is ever asked.
+    assert asked == {"username", "current-password", "new-password", "email", "one-time-code"}
+
+
+@pytest.mark.row("A11-15")
+def test_questions_are_groups_with_a_legend_and_doors_are_a_list_of_links(pages: Pages) -> None:
+    for name, state in STATES.items():
+        tree = read(render(pages, name))
+        radios = tree.xpath("//input[@type='radio']")
+        assert bool(radios) is (state.page == "question")
+        for radio in radios:
+            (group,) = radio.xpath("ancestor::fieldset")
+            assert words(group.find("legend")) == words(tree.find(".//h1"))
+        # A link is no answer: a fieldset around doors would promise a choice to send.
+        for door in tree.xpath("//*[contains(concat(' ', @class, ' '), ' ig-door ')]"):
+            assert (door.tag, door.getparent().tag) == ("li", "ul")
+            assert len(door.xpath(".//a")) == 1
+            assert not door.xpath("ancestor::fieldset")
+
+
+@pytest.mark.row("A11-15")
+@every_state
+def test_what_was_done_is_announced_as_a_status(pages: Pages, name: str) -> None:
+    tree = read(render(pages, name))
+    for message in tree.xpath("//*[contains(@class, 'ig-message--ok') or contains(@class, 'ig-message--warn')]"):
+        assert message.get("role") == "status"
+
+
+@pytest.mark.row("A11-15")
+def test_the_accessibility_mention_and_its_page_are_in_the_footer_as_configured() -> None:
+    told = Pages(settings(accessibility="partiellement conforme", accessibility_url="https://exemple.test/accessibilite"))
+    for name in STATES:
+        (link,) = read(render(told, name)).xpath("//footer//a[@href='https://exemple.test/accessibilite']")
+        assert words(link) == f"Accessibilité{NBSP}: partiellement conforme"
 
 
 @every_state
