@@ -77,4 +77,6 @@ def validate(files: Iterable[Path]) -> list[Message]:
         check=True,
     )
     said = json.loads(done.stdout)["messages"]
-    return [Message(Path(each.get("url", "")).name, each.get("subType", each["type"]), each["message"]) for each in said]
+    return [
+        Message(Path(each.get("url", "")).name, each.get("subType", each["type"]), each["message"]) for each in said
+    ]

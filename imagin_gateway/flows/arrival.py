@@ -12,6 +12,7 @@ from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.last_door import remembered_door
 from imagin_gateway.flows.proconnect import still_linked
 from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.keys import digest
@@ -151,7 +152,8 @@ def _open(house: House, visit: Visit, key: str) -> Response:
         detail={"solicited": waiting.solicited, **({"withheld": waiting.withheld} if waiting.withheld else {})},
     )
     house.hooks.logged_in(identity, house.events)
-    return see_other(waiting.next, house.cookie("session", cookie), house.no_cookie("arrival"))
+    remembered = remembered_door(house, identity.door)
+    return see_other(waiting.next, house.cookie("session", cookie), house.no_cookie("arrival"), *remembered)
 
 
 def device(visit: Visit) -> str:

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 
 from imagin_gateway.errors import Code, RequestRefused
 from imagin_gateway.exchange import Params, Response, see_other
+from imagin_gateway.flows.arrival import session_cookie
 from imagin_gateway.flows.doors import cards, view
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.last_door import last_door
 from imagin_gateway.identity import Door
 from imagin_gateway.pages.views import Choice, Link
 from imagin_gateway.policy import Decision, FactsRefused, Question, Step
@@ -29,12 +31,17 @@ def chooser(house: House, visit: Visit) -> Response:
     """Show the doors in plain words, for those who know, and the way to the questions, for those who do not."""
     next_page = _next_page(house, visit)
     arena = tuple(door for door in house.policy.doors if door != Door.DIRECT)
+    over = visit.session is None and session_cookie(house, visit) is not None
     return house.page(
         visit,
         "chooser",
         arena=cards(house, visit, arena, next_page),
         direct=cards(house, visit, (Door.DIRECT,), next_page),
         questions_href=_question_href(house, visit, {}, next_page),
+        last=last_door(house, visit, next_page),
+        over=over,
+        # Said once: the cookie of a session that is no more says nothing else.
+        cookies=[house.no_cookie("session")] if over else (),
     )
 
 

@@ -17,8 +17,10 @@ from imagin_gateway.flows.client import client_of, remembered
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.last_door import remembered_door
 from imagin_gateway.flows.proconnect import offered
 from imagin_gateway.flows.trusted_computer import is_trusted
+from imagin_gateway.flows.typed import forget_typed, keep_typed, typed
 from imagin_gateway.identity import DIRECT_ISSUER, Door, Identity
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.door import AccountView
@@ -32,7 +34,7 @@ VERSION = "account-version"
 
 def show(house: House, visit: Visit) -> Response:
     """Show the form."""
-    return _form(house, visit, next_page=visit.request.query.get("next", ""))
+    return _form(house, visit, next_page=visit.request.query.get("next", ""), identifier=typed(house, visit))
 
 
 def _form(
@@ -60,6 +62,7 @@ def _form(
         failed=failed,
         empty_identifier=empty_identifier,
         empty_password=empty_password,
+        cookies=keep_typed(house, identifier) if failed or empty_password else (),
     )
 
 
@@ -164,7 +167,7 @@ def _go_on(
     strength = Strength("password", ("pwd", *step, MFA)) if step else PASSWORD
     if must_choose:
         cookie = _open(house, visit, account, strength, FIRST_PASSWORD)
-        return see_other(choose_address(house, page), cookie)
+        return see_other(choose_address(house, page), cookie, *_signed_in(house, visit))
     return enter_again(house, visit, account, page, strength)
 
 
@@ -177,9 +180,13 @@ def enter_again(house: House, visit: Visit, account: AccountView, page: str, str
         factors = house.direct.factors.of(account.identifier)
         if factors.required and not factors.any:
             cookie = _open(house, visit, account, strength, SECOND_FACTOR)
-            return see_other(factor_address(house, page), cookie)
+            return see_other(factor_address(house, page), cookie, *_signed_in(house, visit))
     session = _open(house, visit, account, strength)
-    return see_other(page, session, remembered(house, visit, account))
+    return see_other(page, session, remembered(house, visit, account), *_signed_in(house, visit))
+
+
+def _signed_in(house: House, visit: Visit) -> list[SetCookie]:
+    return [*remembered_door(house, Door.DIRECT), *forget_typed(house, visit)]
 
 
 def _open(house: House, visit: Visit, account: AccountView, strength: Strength, restricted: str = "") -> SetCookie:

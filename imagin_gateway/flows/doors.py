@@ -32,11 +32,24 @@ def cards(house: House, visit: Visit, doors: tuple[str, ...], next_page: str) ->
 
 def _card(house: House, visit: Visit, door: DoorInfo, next_page: str) -> DoorCard:
     if door.place is not None:
-        name = house.text(visit, "chooser.academie", place=visit.said(door.place))
         text = house.text(visit, "chooser.arena_card", serves=door.serves)
     else:
-        name, text = visit.said(door.name), house.text(visit, "chooser.direct_card")
-    return DoorCard(name, text, page_href(house, visit, door.id, next_page))
+        text = house.text(visit, "chooser.direct_card")
+    # Without a federation the end page says where to click: nobody is sent past it.
+    straight = house.settings.direct_links and enter_href(house, visit, door, next_page) != door.link
+    href = (enter_href if straight else _page_of)(house, visit, door, next_page)
+    return DoorCard(card_name(house, visit, door), text, href)
+
+
+def _page_of(house: House, visit: Visit, door: DoorInfo, next_page: str) -> str:
+    return page_href(house, visit, door.id, next_page)
+
+
+def card_name(house: House, visit: Visit, door: DoorInfo) -> str:
+    """Return the name of a door among others: people know their académie."""
+    if door.place is not None:
+        return house.text(visit, "chooser.academie", place=visit.said(door.place))
+    return visit.said(door.name)
 
 
 def view(

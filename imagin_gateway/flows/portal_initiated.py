@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from imagin_gateway.errors import AnswerRefused, Code, RequestRefused
-from imagin_gateway.exchange import Response
+from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
 from imagin_gateway.flows.portal_login import depart
@@ -25,6 +25,9 @@ def begin(house: House, visit: Visit) -> Response:
     asked = visit.request.form if visit.request.method == "POST" else visit.request.query
     wish = portal.initiated(asked)
     back_to = target(house, wish.target)
+    if house.settings.notice_before_portal:
+        # Any site may bring somebody here: they are told first. What the wish hints at is lost on the way.
+        return see_other(house.href(visit, f"/portail/{portal.door}", next=back_to))
     return depart(house, visit, portal, back_to, partial(portal.depart, login_hint=wish.login_hint))
 
 

@@ -21,6 +21,7 @@ from imagin_gateway.exchange import Response, SetCookie, see_other
 from imagin_gateway.flows import proconnect
 from imagin_gateway.flows.admission import admit
 from imagin_gateway.flows.arrival import Waiting
+from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.house import JOURNEY, House, Visit
 from imagin_gateway.flows.landing import landing
 from imagin_gateway.flows.proconnect import EitherRecall
@@ -28,6 +29,7 @@ from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out,
 from imagin_gateway.identity import Identity
 from imagin_gateway.keys import digest, new_token
 from imagin_gateway.local.throttle import NetworkThrottled, network_of
+from imagin_gateway.pages.views import host_of
 from imagin_gateway.providers.portal import ENTRY, Arrival, Departure, Portal
 from imagin_gateway.settings.proconnect import PROCONNECT
 from imagin_gateway.state.store import Space
@@ -36,6 +38,9 @@ LOGIN: Final = Purpose.LOGIN
 
 DEPARTURES: Final = 300
 """Departures of one network within a journey's life: each leaves a record. A large school is one address."""
+
+NOTICED: Final = "suite"
+"""Parameter of an address that goes on from the page that says where it leads."""
 
 RESTARTED: Final = "restarted"
 """Use of the cookie that tells a login begun again because nobody had asked for the first answer."""
@@ -49,8 +54,37 @@ ARRIVAL: Final = timedelta(minutes=5)
 def leave(house: House, visit: Visit) -> Response:
     """Send the person to the portal, keeping on our side what the answer must fit."""
     portal = portal_of(house, visit)
-    anew = visit.request.query.get("anew") == "1"
-    return depart(house, visit, portal, visit.request.query.get("next"), partial(portal.depart, anew=anew))
+    query = visit.request.query
+    anew = query.get("anew") == "1"
+    prepare = partial(portal.depart, anew=anew)
+    if house.settings.notice_before_portal and query.get(NOTICED) != "1":
+        notice = _notice(house, visit, portal, prepare)
+        if notice is not None:
+            return notice
+    return depart(house, visit, portal, query.get("next"), prepare)
+
+
+def _notice(house: House, visit: Visit, portal: Portal, prepare: Callable[[datetime], Departure]) -> Response | None:
+    """Return the page that says where one is about to go, and the way back; None when it is no other site (WEB-13).
+
+    The site it names is the one the browser will be sent to, not one that is written beside it.
+    """
+    with turnstile(house, portal.door):
+        host = host_of(prepare(house.clock.now()).url)
+    if host in ("", house.settings.host):
+        return None
+    asked = visit.request.query.get("next")
+    back_to = landing(house.settings, asked) if asked else ""
+    anew = visit.request.query.get("anew", "")
+    on = {"next": back_to, "anew": "1" if anew == "1" else "", NOTICED: "1"}
+    return house.page(
+        visit,
+        "leaving",
+        portal_name=door_name(house, visit, portal.door),
+        host=host,
+        portal_href=house.href(visit, f"/portail/{portal.door}", **on),
+        back_href=house.href(visit, "/", next=back_to),
+    )
 
 
 def depart(

@@ -19,6 +19,7 @@ from imagin_gateway.flows.doors import recovery_links
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.refusals import password_errors
+from imagin_gateway.flows.typed import keep_typed, typed
 from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.keys import Secret, digest
 
@@ -38,7 +39,7 @@ def _request_form(house: House, visit: Visit, *, empty: bool = False) -> Respons
         status=422 if empty else 200,
         action=house.path("/mot-de-passe/oubli"),
         csrf=form_token(house, visit),
-        identifier="",
+        identifier="" if empty else typed(house, visit),
         empty=empty,
         recovery=recovery_links(house, visit),
         chooser_href=house.path("/"),
@@ -51,7 +52,7 @@ def submit_request(house: House, visit: Visit) -> Response:
     if not identifier.strip():
         return _request_form(house, visit, empty=True)
     house.direct.ask_reset(identifier, address=visit.request.address, correlation=visit.request.correlation)
-    return see_other(house.path("/mot-de-passe/oubli/envoye"))
+    return see_other(house.path("/mot-de-passe/oubli/envoye"), *keep_typed(house, identifier))
 
 
 def show_recorded(house: House, visit: Visit) -> Response:

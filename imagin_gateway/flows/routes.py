@@ -15,6 +15,7 @@ from imagin_gateway.flows import (
     choose_password,
     confirm,
     direct_login,
+    last_door,
     logout,
     my_session,
     my_sessions,
@@ -77,9 +78,10 @@ class Route:
 
 ROUTES: Final = (
     Route("/", {"GET": choose.chooser}, stateless=True),
+    Route("/oublier", {"GET": last_door.forget}, acts=True),
     Route("/question", {"GET": choose.question}, stateless=True),
     Route("/acces/{door}", {"GET": choose.door}, stateless=True),
-    Route(PORTAL, {"GET": portal_login.leave}, acts=True),
+    Route(PORTAL, {"GET": portal_login.leave}, acts=True, shows=True),
     Route(PORTAL + "/acs", {"POST": portal_login.answer}, cross_site=True),
     Route(PORTAL + "/retour", {"GET": portal_login.answer, "POST": portal_login.answer}, cross_site=True, acts=True),
     Route(

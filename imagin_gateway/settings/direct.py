@@ -22,7 +22,7 @@ class Accounts(Section):
     url: str = Field(repr=False)
     """SQLAlchemy URL: `sqlite:///path` or `postgresql+psycopg://...`."""
     portal_domains: tuple[str, ...] = ()
-    """Mail domains, e.g. `ac-paris.fr`, whose people must enter by a portal: the direct door refuses them like anybody."""
+    """Mail domains, e.g. `ac-paris.fr`, whose people must enter by a portal; the direct door fails for them."""
 
     @field_validator("portal_domains")
     @classmethod

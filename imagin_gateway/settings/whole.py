@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     """The mention that the law asks for (RGAA 4.1); each language says it in its words."""
     languages: tuple[Literal["fr", "en"], ...] = ("fr", "en")
     """Languages people may choose, the default first; with one, nothing is offered."""
+    remember_door: bool = False
+    """Offer first, on the chooser, the door that last opened a session in this browser."""
+    direct_links: bool = False
+    """The chooser's doors lead straight to the portal or the form, without the page that explains them."""
+    notice_before_portal: bool = False
+    """Say, on a page with a way back, that one is about to leave for a portal."""
     policy: Path | None = None
     """Another policy table than SIEC's."""
     admission: Path | None = None

@@ -83,7 +83,7 @@ def test_the_first_password_is_chosen_and_the_provisional_one_is_dead(house: The
 
 def same(reply: Reply, identifier: str) -> tuple[int, tuple[tuple[str, str], ...], str]:
     """Return an answer without what is different in every answer: nonce, form token, what was typed."""
-    strip = re.compile(r"nonce-[\w-]+|ig-browser=[^;]+")
+    strip = re.compile(r"nonce-[\w-]+|ig-(?:browser|typed)=[^;]+")
     headers = tuple(sorted((name, strip.sub("", value)) for name, value in reply.headers))
     text = reply.text.replace(reply.field("formulaire"), "").replace(f'value="{identifier}"', "")
     return reply.status, headers, re.sub(r'nonce="[^"]*"', "", text)

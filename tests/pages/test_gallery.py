@@ -1,8 +1,6 @@
-"""The gallery shows every page in every state: no picture lacks, none is of a page that is gone. Pixels are for people."""
+"""The gallery shows every page in every state: no picture lacks, none is of a page that is gone."""
 
 from __future__ import annotations
-
-import pytest
 
 from imagin_gateway.pages.render import Pages
 from scripts.gallery import LIST, PICTURES, listed, pictures, shown

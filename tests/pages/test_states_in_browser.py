@@ -53,7 +53,8 @@ SPACED = (
 """What people may ask for (WCAG 2.2, 1.4.12)."""
 
 EDGES = """() => [...document.querySelectorAll('.ig-door, .ig-choice, .ig-message, .ig-form, .ig-button, .ig-input')]
-    .filter(e => { const s = getComputedStyle(e); return s.borderTopStyle === 'none' || parseFloat(s.borderTopWidth) < 2 })
+    .filter(e => { const s = getComputedStyle(e);
+        return s.borderTopStyle === 'none' || parseFloat(s.borderTopWidth) < 2 })
     .map(e => e.outerHTML)"""
 
 MOVING = """() => [...document.querySelectorAll('*')].filter(e => { const s = getComputedStyle(e);

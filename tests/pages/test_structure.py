@@ -166,7 +166,9 @@ def test_what_was_done_is_announced_as_a_status(pages: Pages, name: str) -> None
 
 @pytest.mark.row("A11-15")
 def test_the_accessibility_mention_and_its_page_are_in_the_footer_as_configured() -> None:
-    told = Pages(settings(accessibility="partiellement conforme", accessibility_url="https://exemple.test/accessibilite"))
+    told = Pages(
+        settings(accessibility="partiellement conforme", accessibility_url="https://exemple.test/accessibilite")
+    )
     for name in STATES:
         (link,) = read(render(told, name)).xpath("//footer//a[@href='https://exemple.test/accessibilite']")
         assert words(link) == f"Accessibilité{NBSP}: partiellement conforme"
