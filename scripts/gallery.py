@@ -16,7 +16,7 @@ from typing import Any, Final
 from imagin_gateway.pages.render import Pages
 from tests.pages.conftest import read, render, settings, words
 from tests.pages.served import OPTIONS, served
-from tests.pages.states import STATES
+from tests.pages.states import ENGLISH, STATES
 from tests.parts import PARTS, program
 
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
@@ -86,6 +86,10 @@ def listed() -> str:
         lines += [f"`{name}`{others}: {title}", ""]
         lines += [f"![{title}: {view.said}](gallery/{name}-{view.name}.webp)" for view in views(name)]
         lines.append("")
+    lines += ["## In English", ""]
+    for name in ENGLISH:
+        title = words(read(render(pages, name, "en")).find(".//title")).removesuffix(" – Imagin SIEC")
+        lines += [f"`{name}`: {title}", "", f"![{title}: {PHONE.said}](gallery/{name}-{PHONE.name}.webp)", ""]
     return "\n".join(lines)
 
 
@@ -94,6 +98,8 @@ def pictures() -> Iterator[tuple[str, View]]:
     for name in shown():
         for view in views(name):
             yield name, view
+    for name in ENGLISH:
+        yield name, PHONE
 
 
 def take(browser: Any, address: str) -> None:

@@ -68,9 +68,9 @@ class Message:
 
 def validate(files: Iterable[Path]) -> list[Message]:
     """Return everything the validator says of these pages in one run; informations included."""
+    java = ["java", "-Xss4m", "-XX:TieredStopAtLevel=1", "-jar", str(JAR)]
     done = subprocess.run(
-        ["java", "-Xss4m", "-XX:TieredStopAtLevel=1", "-jar", JAR, "--format", "json", "--stdout", "--exit-zero-always"]
-        + [str(file) for file in files],
+        [*java, "--format", "json", "--stdout", "--exit-zero-always", *map(str, files)],
         capture_output=True,
         text=True,
         timeout=300,

@@ -143,6 +143,7 @@ def test_the_page_before_a_portal_names_no_other_place_than_the_portal_and_is_of
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
 def test_the_identifier_typed_once_is_not_asked_again(make_house: MakeHouse, kind: str) -> None:
     house = make_house(kind)
+    client = house.client()
     for known in ("pmartin2", "inconnu0"):
         client = house.client()
         assert _field(client, "/connexion/direct") == ""

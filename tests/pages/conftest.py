@@ -14,7 +14,7 @@ from imagin_gateway.exchange import Response
 from imagin_gateway.pages.language import Language
 from imagin_gateway.pages.render import Pages
 from imagin_gateway.settings import Settings
-from tests.pages.states import STATES
+from tests.pages.states import ENGLISH, STATES
 
 
 def settings(**changes: Any) -> Settings:
@@ -42,8 +42,8 @@ LANGUAGES = {"fr": Language("fr", switch={"en": "?lang=en"}), "en": Language("en
 
 
 def render(pages: Pages, name: str, language: str = "fr", **changes: Any) -> Response:
-    """Render a state; the values it is given are French, whatever the language."""
-    state = STATES[name]
+    """Render a state; the values of STATES are French, whatever the language."""
+    state = STATES[name] if name in STATES else ENGLISH[name]
     return pages.render(state.page, **{"language": LANGUAGES[language], **state.values, **changes})
 
 

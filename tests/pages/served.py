@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from imagin_gateway.pages.render import Pages
 from tests.pages.conftest import render, settings
-from tests.pages.states import STATES
+from tests.pages.states import ENGLISH, STATES
 
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 """With which Chromium starts anywhere, a container of root's included."""
@@ -17,7 +17,7 @@ OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "
 
 @contextmanager
 def served() -> Iterator[str]:
-    """Serve them on a free port of this machine; gives the address of all of them."""
+    """Serve them on a free port of this machine, in English below `/en/`; gives the address of all of them."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     base = f"http://127.0.0.1:{server.server_port}"
     pages = Pages(settings(development=True, base_url=base))
@@ -26,7 +26,9 @@ def served() -> Iterator[str]:
         def do_GET(self) -> None:
             asset = pages.asset(self.path.removeprefix("/connexion"))
             name = self.path.strip("/")
-            response = asset or render(pages, name if name in STATES else "refusal-R13")
+            language = "en" if name in ENGLISH or name.startswith("en/") else "fr"
+            name = name.removeprefix("en/")
+            response = asset or render(pages, name if name in {**STATES, **ENGLISH} else "refusal-R13", language)
             self.send_response(response.status)
             for header in response.header_lines():
                 self.send_header(*header)

@@ -11,6 +11,7 @@ from imagin_gateway.local.factors import PasskeyView, TotpView
 from imagin_gateway.local.trusted import TrustedComputer
 from imagin_gateway.pages.picture import picture
 from imagin_gateway.pages.templating import FACTOR_REFUSALS
+from imagin_gateway.pages.texts import Catalogue
 from imagin_gateway.pages.views import Choice, DoorCard, DoorView, FieldError, LastDoor, Link, OpenSession
 from imagin_gateway.policy import siec
 
@@ -40,55 +41,68 @@ class State:
     signed: bool = field(default=False)
 
 
-def card(door: Any) -> DoorCard:
-    text = f"Portail ARENA ({door.serves})" if door.serves else "Votre identifiant est imprimé sous l’en-tête."
-    name = f"Académie de {door.place}" if door.place else door.name.fr
+TEXTS = {code: Catalogue.load(code) for code in ("fr", "en")}
+
+
+def card(door: Any, lang: str = "fr") -> DoorCard:
+    said = TEXTS[lang]
+    text = said("chooser.arena_card", serves=door.serves) if door.serves else said("chooser.direct_card")
+    name = said("chooser.academie", place=door.place.get(lang)) if door.place else door.name.get(lang)
     return DoorCard(name, text, f"/connexion/acces/{door.id}")
 
 
-def door_view(door: Any, **changes: Any) -> DoorView:
+def door_view(door: Any, lang: str = "fr", **changes: Any) -> DoorView:
+    said = TEXTS[lang]
+
+    def all_of(texts: Any) -> tuple[str, ...]:
+        return tuple(text.get(lang) for text in texts)
+
+    elsewhere = DIRECT if door.place else ARENA[0]
     values: dict[str, Any] = {
-        "title": door.title.fr,
-        "why": door.for_whom[0].fr,
-        "button": Link(door.button.fr, door.link),
+        "title": door.title.get(lang),
+        "why": door.for_whom[0].get(lang),
+        "button": Link(door.button.get(lang), door.link),
         "host": door.host,
-        "where": tuple(text.fr for text in door.where),
-        "credentials": tuple(text.fr for text in door.credentials),
-        "not_these": tuple(text.fr for text in door.not_these),
-        "lost": tuple(text.fr for text in door.recovery),
+        "where": all_of(door.where),
+        "credentials": all_of(door.credentials),
+        "not_these": all_of(door.not_these),
+        "lost": all_of(door.recovery),
         "lost_links": (Link(door.recovery_link.removeprefix("https://"), door.recovery_link),)
         if door.recovery_link
-        else (),
+        else (Link(door.host, door.link),)
+        if door.place
+        else (Link(said("login.forgotten"), "/connexion/mot-de-passe/oubli"),),
         "lost_first": False,
-        "offers": tuple(offer.label.fr for offer in door.offers),
-        "not_offered": ("Vos informations personnelles",)
+        "offers": all_of(offer.label for offer in door.offers),
+        "not_offered": all_of(each.label for each in elsewhere.offers if each.activity not in door.activities),
+        "notes": all_of(door.beware),
+        "trouble_title": door.trouble_title.get(lang),
+        "trouble": all_of(door.trouble),
+        "trouble_links": (Link(said("refusal.direct"), "/connexion/acces/direct"),)
         if door.place
-        else ("Vos missions en cours et les duplicata de vos convocations",),
-        "notes": tuple(text.fr for text in door.beware),
-        "trouble_title": door.trouble_title.fr,
-        "trouble": tuple(text.fr for text in door.trouble),
-        "trouble_links": (Link("l’accès direct", "/connexion/acces/direct"),)
-        if door.place
-        else (Link("Répondez aux questions", "/connexion/question"),),
+        else (Link(said("door.questions"), "/connexion/question"),),
         "second": (),
-        "back": Link("Choisir un autre accès", "/connexion/"),
+        "back": Link(said("frame.choose_another"), "/connexion/"),
     }
     return DoorView(**{**values, **changes})
 
 
-def question(index: int, **changes: Any) -> dict[str, Any]:
+def question(index: int, lang: str = "fr", **changes: Any) -> dict[str, Any]:
     asked = POLICY.all_questions[index]
+    said = TEXTS[lang]
     values = {
-        "question": asked.title.fr,
+        "question": asked.title.get(lang),
         "number": index + 1,
         "name": asked.id,
-        "hint": asked.hint.fr if asked.hint else "",
-        "choices": [Choice(each.id, each.label.fr, each.hint.fr if each.hint else "") for each in asked.answers],
+        "hint": asked.hint.get(lang) if asked.hint else "",
+        "choices": [
+            Choice(each.id, each.label.get(lang), each.hint.get(lang) if each.hint else "") for each in asked.answers
+        ],
         "hidden": {"emetteur": "siec"} if index else {},
         "action": "/connexion/question",
-        "back": Link("Question précédente", "/connexion/question")
+        "back": Link(said("question.previous"), "/connexion/question")
         if index
-        else Link("Choisir moi-même", "/connexion/"),
+        else Link(said("question.choose"), "/connexion/"),
         "wrong": False,
     }
     return {**values, **changes}
@@ -569,3 +583,22 @@ STATES: dict[str, State] = {
         "refusal", {**REFUSAL, "id": "R11", "params": {"until": "7\u00a0décembre à 8\u00a0h"}, "primary": None}
     ),
 }
+
+ENGLISH: dict[str, State] = {
+    "en-chooser": State(
+        "chooser",
+        {
+            "arena": [card(door, "en") for door in ARENA],
+            "direct": [card(DIRECT, "en")],
+            "questions_href": "/connexion/question",
+        },
+    ),
+    "en-question": State("question", question(1, "en")),
+    "en-door-arena": State("door", {"door": door_view(_PARIS, "en")}),
+    "en-door-direct": State("door", {"door": door_view(DIRECT, "en")}),
+    "en-login-failed": STATES["login-failed"],
+    "en-password-first": STATES["password-first"],
+    "en-forgotten-sent": STATES["forgotten-sent"],
+    "en-refusal": State("refusal", {**REFUSAL, "id": "R10", "primary": Link("Start again", "/connexion/direct")}),
+}
+"""The pages that nearly everybody sees, wholly in English: the texts of the table with those of the catalogue."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from imagin_gateway.pages.render import Pages
 from scripts.gallery import LIST, PICTURES, listed, pictures, shown
 from tests.pages.conftest import TEMPLATES
-from tests.pages.states import STATES
+from tests.pages.states import ENGLISH, STATES
 
 AGAIN = "run `make gallery`, and look at what changed"
 
 
 def test_every_page_and_every_state_is_in_the_gallery() -> None:
     text = LIST.read_text(encoding="utf-8")
-    assert [name for name in STATES if f"`{name}`" not in text] == [], AGAIN
+    assert [name for name in (*STATES, *ENGLISH) if f"`{name}`" not in text] == [], AGAIN
     frames = {"base", "parts"}
     pages = {template.stem for template in TEMPLATES.glob("*.html")} - frames
     assert pages == {state.page for state in STATES.values()}, "a page without a state"

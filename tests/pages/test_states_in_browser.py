@@ -11,9 +11,9 @@ import pytest
 
 from imagin_gateway.pages.render import Pages
 from scripts.gallery import shown
-from tests.pages.conftest import settings
+from tests.pages.conftest import LANGUAGES, settings
 from tests.pages.served import OPTIONS, served
-from tests.pages.states import STATES
+from tests.pages.states import ENGLISH, STATES
 from tests.parts import in_wheel, program, require
 
 pytestmark = pytest.mark.browser
@@ -96,6 +96,18 @@ def survey(chromium: Any, address: str) -> dict[str, dict[str, Any]]:
             if more:
                 page.add_style_tag(content=more)
             found["wide"][f"{name} {more}"] = max(0, page.evaluate("document.documentElement.scrollWidth") - 320)
+    # English words are of other lengths, in the same elements.
+    page.set_viewport_size({"width": 320, "height": 640})
+    for name in (*ENGLISH, *(f"en/{each}" for each in differently)):
+        page.goto(f"{address}/{name}")
+        page.add_style_tag(content=SPACED)
+        found["wide"][name] = max(0, page.evaluate("document.documentElement.scrollWidth") - 320)
+        page.add_style_tag(content="html { font-size: 200% }")
+        found["wide"][name + ", large"] = max(0, page.evaluate("document.documentElement.scrollWidth") - 320)
+    for name in ENGLISH:
+        page.goto(f"{address}/{name}")
+        page.evaluate(script)
+        found["axe"][name] = _by_axe(page, "{resultTypes: ['violations', 'incomplete']}")
     context.close()
     return {kind: {name: what for name, what in each.items() if what} for kind, each in found.items()}
 
@@ -241,13 +253,13 @@ class Portal:
 
     def handler(self, ours: str, pages: Pages) -> type[BaseHTTPRequestHandler]:
         fields = {"SAMLResponse": "PHNhbWw+", "RelayState": '"><b>7'}
-        values = {"action": self.address + "/fin", "fields": fields}
+        action = self.address + "/fin"
         portal = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 response = pages.asset(self.path.removeprefix("/connexion")) or pages.render(
-                    "logout_answer", form_targets=[values["action"]], **values
+                    "logout_answer", language=LANGUAGES["fr"], form_targets=[action], action=action, fields=fields
                 )
                 self.answer(response.status, response.header_lines(), response.body)
 

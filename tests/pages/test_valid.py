@@ -18,7 +18,8 @@ def test_the_validator_finds_nothing_in_any_state(pages: Pages, tmp_path: Path) 
     require("java")
     require("vnu")
     for name in STATES:
-        (tmp_path / f"{name}.html").write_bytes(render(pages, name).body)
+        for language in ("fr", "en"):
+            (tmp_path / f"{language}-{name}.html").write_bytes(render(pages, name, language).body)
     # What is wrong in this one is found, so what is not found elsewhere is not there.
     body = render(pages, "login").body.replace(b"<main ", b'<ul><div align="left">x</div></ul><main ', 1)
     (tmp_path / "broken.html").write_bytes(body)
