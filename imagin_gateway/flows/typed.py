@@ -26,7 +26,8 @@ def keep_typed(house: House, identifier: str) -> list[SetCookie]:
     raw = identifier.strip().encode()
     if not raw or len(raw) > MAX_BYTES:
         return []
-    return [house.cookie(COOKIE, base64.urlsafe_b64encode(raw).decode("ascii"), max_age=int(LIFE.total_seconds()))]
+    told = base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
+    return [house.cookie(COOKIE, told, max_age=int(LIFE.total_seconds()))]
 
 
 def typed(house: House, visit: Visit) -> str:
@@ -35,7 +36,7 @@ def typed(house: House, visit: Visit) -> str:
     if len(kept) > 2 * MAX_BYTES:
         return ""
     try:
-        text = base64.b64decode(kept, altchars=b"-_", validate=True).decode()
+        text = base64.b64decode(kept + "=" * (-len(kept) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         return ""
     return text if text.isprintable() else ""
