@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.mail_texts import MailKind
 from imagin_gateway.local.outbox import add
-from imagin_gateway.local.schema import outbox
+from imagin_gateway.local.schema import outbox, totp_factors
 from tests.local.conftest import Office, keys_of, values_of
 from tests.local.helper import ADDRESS, MailServer
+from tests.local.test_second_factors import enrol, found
 
 CHILD = """
 import json, sys
@@ -51,10 +53,20 @@ def attempt(number):
     except GatewayError as error:
         return str(getattr(error, "reason", error.code.value))
 
+def second_step(number):
+    from imagin_gateway.local.door import FactorRefused
+    prove = door.factors.prove_recovery if what["recovery"] else door.factors.prove_code
+    tell = {"address": "192.0.2.1"}
+    try:
+        prove(what["identifier"], Secret(what["code"]), version=what["version"], address="192.0.2.1", tell=tell)
+    except FactorRefused as error:
+        return error.code.value
+    return "opened"
+
 def deliver(_):
     return door.deliver_due()
 
-action = {"use": use, "attempt": attempt, "deliver": deliver}[what["do"]]
+action = {"use": use, "attempt": attempt, "second_step": second_step, "deliver": deliver}[what["do"]]
 with ThreadPoolExecutor(10) as pool:
     print(json.dumps(list(pool.map(action, range(what["times"])))))
 door.close()
@@ -112,6 +124,29 @@ def test_tries_of_two_processes_are_counted_together(office: Office, together: C
     # Three are free; of those that begin together some take themselves for a fourth, and are not evaluated either.
     assert answers["wrong"] <= 3
     assert answers["wrong"] + answers["delayed"] == 50
+
+
+@pytest.mark.parametrize("recovery", [False, True])
+def test_of_many_uses_of_one_code_by_two_processes_one_wins(
+    office: Office, together: Callable[..., list[Any]], recovery: bool
+) -> None:
+    phone, added = enrol(office)
+    # The children's clock stands where a test's begins.
+    office.clock.move(-60)
+    with office.database.write() as connection:
+        connection.execute(sa.update(totp_factors).values(step=0))
+    code = added.codes[0] if recovery else phone.code()
+    version = found(office).version
+    answers: Counter[str] = Counter()
+    for _ in range(3):
+        # At once, two of a process: a fourth try would wait, and prove nothing.
+        told = together(
+            do="second_step", identifier="mdurand7", code=code.reveal(), version=version, recovery=recovery, times=1
+        )
+        answers += Counter(told)
+        office.door._throttle.clear("mdurand7\x00second factor")
+    assert answers["opened"] == 1
+    assert answers["factor.recovery_wrong" if recovery else "factor.code_used"] == 5
 
 
 def test_each_mail_leaves_once_whichever_process_sends_it(
