@@ -113,6 +113,12 @@ class Code(StrEnum):
     ADDRESS_SAME = "address.same"
     ADDRESS_CODE = "address.code_wrong"
     ADDRESS_TOO_MANY = "address.too_many"
+    DESK_NOT_ALLOWED = "desk.not_allowed"
+    DESK_SELF = "desk.own_account"
+    DESK_STALE = "desk.account_changed"
+    DESK_UNKNOWN = "desk.account_unknown"
+    DESK_REPEATED = "desk.already_done"
+    DESK_TOO_MANY = "desk.too_many_searches"
     NOT_LINKED = "direct.not_linked"
     LINK_TAKEN = "direct.link_taken"
     # second factor of direct accounts

@@ -59,6 +59,14 @@ class EventName(StrEnum):
     ADDRESS_CHANGED = "address_changed"
     ACCOUNT_DISABLED = "account_disabled"
     ACCOUNT_ENABLED = "account_enabled"
+    ACCOUNT_LOCKED = "account_locked"
+    ACCOUNT_UNLOCKED = "account_unlocked"
+    ACCOUNT_EXPORTED = "account_exported"
+    ACCOUNT_ERASED = "account_erased"
+    ACCOUNTS_SEARCHED = "accounts_searched"
+    DESK_REFUSED = "desk_refused"
+    HISTORY_PURGED = "history_purged"
+    LEAK_ANSWERED = "leak_answered"
     ACCOUNT_LINKED = "account_linked"
     ACCOUNT_UNLINKED = "account_unlinked"
     SECOND_STEP_ASKED = "second_step_asked"
@@ -165,12 +173,23 @@ class EventLog:
         self._clock = clock
         self._keys = keys
         self._lock = threading.Lock()
+        self._listeners: list[Callable[[Event], None]] = []
         self.failing = False
         """True while the last write failed: to be shown by health checks (ASVS 16.4.3)."""
 
     def pseudonym(self, person: tuple[str, str]) -> str:
         """Return the pseudonym under which the events tell a person."""
         return self._keys.mac("event pseudonym", json.dumps(person))[:20]  # type: ignore[index]  # newest key: never None
+
+    def pseudonyms(self, person: tuple[str, str]) -> frozenset[str]:
+        """Return every pseudonym a person had under the keys that are still held."""
+        told = json.dumps(person)
+        macs = (self._keys.mac("event pseudonym", told, version) for version in self._keys.versions)
+        return frozenset(mac[:20] for mac in macs if mac is not None)
+
+    def listen(self, hear: Callable[[Event], None]) -> None:
+        """Hand every event to `hear` too, once it is written. It must not raise."""
+        self._listeners.append(hear)
 
     def emit(self, event: Event) -> None:
         """Write one event. Never raises because of the sink."""
@@ -184,6 +203,8 @@ class EventLog:
                 if not self.failing:
                     _log.exception("events cannot be written")
                 self.failing = True
+        for hear in self._listeners:
+            hear(event)
 
 
 def render(event: Event, at: datetime, pseudonym: str) -> str:

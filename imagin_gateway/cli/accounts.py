@@ -1,104 +1,65 @@
-"""`imagin-gateway accounts`: the accounts of the direct door."""
+"""`imagin-gateway accounts`: the accounts of the direct door, and helping their owners.
+
+Commands that look at or change one account stand here; the others in `bulk` and `personal`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
-from imagin_gateway.cli import convocations
-from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, actor, err, explained, out, stores
-from imagin_gateway.events import Event, EventName
-from imagin_gateway.flows.closing import disable_account, enable_account
+from imagin_gateway.cli import bulk, convocations, personal
+from imagin_gateway.cli.common import (
+    DEFAULT_FILE,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    Actor,
+    Json,
+    SettingsFile,
+    acting,
+    err,
+    explained,
+    out,
+    print_json,
+    stores,
+)
+from imagin_gateway.cli.showing import as_json, lines, state_of
+from imagin_gateway.events import EventName
+from imagin_gateway.flows.helping import By, Helping
 from imagin_gateway.gateway import Stores
-from imagin_gateway.identity import DIRECT_ISSUER, Door
+from imagin_gateway.identity import DIRECT_ISSUER
+from imagin_gateway.local import search
 from imagin_gateway.local.migrate import upgrade_accounts
 from imagin_gateway.settings import Settings
 
-app = typer.Typer(help="Comptes de l'accès direct.", no_args_is_help=True)
-
-STATES = {
-    "provisional": "mot de passe provisoire, jamais personnalisé",
-    "active": "mot de passe personnalisé",
-    "change_required": "mot de passe à changer",
-    "locked": "bloqué",
-    "disabled": "désactivé",
-    "expired": "expiré",
-}
-
+app = typer.Typer(help="Comptes de l'accès direct : trouver, aider, fermer, exporter, effacer.", no_args_is_help=True)
 
 app.command("import", hidden=True, help="Autre nom de « convocations import ».")(convocations.import_)
+app.command("require-change")(bulk.require_change)
+app.command("leak")(bulk.leak)
+app.command("export")(personal.export)
+app.command("erase")(personal.erase)
+
+Identifier = Annotated[str, typer.Argument(help="Identifiant Imagin.")]
 
 
-@app.command("require-change")
-def require_change(
-    identifiers: Annotated[list[str] | None, typer.Argument(help="Identifiants Imagin.")] = None,
-    file: Annotated[Path | None, typer.Option(help="Fichier : un identifiant par ligne.")] = None,
-    everybody: Annotated[bool, typer.Option("--all", help="Tous les comptes de l'accès direct.")] = False,
-    settings: SettingsFile = DEFAULT_FILE,
-) -> None:
-    """Exiger un autre mot de passe (fuite soupçonnée) : les sessions se terminent, la suivante ne fait que cela."""
-    if (bool(identifiers) + (file is not None) + everybody) != 1:
-        err.print("Dire des identifiants, ou --file FICHIER, ou --all.")
-        raise typer.Exit(2)
-    if not everybody:
-        _require_change(settings, identifiers or _lines(file))
-        return
+@contextmanager
+def _helping(settings: Path, told: str | None) -> Iterator[tuple[Stores, Helping]]:
+    """Open the stores for somebody who helps, and who says who they are."""
+    by = By(actor=acting(told))
     with stores(settings) as opened:
-        opened.sessions.store.ping()
-        changed = opened.direct.require_change_of_everybody(actor=actor())
-        ended = opened.sessions.end_door(Door.DIRECT)
-        _ended(opened, ended)
-    out.print(f"{changed} comptes à qui un autre mot de passe est demandé ; {ended} sessions terminées.")
+        yield opened, Helping(opened.direct, opened.sessions, opened.events, by)
 
 
-def _lines(file: Path | None) -> list[str]:
-    if file is None or not file.is_file():
-        err.print(f"Aucun fichier de ce nom : {file}", style="red", markup=False)
-        raise typer.Exit(EXIT_REFUSED)
-    try:
-        return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError:
-        err.print("Le fichier n'est pas en UTF-8.", style="red")
-        raise typer.Exit(EXIT_REFUSED) from None
-
-
-def _require_change(settings: Path, identifiers: list[str]) -> None:
-    with stores(settings) as opened:
-        # Sessions must end with what they were opened by: with their store down, nothing is changed.
-        opened.sessions.store.ping()
-        demanded = opened.direct.require_change(identifiers, actor=actor())
-        # Of those who were asked before, too: whoever was interrupted here begins again.
-        ended = sum(
-            opened.sessions.end_person(DIRECT_ISSUER, identifier) for identifier in demanded.changed + demanded.left
-        )
-        if ended:
-            _ended(opened, ended)
-    out.print(f"{len(demanded.changed)} comptes à qui un autre mot de passe est demandé ; {ended} sessions terminées.")
-    if demanded.left:
-        err.print(f"Sans effet sur {len(demanded.left)} comptes, vu leur état.", style="yellow")
-    if demanded.unknown:
-        err.print(f"Aucun compte pour {demanded.unknown} identifiants.", style="red")
-        raise typer.Exit(EXIT_REFUSED)
-
-
-def _ended(opened: Stores, ended: int) -> None:
-    opened.events.emit(Event(name=EventName.SESSIONS_ENDED, door=Door.DIRECT, actor=actor(), detail={"ended": ended}))
-
-
-@app.command("send-link")
-def send_link(
-    identifier: Annotated[str, typer.Argument(help="Identifiant Imagin.")],
-    settings: SettingsFile = DEFAULT_FILE,
-) -> None:
-    """Envoyer à la personne, par courriel, le lien pour choisir un mot de passe."""
-    with stores(settings) as opened:
-        found = opened.direct.start_reset(identifier, actor=actor())
-    if not found:
-        err.print("Aucun compte ne porte cet identifiant.")
-        raise typer.Exit(EXIT_REFUSED)
-    out.print("Demande notée : le courriel part si le compte a une adresse et n'est pas désactivé.")
+def _nobody() -> typer.Exit:
+    err.print("Aucun compte ne porte cet identifiant.")
+    return typer.Exit(EXIT_REFUSED)
 
 
 @app.command("upgrade")
@@ -109,66 +70,164 @@ def upgrade(settings: SettingsFile = DEFAULT_FILE) -> None:
     out.print("La base des comptes est à jour.")
 
 
-@app.command("show")
-def show(
-    identifier: Annotated[str, typer.Argument(help="Identifiant Imagin.")],
+@app.command("find")
+def find(
+    text: Annotated[str, typer.Argument(help="Début d'un nom, identifiant ou adresse électronique.")] = "",
+    office: Annotated[str, typer.Option(help="Service gestionnaire, en entier.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=search.MOST, help="Comptes montrés, au plus.")] = 20,
+    as_json: Json = False,
+    actor: Actor = None,
     settings: SettingsFile = DEFAULT_FILE,
 ) -> None:
-    """Montrer l'état d'un compte. Aucun secret n'est affiché."""
-    with stores(settings) as opened:
-        account = opened.direct.find(identifier)
-        person = (DIRECT_ISSUER, account.identifier if account else identifier)
-        opened.events.emit(
-            Event(
-                name=EventName.ACCOUNT_SHOWN,
-                door=Door.DIRECT,
-                person=person,
-                actor=actor(),
-                detail={"found": account is not None},
+    """Chercher des comptes par identifiant, nom, adresse électronique ou service gestionnaire."""
+    if not office and not search.long_enough(text):
+        err.print(f"Dire au moins {search.SHORTEST} lettres ou chiffres, ou --office SERVICE.")
+        raise typer.Exit(EXIT_USAGE)
+    with _helping(settings, actor) as (opened, helping):
+        matches = opened.direct.desk.search(text, offices=[office] if office else (), limit=limit)
+        helping.tell(EventName.ACCOUNTS_SEARCHED, found=len(matches.found), more=matches.more)
+    found = [match.account for match in matches.found]
+    if as_json:
+        told = [
+            {
+                "identifier": each.identifier,
+                "family_name": each.family_name,
+                "given_name": each.given_name,
+                "email": each.email,
+                "office": each.office,
+                "state": each.state.value,
+            }
+            for each in found
+        ]
+        print_json({"accounts": told, "more": matches.more})
+    elif not found:
+        out.print("Aucun compte.")
+    else:
+        table = Table(box=None, pad_edge=False)
+        for title in ("identifiant", "nom", "courriel", "service", "état"):
+            table.add_column(title, overflow="fold")
+        for each in found:
+            name = f"{each.family_name} {each.given_name}".strip()
+            table.add_row(
+                *(escape(cell) for cell in (each.identifier, name, each.email, each.office, state_of(each.state)))
             )
-        )
-        live = opened.sessions.list_person(*person)
-        pseudonym = opened.events.pseudonym(person)
-    if account is None:
-        err.print("Aucun compte ne porte cet identifiant.")
+        out.print(table)
+        if matches.more:
+            err.print("Il y en a d'autres : préciser la recherche.", style="yellow")
+    if not found:
         raise typer.Exit(EXIT_REFUSED)
-    for label, value in (
-        ("identifiant", account.identifier),
-        ("nom", f"{account.given_name} {account.family_name}".strip()),
-        ("courriel", account.email or "aucun"),
-        ("qualité", account.situation),
-        ("académie", account.academie),
-        ("service", account.office),
-        ("état", STATES.get(account.state, account.state)),
-        ("sessions", str(len(live))),
-        ("dans les événements", pseudonym),
-    ):
-        out.print(f"{label:<20} {value}", markup=False)
+
+
+@app.command("show")
+def show(
+    identifier: Identifier, as_json_: Json = False, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE
+) -> None:
+    """Montrer l'état d'un compte, ses dates et ses derniers événements. Aucun secret n'est affiché."""
+    with _helping(settings, actor) as (opened, helping):
+        dossier = opened.direct.desk.dossier_of(identifier)
+        subject = dossier.account.identifier if dossier else identifier
+        helping.tell(EventName.ACCOUNT_SHOWN, subject, found=dossier is not None)
+        factors = opened.direct.factors.of(subject)
+        live = len(opened.sessions.list_person(DIRECT_ISSUER, subject))
+        pseudonym = opened.events.pseudonym((DIRECT_ISSUER, subject))
+    if dossier is None:
+        raise _nobody()
+    if as_json_:
+        print_json(as_json(dossier, factors, live, pseudonym))
+        return
+    for line in lines(dossier, factors, live, pseudonym):
+        out.print(line, markup=False)
+
+
+@app.command("reissue")
+def reissue(
+    identifier: Identifier,
+    letters: convocations.LettersFile = None,
+    sheets: convocations.SheetsFile = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace-password", help="Remplacer aussi un mot de passe déjà choisi (perdu, sans courriel)."),
+    ] = False,
+    actor: Actor = None,
+    settings: SettingsFile = DEFAULT_FILE,
+) -> None:
+    """Émettre un nouveau mot de passe provisoire : l'ancien ne marche plus. Votre nom est noté.
+
+    Sans --letters ni --sheets, il s'affiche ici, cette seule fois.
+    """
+    if replace and (letters is not None or sheets is not None):
+        err.print("Avec --replace-password, le mot de passe provisoire s'affiche : ni --letters ni --sheets.")
+        raise typer.Exit(EXIT_USAGE)
+    if letters is not None or sheets is not None:
+        by = acting(actor)
+        with stores(settings) as opened:
+            opened.sessions.store.ping()
+            report = opened.direct.reissue([identifier], letters_to=letters, sheets_to=sheets, actor=by)
+        convocations.told(report, letters, sheets)
+        return
+    with _helping(settings, actor) as (_, helping):
+        letter = helping.reissue(identifier, replace=replace)
+    if letter is None or letter.provisional is None or letter.last_day is None:
+        raise _nobody()
+    err.print("À remettre à la personne elle-même. Il ne sera plus affiché.")
+    out.print(f"identifiant               {letter.identifier}", markup=False)
+    out.print(f"mot de passe provisoire   {letter.provisional.reveal()}", markup=False)
+    out.print(f"valable jusqu'au          {letter.last_day:%d/%m/%Y}", markup=False)
+
+
+@app.command("unlock")
+def unlock(identifier: Identifier, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE) -> None:
+    """Débloquer un compte, et oublier les essais manqués qui le font attendre."""
+    with _helping(settings, actor) as (_, helping):
+        helped = helping.unlock(identifier)
+    if helped is None:
+        raise _nobody()
+    out.print(f"Compte {helped.account.identifier} débloqué : {state_of(helped.account.state)}.", markup=False)
 
 
 @app.command("disable")
-def disable(
-    identifier: Annotated[str, typer.Argument(help="Identifiant Imagin.")],
-    settings: SettingsFile = DEFAULT_FILE,
-) -> None:
+def disable(identifier: Identifier, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE) -> None:
     """Fermer un compte : plus de connexion, et ses sessions se terminent."""
-    with stores(settings) as opened:
-        closed = disable_account(opened.direct, opened.sessions, opened.events, identifier, actor=actor())
-    if closed is None:
-        err.print("Aucun compte ne porte cet identifiant.")
-        raise typer.Exit(EXIT_REFUSED)
-    out.print(f"Compte {closed.account.identifier} fermé ; sessions terminées : {closed.ended}.", markup=False)
+    with _helping(settings, actor) as (_, helping):
+        helped = helping.disable(identifier)
+    if helped is None:
+        raise _nobody()
+    out.print(f"Compte {helped.account.identifier} fermé ; sessions terminées : {helped.ended}.", markup=False)
 
 
 @app.command("enable")
-def enable(
-    identifier: Annotated[str, typer.Argument(help="Identifiant Imagin.")],
-    settings: SettingsFile = DEFAULT_FILE,
-) -> None:
+def enable(identifier: Identifier, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE) -> None:
     """Rouvrir un compte fermé. Il faut ensuite une nouvelle lettre ou un lien par courriel pour y entrer."""
-    with stores(settings) as opened:
-        account = enable_account(opened.direct, opened.events, identifier, actor=actor())
-    if account is None:
-        err.print("Aucun compte ne porte cet identifiant.")
+    with _helping(settings, actor) as (_, helping):
+        helped = helping.enable(identifier)
+    if helped is None:
+        raise _nobody()
+    out.print(f"Compte {helped.account.identifier} rouvert.", markup=False)
+
+
+@app.command("remove-factors")
+def remove_factors(identifier: Identifier, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE) -> None:
+    """Retirer tous les seconds facteurs de quelqu'un qui les a perdus, codes de secours compris."""
+    with _helping(settings, actor) as (opened, helping):
+        held = opened.direct.factors.of(identifier)
+        if opened.direct.find(identifier) is not None and not (held.any or held.recovery_left):
+            err.print("Ce compte n'a aucun second facteur. Rien n'a changé.")
+            raise typer.Exit(EXIT_REFUSED)
+        helped = helping.remove_factors(identifier)
+    if helped is None:
+        raise _nobody()
+    told = f"Seconds facteurs de {helped.account.identifier} retirés ; sessions terminées : {helped.ended}."
+    out.print(told, markup=False)
+
+
+@app.command("send-link")
+def send_link(identifier: Identifier, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE) -> None:
+    """Envoyer à la personne, par courriel, le lien pour choisir un mot de passe."""
+    with _helping(settings, actor) as (opened, helping):
+        if opened.direct.find(identifier) is None:
+            raise _nobody()
+        sent = helping.send_link(identifier)
+    if not sent:
+        err.print("Aucun lien : le compte n'a pas d'adresse électronique sûre, ou il est désactivé.", style="red")
         raise typer.Exit(EXIT_REFUSED)
-    out.print(f"Compte {account.identifier} rouvert.", markup=False)
+    out.print("Demande notée : le courriel part.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pwd
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from imagin_gateway.errors import GatewayError, SettingsError, Unavailable
+from imagin_gateway.errors import Code, GatewayError, SettingsError, Unavailable
 from imagin_gateway.gateway import Stores, open_stores
 from imagin_gateway.settings import Settings
 
@@ -20,6 +22,7 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 EXIT_REFUSED = 1
+EXIT_USAGE = 2
 EXIT_SETTINGS = 3
 EXIT_UNAVAILABLE = 4
 
@@ -45,6 +48,66 @@ def actor() -> str:
         return f"cli:uid {os.getuid()}"
 
 
+Actor = Annotated[
+    str | None,
+    typer.Option(
+        "--actor",
+        help="Qui agit, si ce n'est pas la personne du compte système (noté avec lui dans les événements).",
+        show_default=False,
+    ),
+]
+
+_LONGEST_ACTOR = 64
+
+
+def acting(told: str | None) -> str:
+    """Return who acts on an account, for the events: the login name, and who they say they are.
+
+    Ends the command when nobody can be named: an act without an author is not done.
+    """
+    try:
+        login = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        login = ""
+    if told is None and login:
+        return f"cli:{login}"
+    name = (told or "").strip()
+    if not name or len(name) > _LONGEST_ACTOR or not name.isprintable():
+        err.print("Dire qui agit : --actor NOM (64 signes au plus). Rien n'a été fait.", style="red")
+        raise typer.Exit(EXIT_USAGE)
+    return f"cli:{login or f'uid {os.getuid()}'}/{name}"
+
+
+def confirmed(question: str, expected: str, *, yes: bool) -> None:
+    """Go on only if the person retypes what is expected, or said --yes; else end the command, nothing done."""
+    if yes:
+        return
+    err.print(question, markup=False)
+    try:
+        typed = input()
+    except EOFError:
+        err.print("Pas de réponse : dire --yes. Rien n'a été fait.", style="red")
+        raise typer.Exit(EXIT_USAGE) from None
+    if typed.strip() != expected:
+        err.print("Ce n'est pas ce qui était demandé. Rien n'a été fait.", style="red")
+        raise typer.Exit(EXIT_REFUSED)
+
+
+Yes = Annotated[bool, typer.Option("--yes", help="Ne pas demander de confirmation.")]
+Json = Annotated[bool, typer.Option("--json", help="Écrire du JSON, pour un programme.")]
+
+
+def print_json(told: object) -> None:
+    """Print a value for a program: one JSON document, whatever the width of the terminal."""
+    sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+
+
+_REASONS = {
+    Code.ACCOUNT_STATE: "Impossible dans l'état de ce compte. Rien n'a changé.",
+    Code.DESK_STALE: "Le compte a changé entre-temps. Rien n'a été fait : le regarder de nouveau.",
+}
+
+
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
     """End a command with a clear sentence and its own exit code, never with a traceback of ours."""
@@ -60,7 +123,7 @@ def explained() -> Iterator[None]:
         err.print(f"{error.filename or 'Fichier'} : {error.strerror or error}", style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED) from None
     except GatewayError as error:
-        err.print(str(error), style="red", markup=False)
+        err.print(_REASONS.get(error.code, str(error)), style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED) from None
 
 

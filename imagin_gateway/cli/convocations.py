@@ -92,7 +92,7 @@ def import_(
     if report.resumed:
         out.print("Un import interrompu de cette même liste vient d'être achevé.")
     out.print(f"{file.name} : {report.created} créés, {report.updated} mis à jour, {report.unchanged} inchangés.")
-    _told(report, letters, sheets)
+    told(report, letters, sheets)
 
 
 @app.command("reissue")
@@ -108,10 +108,10 @@ def reissue(
         raise typer.Exit(2)
     with stores(settings) as opened:
         report = opened.direct.reissue(identifiers, letters_to=letters, sheets_to=sheets, actor=actor())
-    _told(report, letters, sheets)
+    told(report, letters, sheets)
 
 
-def _told(report: ImportReport, letters: Path | None, sheets: Path | None) -> None:
+def told(report: ImportReport, letters: Path | None, sheets: Path | None) -> None:
     out.print(
         f"Mots de passe provisoires émis : {report.issued}, dont réémis : {report.reissued} ; "
         f"déjà personnalisés : {report.personalised} ; désactivés : {report.disabled}."

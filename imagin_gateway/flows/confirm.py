@@ -50,7 +50,8 @@ def show(house: House, visit: Visit) -> Response:
 def _show_direct(house: House, visit: Visit, session: Session, next_page: str) -> Response:
     """Ask for the password, then for the second factor; for that alone when the password was proved just now."""
     old = lacks(session.identity, house.clock.now(), JUST_NOW) or session.method not in OURS
-    if old or under(next_page, house.settings.mount_path):
+    # Of our own pages, the help desk alone asks for more than a recent login.
+    if old or (under(next_page, house.settings.mount_path) and next_page != house.path("/assistance")):
         return _page(house, visit, session, next_page)
     factored = house.settings.factors.on and house.direct.factors.of(session.subject).any
     if factored and MFA not in session.amr:

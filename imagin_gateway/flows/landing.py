@@ -10,7 +10,7 @@ from imagin_gateway.settings import Settings, under
 MAX_CHARS: Final = 2000
 
 _OUR_OWN: Final = (
-    *("/session/toutes", "/proconnect"),
+    *("/session/toutes", "/proconnect", "/assistance"),
     *("/securite", "/securite/application", "/securite/cle", "/securite/codes"),
 )
 

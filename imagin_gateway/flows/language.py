@@ -33,6 +33,9 @@ _WORD: Final = re.compile(r"[\w-]{1,60}")
 _SIGNED: Final = re.compile(r"[\w.-]{1,8000}", re.ASCII)
 """What a page of a refusal says, signed; it may be anything else here, and is then refused there."""
 
+_HELPED: Final = {"dossier": re.compile(r"[\w.:-]{1,200}"), "acte": _WORD}
+"""What the addresses of the help desk say: a reference of ours, and the name of an act."""
+
 
 def said(request: Request, settings: Settings) -> str:
     """Return the language that the address says, "" if it says none that is offered."""
@@ -86,6 +89,7 @@ def same_page(request: Request, settings: Settings, questions: Iterable[str], *,
     kept = {name: fields[name] for name in (*_CARRIED, *questions) if _WORD.fullmatch(fields.get(name, ""))}
     if _SIGNED.fullmatch(fields.get("vu", "")):
         kept["vu"] = fields["vu"]
+    kept |= {name: fields[name] for name, form in _HELPED.items() if form.fullmatch(fields.get(name, ""))}
     asked = fields.get("next", "")
     if asked and landing(settings, asked) == asked:
         kept["next"] = asked

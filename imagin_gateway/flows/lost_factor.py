@@ -30,6 +30,7 @@ def clear_factors(
     actor: str,
     address: str = "",
     correlation: str = "",
+    version: int | None = None,
 ) -> Cleared | None:
     """Take every second factor and recovery code of an account away, then end its sessions.
 
@@ -41,15 +42,19 @@ def clear_factors(
         identifier: as the convocation tells it, or as somebody typed it.
         actor: who does it.
         address, correlation: of the request, when it is done in a page.
+        version: of the account that was looked at; the present one when None.
 
     Returns:
         None when no account has that identifier.
 
     Raises:
+        TransitionRefused: the account changed since it was looked at.
         Unavailable: a store does not answer. The sessions' store is asked first: without it, nothing is changed.
     """
     sessions.store.ping()
-    account = direct.factors.remove_all(identifier, actor=actor, address=address, correlation=correlation)
+    account = direct.factors.remove_all(
+        identifier, actor=actor, address=address, correlation=correlation, version=version
+    )
     if account is None:
         return None
     return Cleared(account, sessions.end_person(DIRECT_ISSUER, account.identifier))

@@ -121,6 +121,8 @@ def _ways_on(house: House, visit: Visit, told: Told) -> tuple[Link, list[Link]]:
         primary = Link(house.text(visit, "refusal.add_factor"), house.href(visit, "/securite", next=told.again))
     elif page == "R21":
         primary = Link(house.text(visit, "refusal.again"), house.href(visit, "/direct"))
+    elif page in ("R31", "R32", "R33", "R34", "R35"):
+        primary = Link(house.text(visit, "desk.back"), house.href(visit, "/assistance"))
     if told.help_url:
         links.append(Link(house.text(visit, "refusal.portal_help"), told.help_url))
     if page == "R8" and door is not None and (door.recovery_link or door.link):

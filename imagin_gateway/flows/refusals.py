@@ -42,6 +42,12 @@ _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
     Code.THROTTLED: ("R7", 429),
     Code.NETWORK_THROTTLED: ("R7", 429),
     Code.LINK_DEAD: ("R6", 410),
+    Code.DESK_NOT_ALLOWED: ("R30", 403),
+    Code.DESK_SELF: ("R31", 403),
+    Code.DESK_STALE: ("R32", 409),
+    Code.DESK_UNKNOWN: ("R33", 404),
+    Code.DESK_REPEATED: ("R34", 409),
+    Code.DESK_TOO_MANY: ("R35", 429),
     Code.NOT_LINKED: ("R18", 403),
     Code.LINK_TAKEN: ("R19", 409),
     Code.ACTIVITY_CLOSED: ("R3", 403),
@@ -145,13 +151,23 @@ def _tell(house: House, visit: Visit, error: GatewayError, status: int) -> None:
         detail["rules"] = ",".join(error.rules)
     elif visit.request.path.startswith(("/portail/", "/arrivee")):
         name = EventName.PORTAL_FAILED if isinstance(error, Unavailable) else EventName.LOGIN_REFUSED
+    elif isinstance(error, Refused) and visit.request.path.startswith("/assistance"):
+        name = EventName.DESK_REFUSED
     elif error.code is Code.LINK_DEAD:
         name = EventName.RESET_LINK_REFUSED
     elif error.code is Code.ACTIVITY_CLOSED:
         name = EventName.ACCESS_DENIED
     if str(error) != error.code.value:
         detail["reason"] = str(error)[:200]
-    visit.event(house, name, error.code, detail=detail)
+    visit.event(house, name, error.code, detail=detail, **_concerned(house, visit, error))
+
+
+def _concerned(house: House, visit: Visit, error: GatewayError) -> dict[str, object]:
+    """Return who tried to help, and whom: only where somebody did."""
+    if not visit.request.path.startswith("/assistance") or visit.session is None:
+        return {}
+    actor = f"desk:{house.events.pseudonym(visit.session.person)}"
+    return {"actor": actor, "person": getattr(error, "person", None)}
 
 
 def password_errors(house: House, refused: Refused | None) -> list[FieldError]:

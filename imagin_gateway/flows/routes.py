@@ -14,6 +14,8 @@ from imagin_gateway.flows import (
     choose,
     choose_password,
     confirm,
+    desk_acts,
+    desk_pages,
     direct_login,
     last_door,
     logout,
@@ -122,6 +124,9 @@ ROUTES: Final = (
     Route("/session/toutes", {"GET": my_sessions.show, "POST": my_sessions.submit}),
     Route("/confirmer", {"GET": confirm.show, "POST": confirm.submit}),
     Route(refusal_page.PATH, {"GET": refusal_page.show}),
+    Route("/assistance", {"GET": desk_pages.show, "POST": desk_pages.find}),
+    Route("/assistance/compte", {"GET": desk_pages.account}),
+    Route("/assistance/acte", {"GET": desk_acts.ask, "POST": desk_acts.do}, acts=True),
     Route("/fin", {"GET": logout.show, "POST": logout.submit}),
     Route("/fin/faite", {"GET": logout.show_done}),
 )

@@ -188,7 +188,7 @@ class Addresses:
         connection.execute(sa.delete(address_changes).where(address_changes.c.account_id == account.id))
         at = {"at": now.isoformat()}
         outbox.add(connection, MailKind.ADDRESS_LEFT, account, at, now)
-        store.update_details(connection, account.id, {"email": address})
+        store.update_details(connection, account, {"email": address})
         changed = store.find_id(connection, account.id, lock=False)
         if changed is None:
             raise AssertionError("the row is held")

@@ -153,7 +153,7 @@ class Importer:
                 return replace(left.report, resumed=True)
         now = self._clock.now()
         run = LetterRun(
-            secrets.token_hex(16), self._provisionals, now, now + self._life, reissue and output.wanted, output
+            secrets.token_hex(16), self._provisionals, now, now + self._life, reissue and output.wanted, output, actor
         )
         files = LetterFiles(run.id, output.files)
         try:

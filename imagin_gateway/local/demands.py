@@ -6,7 +6,7 @@ interruption, an operation does what was left to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -14,7 +14,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from imagin_gateway.clock import Clock
-from imagin_gateway.local import store
+from imagin_gateway.events import EventName
+from imagin_gateway.local import history, store
 from imagin_gateway.local.accounts import identifier_key
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.lifecycle import AccountState, Act, allows, move, state_at
@@ -50,14 +51,23 @@ class Demands:
         self._database = database
         self._clock = clock
 
-    def of(self, identifiers: Iterable[str]) -> Demanded:
-        """Demand another password of these, some hundreds in a transaction. Raises `Unavailable`."""
+    def of(
+        self, identifiers: Iterable[str], *, actor: str = "", progress: Callable[[int], None] | None = None
+    ) -> Demanded:
+        """Demand another password of these, some hundreds in a transaction. Raises `Unavailable`.
+
+        Args:
+            identifiers: as typed.
+            actor: who demands it.
+            progress: told how many were looked at.
+        """
         now = self._clock.now()
         changed: list[str] = []
         left: list[str] = []
         unknown = 0
         for keys in _batches(identifier_key(identifier) for identifier in identifiers):
             done: list[str] = []
+            ids: list[int] = []
             with self._database.write() as connection:
                 known = store.find_many(connection, keys)
                 unknown += len(set(keys) - set(known))
@@ -66,19 +76,38 @@ class Demands:
                     if allows(state, Act.REQUIRE_CHANGE):
                         store.apply(connection, account, Act.REQUIRE_CHANGE, now)
                         done.append(account.identifier)
+                        ids.append(account.id)
                     else:
                         left.append(account.identifier)
+                history.note(connection, ids, EventName.CHANGE_REQUIRED, now, actor)
             changed += done
+            if progress is not None:
+                progress(len(changed) + len(left) + unknown)
         return Demanded(tuple(changed), tuple(left), unknown)
 
-    def of_everybody(self) -> int:
+    def would(self, identifiers: Iterable[str]) -> Demanded:
+        """Return what `of` would do now, and change nothing. Raises `Unavailable`."""
+        now = self._clock.now()
+        changed: list[str] = []
+        left: list[str] = []
+        unknown = 0
+        for keys in _batches(identifier_key(identifier) for identifier in identifiers):
+            with self._database.read() as connection:
+                known = store.find_many(connection, keys)
+            unknown += len(set(keys) - set(known))
+            for account in known.values():
+                state = state_at(account.state, account.provisional_ends_at, now)
+                (changed if allows(state, Act.REQUIRE_CHANGE) else left).append(account.identifier)
+        return Demanded(tuple(changed), tuple(left), unknown)
+
+    def of_everybody(self, *, actor: str = "") -> int:
         """Demand another password of everybody who has one, at once; return of how many. Raises `Unavailable`."""
         after = move(AccountState.ACTIVE, Act.REQUIRE_CHANGE)
+        asked = accounts.c.state == AccountState.ACTIVE.value
         with self._database.write() as connection:
+            history.note_where(connection, asked, EventName.CHANGE_REQUIRED, self._clock.now(), actor)
             changed = connection.execute(
-                sa.update(accounts)
-                .where(accounts.c.state == AccountState.ACTIVE.value)
-                .values(state=after.value, version=accounts.c.version + 1)
+                sa.update(accounts).where(asked).values(state=after.value, version=accounts.c.version + 1)
             )
         return changed.rowcount
 

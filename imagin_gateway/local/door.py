@@ -24,8 +24,12 @@ from imagin_gateway.local.convocations import Importer
 from imagin_gateway.local.credentials import Credentials
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.demands import Demanded, Demands
+from imagin_gateway.local.desk import HelpDesk
+from imagin_gateway.local.dossier import Dossier
 from imagin_gateway.local.factors import FactorRefused, FactorsView
+from imagin_gateway.local.history import Happened, History
 from imagin_gateway.local.kept_runs import ImportReport, KeptRun, Output
+from imagin_gateway.local.leak import Leaks
 from imagin_gateway.local.letter_files import WriterMaker
 from imagin_gateway.local.letters import Letter, LetterKind, LettersCsv
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, state_at
@@ -37,6 +41,7 @@ from imagin_gateway.local.outbox import Outbox, is_address
 from imagin_gateway.local.passkeys import Ceremonies
 from imagin_gateway.local.password_policy import PasswordPolicy, PasswordRefused
 from imagin_gateway.local.passwords import Hasher
+from imagin_gateway.local.personal import PersonalData
 from imagin_gateway.local.provisional import Provisionals
 from imagin_gateway.local.reset import LinkDead, Resets
 from imagin_gateway.local.second_factors import SecondFactors
@@ -55,8 +60,10 @@ __all__ = [
     "CredentialsRefused",
     "Demanded",
     "DirectDoor",
+    "Dossier",
     "FactorRefused",
     "FactorsView",
+    "Happened",
     "ImportReport",
     "Letter",
     "LetterKind",
@@ -106,10 +113,22 @@ class DirectDoor:
         self._throttle = Throttle(state, lock=passwords.attempts == "lock", in_a_row=passwords.in_a_row)
         self._clients = KnownClients(state)
         self.links = Links(database, clock, events)
+        self._history = History(database, clock, settings.events.retention)
+        events.listen(self._history.hear)
+        self.personal = PersonalData(database, self._throttle, self._clients)
+        self.leaks = Leaks(database, clock)
         self._credentials = Credentials(database, policy, hasher, provisionals)
         of_a_portal = settings.accounts.is_of_a_portal
         self._login = Login(
-            database, hasher, provisionals, self._credentials, self._throttle, self._clients, clock, of_a_portal
+            database,
+            hasher,
+            provisionals,
+            self._credentials,
+            self._throttle,
+            self._clients,
+            clock,
+            of_a_portal,
+            locked=lambda identifier: self._tell(EventName.ACCOUNT_LOCKED, identifier),
         )
         life = timedelta(minutes=passwords.reset_minutes)
         self._resets = Resets(database, keys, self._credentials, self._throttle, clock, life, of_a_portal)
@@ -135,6 +154,11 @@ class DirectDoor:
             clock=clock,
             events=events,
             trust=trust,
+            forget=self._forget_old,
+        )
+        life = timedelta(days=passwords.provisional_days)
+        self.desk = HelpDesk(
+            database, provisionals, self._throttle, self._clients, self._history, clock, life, self._sender.wake
         )
         self.trusted = TrustedComputers(state)
         self.factors = SecondFactors(
@@ -413,13 +437,24 @@ class DirectDoor:
         account = self._account(identifier)
         return None if account is None else account.view(self._state(account))
 
-    def require_change(self, identifiers: Iterable[str], *, actor: str) -> Demanded:
+    def would_require_change(self, identifiers: Iterable[str]) -> Demanded:
+        """Return what `require_change` would do now; nothing is changed. Raises `Unavailable`."""
+        return self._demands.would(identifiers)
+
+    def require_change(
+        self, identifiers: Iterable[str], *, actor: str, progress: Callable[[int], None] | None = None
+    ) -> Demanded:
         """Demand another password of these people. Their sessions are the caller's to end.
+
+        Args:
+            identifiers: as typed.
+            actor: who demands it.
+            progress: told how many were looked at.
 
         Raises:
             Unavailable: the database does not answer; what was done before stays done.
         """
-        demanded = self._demands.of(identifiers)
+        demanded = self._demands.of(identifiers, actor=actor, progress=progress)
         for identifier in demanded.changed:
             self._clients.forget(identifier_key(identifier))
             self._tell(EventName.CHANGE_REQUIRED, identifier, actor=actor)
@@ -427,17 +462,17 @@ class DirectDoor:
 
     def require_change_of_everybody(self, *, actor: str) -> int:
         """Demand another password of everybody who has one; return of how many. Sessions are the caller's to end."""
-        changed = self._demands.of_everybody()
+        changed = self._demands.of_everybody(actor=actor)
         self._tell(EventName.CHANGE_REQUIRED, actor=actor, detail={"accounts": changed})
         return changed
 
-    def start_reset(self, identifier: str, *, actor: str) -> bool:
+    def start_reset(self, identifier: str, *, actor: str, address: str = "", correlation: str = "") -> bool:
         """Have a link mailed to the owner of an account; False if no account has this identifier."""
         account = self._account(identifier)
         if account is None:
             return False
         self._resets.note(identifier_key(identifier))
-        self._tell(EventName.LINK_ORDERED, account.identifier, actor=actor)
+        self._tell(EventName.LINK_ORDERED, account.identifier, actor=actor, address=address, correlation=correlation)
         self._sender.wake()
         return True
 
@@ -450,19 +485,11 @@ class DirectDoor:
         Raises:
             TransitionRefused: it is closed already, or changed meanwhile.
         """
-        return self._apply(identifier, Act.DISABLE)
+        return self.desk.disable(identifier)
 
     def enable(self, identifier: str) -> AccountView | None:
         """Open a closed account again, with nothing yet that opens it. See `disable`."""
-        return self._apply(identifier, Act.ENABLE)
-
-    def _apply(self, identifier: str, act: Act) -> AccountView | None:
-        with self._database.write() as connection:
-            account = store.find(connection, identifier_key(identifier))
-            if account is None:
-                return None
-            store.apply(connection, account, act, self._clock.now())
-        return self.find(identifier)
+        return self.desk.enable(identifier)
 
     def import_list(
         self,
@@ -541,6 +568,11 @@ class DirectDoor:
             Unavailable: the accounts database does not answer.
         """
         return self._sender.deliver_due(relay)
+
+    def _forget_old(self) -> None:
+        forgotten = self._history.purge()
+        if forgotten:
+            self._tell(EventName.HISTORY_PURGED, detail={"events": forgotten})
 
     def close(self) -> None:
         """Stop the sender and close every connection."""

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from imagin_gateway.events import EventName
 from imagin_gateway.keys import Secret
-from imagin_gateway.local import outbox, provisional, store
+from imagin_gateway.local import history, outbox, provisional, store
 from imagin_gateway.local.accounts import Account
 from imagin_gateway.local.kept_runs import COUNTS, ImportReport, Output
 from imagin_gateway.local.letter_files import LetterFiles
@@ -32,6 +33,7 @@ class LetterRun:
         ends_at: end of the passwords it issues.
         reissue: replace those that still work, too.
         output: where letters go.
+        actor: who does it.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class LetterRun:
         ends_at: datetime,
         reissue: bool,
         output: Output,
+        actor: str = "",
     ) -> None:
         self.id = id
         self._provisionals = provisionals
@@ -49,6 +52,8 @@ class LetterRun:
         self._ends_at = ends_at
         self._reissue = reissue
         self._output = output
+        self._actor = actor
+        self._again: list[int] = []
         self._counts: dict[str, Any] = dict.fromkeys(COUNTS, 0)
         self._letters: list[Letter] = []
 
@@ -64,6 +69,8 @@ class LetterRun:
                 self._update(connection, account, row)
         if new:
             store.insert_accounts(connection, new, self._now)
+        history.note(connection, self._again, EventName.PROVISIONAL_ISSUED, self._now, self._actor)
+        self._again.clear()
         for letter in self._letters:
             files.write(letter)
             if self._output.each is not None:
@@ -90,7 +97,7 @@ class LetterRun:
             if row.values.get(column) and row.values[column] != known[column]
         }
         if changed:
-            store.update_details(connection, account.id, changed)
+            store.update_details(connection, account, changed)
             self._counts["updated"] += 1
             if "email" in changed and account.password_hash is not None:
                 self._tell_addresses(connection, account, changed["email"])
@@ -121,6 +128,7 @@ class LetterRun:
             store.issue_provisional(connection, account, kept, self._ends_at, self._now, run=self.id)
             self._counts["issued"] += 1
             self._counts["reissued"] += 1
+            self._again.append(account.id)
             self._letter(details, LetterKind.PROVISIONAL, value, self._ends_at)
 
     def _wait(self, details: Mapping[str, str]) -> None:

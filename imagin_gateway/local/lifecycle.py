@@ -25,7 +25,7 @@ class AccountState(StrEnum):
     CHANGE_REQUIRED = "change_required"
     """A password was chosen, and another one must be before anything else (suspected leak)."""
     LOCKED = "locked"
-    """Too many failures in a row: nothing opens it but a reset link or a new letter."""
+    """Too many failures in a row: nothing opens it but a reset link, a new letter, or the help desk."""
     DISABLED = "disabled"
     """Closed by the managing office: neither login nor reset."""
     EXPIRED = "expired"
@@ -46,6 +46,12 @@ class Act(StrEnum):
     """The person chooses a password by a mailed link."""
     REQUIRE_CHANGE = "require_change"
     LOCK = "lock"
+    UNLOCK = "unlock"
+    """Somebody at the desk opens an account that has a password: it works once more, to choose another."""
+    UNLOCK_LETTER = "unlock_letter"
+    """The same, where no password was chosen yet: the letter works until its end."""
+    REPLACE = "replace"
+    """Somebody at the desk replaces a chosen password by a provisional one, for who has lost it and reads no mail."""
     DISABLE = "disable"
     ENABLE = "enable"
 
@@ -64,13 +70,19 @@ TRANSITIONS: Final[Mapping[tuple[AccountState, Act], AccountState]] = MappingPro
         (_S.ACTIVE, Act.RESET): _S.ACTIVE,
         (_S.ACTIVE, Act.REQUIRE_CHANGE): _S.CHANGE_REQUIRED,
         (_S.ACTIVE, Act.LOCK): _S.LOCKED,
+        (_S.ACTIVE, Act.REPLACE): _S.PROVISIONAL,
         (_S.ACTIVE, Act.DISABLE): _S.DISABLED,
         (_S.CHANGE_REQUIRED, Act.CHOOSE): _S.ACTIVE,
         (_S.CHANGE_REQUIRED, Act.RESET): _S.ACTIVE,
         (_S.CHANGE_REQUIRED, Act.LOCK): _S.LOCKED,
+        (_S.CHANGE_REQUIRED, Act.REPLACE): _S.PROVISIONAL,
         (_S.CHANGE_REQUIRED, Act.DISABLE): _S.DISABLED,
         (_S.LOCKED, Act.ISSUE): _S.PROVISIONAL,
         (_S.LOCKED, Act.RESET): _S.ACTIVE,
+        (_S.LOCKED, Act.REPLACE): _S.PROVISIONAL,
+        # Not to what it was: the state before is not kept, and may have been a demanded change (decision 0066).
+        (_S.LOCKED, Act.UNLOCK): _S.CHANGE_REQUIRED,
+        (_S.LOCKED, Act.UNLOCK_LETTER): _S.PROVISIONAL,
         (_S.LOCKED, Act.DISABLE): _S.DISABLED,
         (_S.EXPIRED, Act.ISSUE): _S.PROVISIONAL,
         (_S.EXPIRED, Act.RESET): _S.ACTIVE,

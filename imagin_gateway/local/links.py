@@ -53,6 +53,16 @@ class Links:
         state = state_at(account.state, account.provisional_ends_at, self._clock.now())
         return account.view(state) if state is AccountState.ACTIVE else None
 
+    def is_of(self, account_id: int, issuer: str, subject: str) -> bool:
+        """Tell whether an account is linked to this person of another service, whatever its state."""
+        wanted = (
+            account_links.c.account_id == account_id,
+            account_links.c.issuer == issuer,
+            account_links.c.subject == subject,
+        )
+        with self._database.read() as connection:
+            return connection.execute(sa.select(account_links.c.id).where(*wanted)).first() is not None
+
     def opens(self, identifier: str, issuer: str) -> bool:
         """Tell whether an account is in use, and linked to this service."""
         with self._database.read() as connection:

@@ -91,6 +91,7 @@ class Login:
         clients: browsers that are known.
         clock: the time.
         of_a_portal: tells of a mail address whether its owner must enter by a portal (row RTE-04).
+        locked: told which account failures have just locked.
     """
 
     def __init__(
@@ -103,7 +104,9 @@ class Login:
         clients: KnownClients,
         clock: Clock,
         of_a_portal: Callable[[str], bool] = lambda _: False,
+        locked: Callable[[str], None] = lambda identifier: None,
     ) -> None:
+        self._locked = locked
         self._database = database
         self._of_a_portal = of_a_portal
         self._hasher = hasher
@@ -194,8 +197,12 @@ class Login:
         return state_at(account.state, account.provisional_ends_at, self._clock.now())
 
     def _lock(self, key: str) -> None:
+        locked = ""
         with self._database.write() as connection:
             account = store.find(connection, key)
             state = self._state(account)
             if account is not None and state is not None and allows(state, Act.LOCK):
                 store.apply(connection, account, Act.LOCK, self._clock.now())
+                locked = account.identifier
+        if locked:
+            self._locked(locked)

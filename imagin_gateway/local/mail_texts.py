@@ -43,6 +43,12 @@ class MailKind(StrEnum):
     RECOVERY_CODES = "recovery_codes"
     """New recovery codes were made."""
     RECOVERY_USED = "recovery_used"
+    LETTER_ISSUED = "letter_issued"
+    """The help desk issued a new provisional password."""
+    ACCOUNT_UNLOCKED = "account_unlocked"
+    ACCOUNT_DISABLED = "account_disabled"
+    ACCOUNT_ENABLED = "account_enabled"
+    CHANGE_REQUIRED = "change_required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +298,82 @@ A recovery code was used for your direct access on {day} at {time} (Paris time).
 Was it you? Nothing to do.
 
 If not, change your password on {host}, then write to {contact} at once.""",
+        ),
+        MailKind.LETTER_ISSUED: (
+            "Un nouveau mot de passe provisoire – A new provisional password",
+            """\
+Un nouveau mot de passe provisoire a été émis pour votre accès direct le {date} à {heure} (heure de Paris), \
+à la demande de l’assistance.
+L’ancien ne fonctionne plus. Le nouveau vous est remis ou envoyé par l’assistance, jamais par courriel.
+
+Vous l’avez demandé\u00a0? Rien d’autre à faire.
+
+Sinon, écrivez tout de suite à {contact}.""",
+            """\
+A new provisional password was issued for your direct access on {day} at {time} (Paris time), by the help desk.
+The former one no longer works. The help desk hands you the new one, or posts it; it is never sent by e-mail.
+
+You asked for it? Nothing else to do.
+
+If not, write to {contact} at once.""",
+        ),
+        MailKind.ACCOUNT_UNLOCKED: (
+            "Votre accès direct est débloqué – Your direct access is unlocked",
+            """\
+L’assistance a débloqué votre accès direct le {date} à {heure} (heure de Paris).
+
+Connectez-vous sur {host}. Un autre mot de passe pourra vous être demandé.
+
+Vous n’avez rien demandé\u00a0? Écrivez tout de suite à {contact}.""",
+            """\
+The help desk unlocked your direct access on {day} at {time} (Paris time).
+
+Sign in on {host}. You may be asked for another password.
+
+You asked for nothing? Write to {contact} at once.""",
+        ),
+        MailKind.ACCOUNT_DISABLED: (
+            "Votre accès direct est fermé – Your direct access is closed",
+            """\
+Votre accès direct a été fermé le {date} à {heure} (heure de Paris). Vos sessions sont terminées.
+
+Ce n’était pas prévu\u00a0? Écrivez à {contact} ou au service qui gère votre convocation.""",
+            """\
+Your direct access was closed on {day} at {time} (Paris time). Your sessions have ended.
+
+You did not expect this? Write to {contact} or to the office that manages your convocation.""",
+        ),
+        MailKind.ACCOUNT_ENABLED: (
+            "Votre accès direct est rouvert – Your direct access is open again",
+            """\
+Votre accès direct a été rouvert le {date} à {heure} (heure de Paris).
+
+Pour entrer, demandez un nouveau mot de passe sur {host}.
+
+Vous n’avez rien demandé\u00a0? Écrivez à {contact}.""",
+            """\
+Your direct access was opened again on {day} at {time} (Paris time).
+
+To enter, ask for a new password on {host}.
+
+You asked for nothing? Write to {contact}.""",
+        ),
+        MailKind.CHANGE_REQUIRED: (
+            "Un autre mot de passe vous sera demandé – Another password will be asked of you",
+            """\
+Depuis le {date} à {heure} (heure de Paris), votre accès direct demande un autre mot de passe.
+C’est une précaution. Vos sessions sont terminées.
+
+Connectez-vous sur {host} comme d’habitude\u00a0: la page vous guidera.
+
+Une question\u00a0? Écrivez à {contact}.""",
+            """\
+Since {day} at {time} (Paris time), your direct access asks for another password.
+This is a precaution. Your sessions have ended.
+
+Sign in on {host} as usual: the page will guide you.
+
+A question? Write to {contact}.""",
         ),
     }
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -87,19 +87,33 @@ def add(
     recipient = account.mailbox if recipient is None else recipient
     if not is_address(recipient):
         return False
-    connection.execute(
-        sa.insert(outbox).values(
-            account_id=account.id,
-            kind=kind.value,
-            recipient=recipient,
-            message_id=new_token(128),
-            payload=json.dumps(dict(payload)),
-            created_at=now,
-            due_at=now,
-            attempts=0,
-        )
-    )
+    connection.execute(sa.insert(outbox).values(**_row(kind, account, recipient, payload, now)))
     return True
+
+
+def add_many(
+    connection: sa.Connection, kind: MailKind, to: Iterable[Account], payload: Mapping[str, str], now: datetime
+) -> int:
+    """Write the same mail to the owners of these accounts who have an address, at once; return to how many."""
+    rows = [_row(kind, each, each.mailbox, payload, now) for each in to if is_address(each.mailbox)]
+    if rows:
+        connection.execute(sa.insert(outbox), rows)
+    return len(rows)
+
+
+def _row(
+    kind: MailKind, account: Account, recipient: str, payload: Mapping[str, str], now: datetime
+) -> dict[str, object]:
+    return {
+        "account_id": account.id,
+        "kind": kind.value,
+        "recipient": recipient,
+        "message_id": new_token(128),
+        "payload": json.dumps(dict(payload)),
+        "created_at": now,
+        "due_at": now,
+        "attempts": 0,
+    }
 
 
 class Outbox:

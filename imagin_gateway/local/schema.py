@@ -52,6 +52,9 @@ _STATES: Final = ", ".join(f"'{state.value}'" for state in AccountState)
 _Id: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """SQLite numbers rows by itself only under the name INTEGER."""
 
+Sought: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""A text whose beginning is searched: ordered by its bytes, in both engines, so that an index serves."""
+
 accounts: Final = sa.Table(
     "accounts",
     metadata,
@@ -74,6 +77,13 @@ accounts: Final = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("provisional_run", sa.Text),
     sa.Column("second_factor_required", sa.Boolean, nullable=False, server_default=sa.false()),
+    # What people at a desk search by (`search`): folded, compared sign by sign.
+    sa.Column("name_key", Sought, nullable=False, server_default=""),
+    sa.Column("email_key", Sought, nullable=False, server_default=""),
+    sa.Column("office_key", Sought, nullable=False, server_default=""),
+    sa.Index(None, "name_key"),
+    sa.Index(None, "email_key"),
+    sa.Index(None, "office_key", "name_key"),
     sa.CheckConstraint(f"state IN ({_STATES})", name="state"),
     # One thing opens an account, never two.
     sa.CheckConstraint("password_hash IS NULL OR provisional_mac IS NULL", name="one_secret"),
@@ -186,3 +196,16 @@ recovery_codes: Final = sa.Table(
     sa.UniqueConstraint("account_id", "mac"),
 )
 """HMAC of each recovery code, under a key that is not in the database."""
+account_events: Final = sa.Table(
+    "account_events",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("account_id", sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("at", Moment, nullable=False, index=True),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Index(None, "account_id", "id"),
+)
+"""The last events of each account, for those who help its owner: few, and forgotten with time (`history`)."""

@@ -481,7 +481,7 @@ class SecondFactors:
         return self._seen(changed)
 
     def remove_all(
-        self, identifier: str, *, actor: str, address: str = "", correlation: str = ""
+        self, identifier: str, *, actor: str, address: str = "", correlation: str = "", version: int | None = None
     ) -> AccountView | None:
         """Take every factor and recovery code of an account away: its owner lost them, and the help desk knows them.
 
@@ -491,15 +491,21 @@ class SecondFactors:
             identifier: of the account.
             actor: who does it.
             address, correlation: for the event, when it is done in a page.
+            version: of the account that was looked at; the present one when None.
 
         Returns:
             The account as it is now; None when there is none.
+
+        Raises:
+            TransitionRefused: the account changed since it was looked at.
         """
         key = identifier_key(identifier)
         with self._database.write() as connection:
             account = store.find_locked(connection, key)
             if account is None:
                 return None
+            if version is not None and account.version != version:
+                raise TransitionRefused("the account changed since it was looked at", code=Code.DESK_STALE)
             before = self._view(connection, account)
             for table in (totp_factors, passkeys):
                 connection.execute(sa.delete(table).where(table.c.account_id == account.id))

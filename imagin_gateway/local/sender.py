@@ -43,6 +43,7 @@ class Sender:
         clock: the time.
         events: what happened.
         trust: certificates to trust, when not the system's.
+        forget: forgets what other parts of the room have kept too long; called now and then.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Sender:
         clock: Clock,
         events: EventLog,
         trust: ssl.SSLContext | None = None,
+        forget: Callable[[], None] = lambda: None,
     ) -> None:
         self._outbox = outbox
         self._resets = resets
@@ -69,6 +71,7 @@ class Sender:
         self._clock = clock
         self._events = events
         self._trust = trust
+        self._forget = forget
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -115,6 +118,7 @@ class Sender:
         if self._purged is None or now - self._purged >= PURGE_EVERY:
             self._purged = now
             self._outbox.purge(now)
+            self._forget()
 
     def _deliver(self, relay: Takes, waiting: Waiting) -> bool:
         text = self._text(waiting)

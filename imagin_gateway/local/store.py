@@ -18,9 +18,12 @@ from imagin_gateway.local.accounts import Account
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, move, state_at
 from imagin_gateway.local.provisional import Kept
 from imagin_gateway.local.schema import accounts, address_changes, reset_tokens
+from imagin_gateway.local.search import keys_of
 
 _COLUMNS: Final = [
-    column for column in accounts.c if column.name not in ("identifier_key", "created_at", "provisional_run")
+    column
+    for column in accounts.c
+    if column.name not in ("identifier_key", "created_at", "provisional_run", "name_key", "email_key", "office_key")
 ]
 
 
@@ -43,6 +46,12 @@ def find_many(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Accou
         sa.select(accounts.c.identifier_key, *_COLUMNS).where(accounts.c.identifier_key.in_(keys))
     )
     return {row.identifier_key: _account(row) for row in rows}
+
+
+def find_ids(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Account]:
+    """Return the accounts among these rows, by row."""
+    rows = connection.execute(sa.select(*_COLUMNS).where(accounts.c.id.in_(ids)))
+    return {row.id: _account(row) for row in rows}
 
 
 def find_locked(connection: sa.Connection, key: str) -> Account | None:
@@ -141,7 +150,7 @@ def touch(connection: sa.Connection, account: Account, **values: object) -> Acco
 def insert_accounts(connection: sa.Connection, rows: Sequence[Mapping[str, object]], now: datetime) -> None:
     """Add accounts, each with its identifier, its details, and the provisional password just issued to it if any."""
     common = {"version": 1, "email_verified": True, "created_at": now}
-    connection.execute(sa.insert(accounts), [{**common, **row} for row in rows])
+    connection.execute(sa.insert(accounts), [{**common, **row, **keys_of(row)} for row in rows])
 
 
 def issued_values(kept: Kept | None, ends_at: datetime, run: str) -> dict[str, object]:
@@ -153,12 +162,17 @@ def issued_values(kept: Kept | None, ends_at: datetime, run: str) -> dict[str, o
     return {"state": state.value, **_provisional_values(kept, ends_at, run)}
 
 
-def update_details(connection: sa.Connection, account_id: int, values: Mapping[str, object]) -> None:
+def update_details(connection: sa.Connection, account: Account, values: Mapping[str, object]) -> None:
     """Change what the list tells about an account. A new address kills the links sent to the former one."""
     verified = {"email_verified": True} if "email" in values else {}
-    connection.execute(sa.update(accounts).where(accounts.c.id == account_id).values(**values, **verified))
+    known = {name: getattr(account, name) for name in ("family_name", "given_name", "email", "office")}
+    connection.execute(
+        sa.update(accounts)
+        .where(accounts.c.id == account.id)
+        .values(**values, **verified, **keys_of({**known, **values}))
+    )
     if verified:
-        _kill_all(connection, account_id)
+        _kill_all(connection, account.id)
 
 
 def issue_provisional(
@@ -173,6 +187,21 @@ def issue_provisional(
         raise TransitionRefused("the account has a password")
     values = _moved(account, Act.ISSUE, now)
     _update(connection, account, {**values, **_provisional_values(kept, ends_at, run)})
+
+
+def replace_password(
+    connection: sa.Connection, account: Account, kept: Kept, ends_at: datetime, now: datetime, *, run: str
+) -> None:
+    """Take a chosen password away, and give a provisional one instead; links and codes die.
+
+    Raises:
+        TransitionRefused: no password was chosen, the account is disabled, or it changed meanwhile.
+    """
+    if account.password_hash is None:
+        raise TransitionRefused("the account has no password")
+    values = _moved(account, Act.REPLACE, now)
+    _update(connection, account, {**values, "password_hash": None, **_provisional_values(kept, ends_at, run)})
+    _kill_all(connection, account.id)
 
 
 def _provisional_values(kept: Kept, ends_at: datetime, run: str) -> dict[str, object]:

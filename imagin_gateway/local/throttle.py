@@ -19,12 +19,13 @@ import ipaddress
 import logging
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.keys import digest, new_token
+from imagin_gateway.local.dossier import Failures
 from imagin_gateway.state.store import Record, Space, StateStore
 
 DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (0, 0, 0, 5, 30, 90, 180, 300, 600, 1200, 2400, 5400))
@@ -195,6 +196,24 @@ class Throttle:
         for known in (False, True):
             self._state.delete_indexed(Space.COUNTER, self._index(account, known))
         self._state.delete(Space.COUNTER, _key("in a row", account))
+
+    def failures(self, account: str, now: datetime) -> Failures:
+        """Return what counts against one account; counts nothing."""
+        at = timestamp(now)
+        found = {
+            record.key: record
+            for known in (False, True)
+            for record in self._state.find(Space.COUNTER, self._index(account, known), now=at)
+        }
+        if not found:
+            return Failures()
+        strangers = self._state.find(Space.COUNTER, self._index(account, False), now=at)
+        last = max(float(record.value) for record in found.values())
+        return Failures(
+            count=len(found),
+            last=datetime.fromtimestamp(last, UTC),
+            waits=self._delayed(strangers, now, False),
+        )
 
     # -- one network, and all of them ----------------------------------------
 

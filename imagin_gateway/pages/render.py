@@ -134,6 +134,10 @@ class Pages:
         """Return a text in every language, a line each: for answers that are no page, and given before one is read."""
         return "\n".join(catalogue(f"plain.{key}") for catalogue in self._catalogues.values()).encode()
 
+    def catalogue(self, language: str) -> Catalogue:
+        """Return the texts of a language."""
+        return self._catalogues[language]
+
     def spoken(self, language: str) -> Spoken:
         """Return what says moments and durations in a language."""
         return self._spoken[language]

@@ -18,8 +18,15 @@ from imagin_gateway.pages.prose import prose, unmentioned
 from imagin_gateway.pages.texts import FIRST_LANGUAGE, Catalogue, languages
 from imagin_gateway.pages.views import Link, checked_href, host_of
 
-REFUSALS: Final = (*(f"R{number}" for number in range(1, 15)), "R16", "R17", "R20", "R21")
+REFUSALS: Final = (
+    *(f"R{number}" for number in range(1, 15)),
+    *("R16", "R17", "R20", "R21"),
+    *(f"R{number}" for number in range(30, 36)),
+)
 """The pages of refusals, as the wording names them."""
+
+DESK_ACTS: Final = ("reissue", "replace", "unlock", "link", "factors", "change", "disable", "enable")
+"""What somebody at the help desk can do, by the name of its texts."""
 
 PASSWORD_MODES: Final = ("first", "change", "reset")
 
@@ -33,6 +40,8 @@ _BUILT_FROM_VALUES: Final = (
     *(f"factor.{each}" for each in FACTOR_REFUSALS),
     *(f"refusal.{each}.{part}" for each in REFUSALS for part in ("title", "text")),
     *(f"password.title.{mode}" for mode in PASSWORD_MODES),
+    *(f"desk.act.{act}.{part}" for act in DESK_ACTS for part in ("label", "title", "text", "submit")),
+    *(f"desk.act.{act}.done" for act in DESK_ACTS if act not in ("reissue", "replace")),
     *(f"password_done.{mode}.{part}" for mode in PASSWORD_MODES for part in ("title", "text")),
 )
 """Keys that templates make from a value, and that reading the templates cannot find."""

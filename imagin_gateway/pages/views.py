@@ -100,6 +100,59 @@ class OpenSession:
     seen: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskMatch:
+    """One account that a search of the help desk found."""
+
+    name: str
+    identifier: str
+    office: str
+    state: str
+    href: str
+
+    def __post_init__(self) -> None:
+        checked_href(self.href)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskEvent:
+    """One thing that happened to an account, in a sentence; `by_desk` tells that the help desk did it."""
+
+    at: datetime
+    text: str
+    by_desk: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskAccount:
+    """One account as the help desk sees it.
+
+    Attributes:
+        state: in words.
+        provisional_ends_at: None when there is no provisional password.
+        failures, last_failure, waits: tries that failed lately.
+        mails: mails that wait.
+        factors: second factors held, in words.
+        events: the newest first.
+    """
+
+    identifier: str
+    name: str
+    email: str
+    situation: str
+    office: str
+    state: str
+    created_at: datetime
+    provisional_ends_at: datetime | None
+    sessions: int
+    failures: int
+    last_failure: datetime | None
+    waits: bool
+    mails: int
+    factors: tuple[str, ...]
+    events: tuple[DeskEvent, ...]
+
+
 def _nothing() -> Mapping[str, object]:
     return MappingProxyType({})
 

@@ -16,60 +16,24 @@ The host's rules are data::
 A need is satisfied when *one* of the verified values of the attribute passes; a rule,
 when all its needs are. Tests: `among` (exact values), `departement` and `academie` (of a
 school's code, its check letter verified), `domain` (whole domain of an address).
+
+The same file names who may help others, on our own pages: see `helpers`.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imagin_gateway.identity import Activity, Identity
-from imagin_gateway.policy.academies import register
 from imagin_gateway.policy.findings import Finding, Flaw, TableRefused
-from imagin_gateway.policy.hints import read_uai
-from imagin_gateway.policy.reader import Raw, Reader
+from imagin_gateway.policy.helpers import HelperRule, Scope, read_helper, scope_of
+from imagin_gateway.policy.needs import Need, read_needs
+from imagin_gateway.policy.reader import Reader
 from imagin_gateway.policy.table import Policy
 from imagin_gateway.policy.values import Text
-
-
-def _departement(value: str) -> str:
-    uai = read_uai(value)
-    return uai.departement if uai is not None else ""
-
-
-def _academie(value: str) -> str:
-    uai = read_uai(value)
-    return str(uai.posting) if uai is not None else ""
-
-
-def _domain(value: str) -> str:
-    local, _, domain = value.rpartition("@")
-    return domain.lower() if local and domain.isascii() else ""
-
-
-_TESTS: Mapping[str, Callable[[str], str]] = {
-    "among": str,
-    "departement": _departement,
-    "academie": _academie,
-    "domain": _domain,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """One verified value of `attribute` must, once seen through `test`, be among `values`."""
-
-    attribute: str
-    test: str
-    values: frozenset[str]
-
-    def met(self, attributes: Mapping[str, tuple[str, ...]]) -> bool:
-        """Tell whether these verified attributes satisfy it."""
-        seen = {_TESTS[self.test](value) for value in attributes.get(self.attribute, ())}
-        return not self.values.isdisjoint(seen - {""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +58,22 @@ class Admitted:
 class Admission:
     """The admission of one host: a proved table, and the host's own rules."""
 
-    def __init__(self, policy: Policy, rules: tuple[AdmissionRule, ...] = ()) -> None:
+    def __init__(
+        self, policy: Policy, rules: tuple[AdmissionRule, ...] = (), helpers: tuple[HelperRule, ...] = ()
+    ) -> None:
         self._policy = policy
         self.rules = rules
+        self.helpers = helpers
+
+    def helps(self, identity: Identity) -> Scope | None:
+        """Return whom this person may help, or None: nobody. See `helpers`.
+
+        Raises:
+            TypeError: anything but an `Identity`, such as declared facts.
+        """
+        if not isinstance(identity, Identity):
+            raise TypeError("only a proved identity is admitted")
+        return scope_of(identity, self.helpers)
 
     def admit(self, identity: Identity) -> Admitted:
         """Return what this person may do, from the door used and the attributes a portal proved.
@@ -134,11 +111,12 @@ def parse_admission(text: str, policy: Policy, source: str = "") -> Admission:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TableRefused([Finding(Flaw.SHAPE, "fichier", f"ce n’est pas du TOML ({error})")], source) from None
-    reader.keys(raw, "table", needs="admission")
+    reader.keys(raw, "table", needs="" if "assistance" in raw else "admission", may="admission assistance")
     rules = tuple(_rule(reader, item, policy) for item in reader.listed(raw, "admission"))
+    helpers = tuple(read_helper(reader, item, policy) for item in reader.listed(raw, "assistance"))
     if reader.findings:
         raise TableRefused(reader.findings, source)
-    return Admission(policy, rules)
+    return Admission(policy, rules, helpers)
 
 
 def _rule(reader: Reader, raw: Any, policy: Policy) -> AdmissionRule:
@@ -155,36 +133,6 @@ def _rule(reader: Reader, raw: Any, policy: Policy) -> AdmissionRule:
         id=reader.string(piece, "id", where),
         doors=doors,
         activities=activities,
-        needs=_needs(reader, piece, where),
+        needs=read_needs(reader, piece, where),
         sentence=reader.text_at(piece, "sentence", where),
     )
-
-
-def _needs(reader: Reader, piece: Raw, where: str) -> tuple[Need, ...]:
-    told = piece.get("needs", {})
-    if not isinstance(told, dict) or not told:
-        reader.note(Flaw.SHAPE, f"{where}.needs", "il faut au moins un attribut")
-        return ()
-    needs = []
-    for attribute, tests in told.items():
-        place = f"{where}.needs.{attribute}"
-        if not reader.keys(tests, place, may=" ".join(_TESTS)):
-            reader.note(Flaw.SHAPE, place, f"il faut un test : {', '.join(_TESTS)}")
-            continue
-        for test in _TESTS:
-            if test not in tests:
-                continue
-            values = reader.strings(tests, test, place)
-            known = {"departement": register().by_departement, "academie": _names()}.get(test)
-            for value in values:
-                if not value or (known is not None and value not in known):
-                    reader.note(Flaw.UNKNOWN_NAME, f"{place}.{test}", f"« {value} » n’existe pas")
-            if not values:
-                reader.note(Flaw.SHAPE, f"{place}.{test}", "il faut au moins une valeur")
-            lowered = (value.lower() for value in values) if test == "domain" else values
-            needs.append(Need(attribute, test, frozenset(lowered)))
-    return tuple(needs)
-
-
-def _names() -> Mapping[str, object]:
-    return {str(academie.posting): academie for academie in register().academies}

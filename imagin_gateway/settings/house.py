@@ -46,6 +46,15 @@ class Events(Section):
 
     path: str = "-"
     """A file to append to, or `-` for standard error."""
+    retention_months: int = Field(default=12, ge=6, le=60)
+    """How long the last events of an account are kept beside it, for the help desk; the file is the operator's."""
+    reason: str = ""
+    """Why more than twelve months."""
+
+    @property
+    def retention(self) -> timedelta:
+        """Months of thirty days and a half."""
+        return timedelta(days=30.5 * self.retention_months)
 
 
 class Protected(Section):

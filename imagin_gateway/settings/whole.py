@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.problems import problem_of, wrong
 from imagin_gateway.settings.appearance import Appearance
+from imagin_gateway.settings.desk import Desk
 from imagin_gateway.settings.direct import Accounts, Mail, Passwords, SecondFactor
 from imagin_gateway.settings.header import HeaderPortal
 from imagin_gateway.settings.house import Events, Keys, Protected
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     mail: Mail
     events: Events = Events()
     appearance: Appearance = Appearance()
+    desk: Desk = Desk()
     portals: dict[str, PortalSettings] = Field(default_factory=dict)
     proconnect: ProConnect | None = None
     """Another way to accounts of the direct door, for those who linked the two; off unless it says `enabled`."""
@@ -287,6 +289,20 @@ def _across(settings: Settings) -> list[Problem]:
         problems.append(Problem("passwords.profile", "ce profil est réservé aux tests", '"rfc9106" ou "owasp"'))
     if settings.mail.security == "none" and not settings.development and settings.mail.host not in _LOOPBACK:
         problems.append(Problem("mail.security", "le courrier partirait en clair", '"starttls" ou "tls"'))
+    if settings.desk.enabled and settings.admission is None:
+        problems.append(
+            Problem(
+                "desk.enabled",
+                "personne n'est désigné pour aider",
+                "des règles [[assistance]] dans le fichier admission",
+            )
+        )
+    if settings.events.retention_months > 12 and not settings.events.reason.strip():
+        problems.append(
+            Problem(
+                "events.reason", "plus de 12 mois de conservation, sans raison écrite", "écrire la raison, ou réduire"
+            )
+        )
     if excess := settings.sessions.unreasoned:
         problems.append(Problem("sessions.reason", f"{excess}, sans raison écrite", "écrire la raison, ou réduire"))
     problems += _factor_problems(settings)

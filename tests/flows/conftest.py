@@ -51,6 +51,7 @@ class ScriptedPortal:
         self.left_for_logout: list[PortalSession] = []
         self.logouts: list[Departure] = []
         self.answered: list[bool] = []
+        self.amr: tuple[str, ...] = ()
 
     def depart(self, now: Any, *, anew: bool = False) -> Departure:
         self.anew.append(anew)
@@ -90,6 +91,7 @@ class ScriptedPortal:
             message_ends_at=now + timedelta(minutes=5),
             solicited=bool(to),
             relay=told.get("relay", ""),
+            amr=self.amr,
         )
 
     def metadata(self, now: Any) -> Response | None:

@@ -242,7 +242,7 @@ def test_beyond_the_limit_the_login_is_refused_if_it_is_set_so(kind: str, make_h
 
 @pytest.mark.row("SES-10")
 def test_an_account_that_is_closed_is_out_at_the_next_request(house: TheHouse) -> None:
-    from imagin_gateway.flows.closing import disable_account, enable_account
+    from imagin_gateway.flows.helping import By, Helping
 
     first, second = personalised(house), None
     second = signed_in(house)
@@ -250,7 +250,8 @@ def test_an_account_that_is_closed_is_out_at_the_next_request(house: TheHouse) -
     for client in (first, second):
         assert client.get("/missions").status == 200
     rooms = house.gateway.house
-    closed = disable_account(rooms.direct, rooms.sessions, rooms.events, " MDURAND7 ", actor="test")
+    helping = Helping(rooms.direct, rooms.sessions, rooms.events, By(actor="test"))
+    closed = helping.disable(" MDURAND7 ")
     assert closed is not None
     assert closed.ended == 2
     for client in (first, second):
@@ -261,15 +262,15 @@ def test_an_account_that_is_closed_is_out_at_the_next_request(house: TheHouse) -
     event = next(each for each in house.events if each["event"] == "account_disabled")
     assert (event["actor"], event["detail"]) == ("test", {"ended": 2})
     assert event["person"] == rooms.events.pseudonym((DIRECT_ISSUER, "mdurand7"))
-    assert disable_account(rooms.direct, rooms.sessions, rooms.events, "inconnu", actor="test") is None
-    assert enable_account(rooms.direct, rooms.events, "mdurand7", actor="test") is not None
+    assert helping.disable("inconnu") is None
+    assert helping.enable("mdurand7") is not None
     assert direct(house.client(), "mdurand7", GOOD).status == 403, "a closed account comes back without its password"
 
 
 def test_a_login_under_way_when_the_account_closes_gives_its_session_back(
     house: TheHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from imagin_gateway.flows.closing import disable_account
+    from imagin_gateway.flows.helping import By, Helping
 
     personalised(house)
     rooms = house.gateway.house
@@ -277,7 +278,7 @@ def test_a_login_under_way_when_the_account_closes_gives_its_session_back(
 
     def close_before_opening(*args: object, **more: object) -> str:
         monkeypatch.undo()
-        disable_account(rooms.direct, rooms.sessions, rooms.events, "mdurand7", actor="test")
+        Helping(rooms.direct, rooms.sessions, rooms.events, By(actor="test")).disable("mdurand7")
         return opened(*args, **more)  # type: ignore[arg-type]  # passed on
 
     monkeypatch.setattr(rooms.sessions, "open", close_before_opening)

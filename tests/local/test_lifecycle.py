@@ -42,9 +42,16 @@ def test_nothing_but_enabling_happens_to_a_disabled_account_and_that_opens_nothi
     assert leaving == {Act.ENABLE: AccountState.EXPIRED}
 
 
-def test_a_locked_account_is_opened_by_a_reset_or_a_letter_only() -> None:
-    opening = {act for (before, act) in TRANSITIONS if before is AccountState.LOCKED} - {Act.DISABLE}
-    assert opening == {Act.RESET, Act.ISSUE}
+def test_a_locked_account_is_opened_by_a_reset_a_letter_or_the_help_desk_and_never_to_a_password_that_works() -> None:
+    opening = {act: after for (before, act), after in TRANSITIONS.items() if before is AccountState.LOCKED}
+    assert opening == {
+        Act.DISABLE: AccountState.DISABLED,
+        Act.RESET: AccountState.ACTIVE,
+        Act.ISSUE: AccountState.PROVISIONAL,
+        Act.REPLACE: AccountState.PROVISIONAL,
+        Act.UNLOCK: AccountState.CHANGE_REQUIRED,
+        Act.UNLOCK_LETTER: AccountState.PROVISIONAL,
+    }
 
 
 def test_a_provisional_password_expires_at_its_last_instant_and_without_an_end_at_once() -> None:

@@ -133,7 +133,8 @@ def test_no_column_holds_a_hint_a_secret_question_or_the_age_of_a_password() -> 
     columns = {column.name for column in metadata.tables["accounts"].columns}
     details = {"identifier", "identifier_key", "family_name", "given_name", "email", "email_verified", "situation"}
     secret = {"password_hash", "provisional_mac", "provisional_key", "provisional_ends_at", "provisional_run"}
-    assert columns == {*details, *secret, "academie", "office", "id", "state", "version", "created_at"} | {
+    sought = {"name_key", "email_key", "office_key"}
+    assert columns == {*details, *secret, *sought, "academie", "office", "id", "state", "version", "created_at"} | {
         "second_factor_required"
     }
 

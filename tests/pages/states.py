@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from imagin_gateway.local.factors import PasskeyView, TotpView
 from imagin_gateway.local.trusted import TrustedComputer
 from imagin_gateway.pages.picture import picture
-from imagin_gateway.pages.templating import FACTOR_REFUSALS
+from imagin_gateway.pages.templating import DESK_ACTS, FACTOR_REFUSALS
 from imagin_gateway.pages.texts import Catalogue
-from imagin_gateway.pages.views import Choice, DoorCard, DoorView, FieldError, LastDoor, Link, OpenSession
+from imagin_gateway.pages.views import (
+    Choice,
+    DeskAccount,
+    DeskEvent,
+    DeskMatch,
+    DoorCard,
+    DoorView,
+    FieldError,
+    LastDoor,
+    Link,
+    OpenSession,
+)
 from imagin_gateway.policy import siec
 
 CSRF = "bWFycXVl.c2lnbmF0dXJl"
@@ -249,6 +260,70 @@ CONFIRM: dict[str, Any] = {
     "failed": False,
     "reset_href": "/connexion/mot-de-passe/oubli",
     "cancel_href": "/",
+}
+
+
+DESK: dict[str, Any] = {
+    "action": "/connexion/assistance",
+    "csrf": CSRF,
+    "offices": "",
+    "sought": "",
+    "short": False,
+    "found": None,
+    "more": False,
+}
+
+DESK_MATCHES = [
+    DeskMatch(
+        name="Marie Durand",
+        identifier="mdurand7",
+        office="DEC 4 - concours",
+        state="mot de passe personnalisé",
+        href="/connexion/assistance/compte?dossier=MDEyMw.c2lnbmF0dXJl",
+    ),
+    DeskMatch(name="", identifier="zr", office="", state="bloqué", href="/connexion/assistance/compte?dossier=x"),
+]
+
+DESK_ACCOUNT = DeskAccount(
+    identifier="mdurand7",
+    name="Marie Durand",
+    email="marie@exemple.test",
+    situation="formateur en CFA",
+    office="DEC 4 - concours",
+    state="bloqué",
+    created_at=MOMENT,
+    provisional_ends_at=MOMENT,
+    sessions=1,
+    failures=7,
+    last_failure=MOMENT,
+    waits=True,
+    mails=2,
+    factors=("application de codes", "1 clé d’accès"),
+    events=(
+        DeskEvent(at=MOMENT, text="Compte débloqué.", by_desk=True),
+        DeskEvent(at=MOMENT, text="Connexion réussie.", by_desk=False),
+    ),
+)
+
+DESK_PAGE: dict[str, Any] = {
+    "account": DESK_ACCOUNT,
+    "acts": [
+        Link("Débloquer le compte", "/connexion/assistance/acte?dossier=x&acte=unlock"),
+        Link("Désactiver le compte", "/connexion/assistance/acte?dossier=x&acte=disable"),
+    ],
+    "own": False,
+    "done": "",
+    "back_href": "/connexion/assistance",
+}
+
+DESK_ACT: dict[str, Any] = {
+    "action": "/connexion/assistance/acte",
+    "csrf": CSRF,
+    "ticket": "dGlja2V0",
+    "identifier": "mdurand7",
+    "name": "Marie Durand",
+    "told": True,
+    "cancel_href": "/connexion/assistance/compte?dossier=x",
 }
 
 
@@ -501,6 +576,7 @@ STATES: dict[str, State] = {
         },
     ),
     **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(1, 22)},
+    **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(30, 36)},
     "login-proconnect": State("login", {**LOGIN, "proconnect_href": "/connexion/portail/proconnect"}, signed=True),
     "proconnect-offer": State("proconnect", PROCONNECT, signed=True),
     "proconnect-linked": State("proconnect", {**PROCONNECT, "mode": "linked"}, signed=True),
@@ -561,6 +637,55 @@ STATES: dict[str, State] = {
         "address_codes", {**CODES, "errors": [ADDRESS_ERRORS["code"]]}, error=True, signed=True
     ),
     "address-done": State("address_done", {"continue_href": "/connexion/session"}),
+    "desk": State("desk", DESK, signed=True),
+    "desk-short": State("desk", {**DESK, "sought": "du", "short": True}, error=True, signed=True),
+    "desk-found": State(
+        "desk",
+        {**DESK, "offices": "DEC 2 - BTS", "sought": "durand", "found": DESK_MATCHES, "more": True},
+        signed=True,
+    ),
+    "desk-nobody": State("desk", {**DESK, "sought": "personne", "found": []}, signed=True),
+    "desk-account": State("desk_account", {**DESK_PAGE, "done": "unlock"}),
+    "desk-account-own": State("desk_account", {**DESK_PAGE, "acts": [], "own": True}),
+    "desk-account-bare": State(
+        "desk_account",
+        {
+            **DESK_PAGE,
+            "acts": [],
+            "account": replace(
+                DESK_ACCOUNT,
+                identifier="zr",
+                name="",
+                email="",
+                situation="",
+                office="",
+                provisional_ends_at=None,
+                failures=0,
+                last_failure=None,
+                waits=False,
+                mails=0,
+                factors=(),
+                events=(),
+            ),
+        },
+    ),
+    **{
+        f"desk-act-{act}": State("desk_act", {**DESK_ACT, "act": act, "hurts": act == "disable"}, signed=True)
+        for act in DESK_ACTS
+    },
+    "desk-act-no-mail": State(
+        "desk_act", {**DESK_ACT, "act": "change", "hurts": False, "told": False, "name": ""}, signed=True
+    ),
+    "desk-letter": State(
+        "desk_letter",
+        {
+            "identifier": "mdurand7",
+            "name": "Marie Durand",
+            "provisional": "K7RTM 4PXWQ 9HFDC",
+            "until": MOMENT,
+            "back_href": "/connexion/assistance/compte?dossier=x",
+        },
+    ),
     "refusal-R1-full": State(
         "refusal",
         {**REFUSAL, "id": "R1", "params": {"portal": "Portail de Paris", "right": "portail de Créteil"}},

@@ -32,7 +32,7 @@ PAYLOADS = [
     "\u202e\u2028</p><a href=//evil.example>",
 ]
 
-_MARKUP = {"mode", "name", "id", "value", "key", "field", "refused"}
+_MARKUP = {"act", "done", "mode", "name", "id", "value", "key", "field", "refused"}
 """What a page uses as a name of its own: chosen by us, never by a browser."""
 
 

@@ -18,6 +18,7 @@ every_state = pytest.mark.parametrize("name", STATES)
 every_error = pytest.mark.parametrize("name", [name for name, state in STATES.items() if state.error])
 
 TOKENS = {
+    "cherche": "off",
     "identifiant": "username",
     "motdepasse": "current-password",
     "compte": "username",
@@ -252,8 +253,11 @@ def test_no_form_asks_for_a_hint_or_a_secret_question(pages: Pages) -> None:
     for name in STATES:
         names |= set(read(render(pages, name)).xpath("//form[@method='post'][starts-with(@action, '/')]//input/@name"))
     passwords = {"motdepasse", "actuel", "nouveau", "encore"}
+    desk = {"cherche", "action"}
     factors = {"moyen", "confiance", "retirer", "oublier", "nom", "secours"}
-    assert names == {"formulaire", "next", "identifiant", "courriel", "code", "code-actuel"} | passwords | factors
+    assert (
+        names == {"formulaire", "next", "identifiant", "courriel", "code", "code-actuel"} | passwords | factors | desk
+    )
 
 
 @every_state

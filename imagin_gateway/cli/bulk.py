@@ -1,0 +1,191 @@
+"""Commands that change many accounts at once: a demanded change, and the answer to a leak."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from imagin_gateway.cli.common import (
+    DEFAULT_FILE,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    Actor,
+    Json,
+    SettingsFile,
+    Yes,
+    acting,
+    confirmed,
+    err,
+    out,
+    print_json,
+    stores,
+)
+from imagin_gateway.events import Event, EventName
+from imagin_gateway.flows.leak import answer_leak
+from imagin_gateway.gateway import Stores
+from imagin_gateway.identity import DIRECT_ISSUER, Door
+from imagin_gateway.local.door import Demanded
+from imagin_gateway.local.letters import neutral
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Dire ce qui serait fait, et ne rien faire.")]
+
+
+@contextmanager
+def _shown(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """Show how far a long work is, on the error output."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def require_change(
+    identifiers: Annotated[list[str] | None, typer.Argument(help="Identifiants Imagin.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Fichier : un identifiant par ligne.")] = None,
+    office: Annotated[str, typer.Option(help="Tous ceux d'un service gestionnaire (son nom entier).")] = "",
+    everybody: Annotated[bool, typer.Option("--all", help="Tous les comptes de l'accès direct.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+    actor: Actor = None,
+    settings: SettingsFile = DEFAULT_FILE,
+) -> None:
+    """Exiger un autre mot de passe (fuite soupçonnée) : les sessions se terminent, la suivante ne fait que cela."""
+    if (bool(identifiers) + (file is not None) + bool(office) + everybody) != 1:
+        err.print("Dire des identifiants, ou --file FICHIER, ou --office SERVICE, ou --all.")
+        raise typer.Exit(EXIT_USAGE)
+    by = acting(actor)
+    given = identifiers or (_lines(file) if file is not None else None)
+    with stores(settings) as opened:
+        # Sessions must end with what they were opened by: with their store down, nothing is changed.
+        opened.sessions.store.ping()
+        asked = list(given) if given is not None else list(opened.direct.desk.identifiers(office=office))
+        planned = opened.direct.would_require_change(asked)
+        if dry_run:
+            _told(planned, 0, as_json=as_json, dry=True)
+            return
+        if not identifiers:
+            count = len(planned.changed)
+            question = f"{count} comptes devront changer de mot de passe. Retaper ce nombre pour continuer :"
+            confirmed(question, str(count), yes=yes)
+        with _shown(len(asked), "Comptes") as progress:
+            demanded = opened.direct.require_change(asked, actor=by, progress=progress)
+        # Of those who were asked before, too: whoever was interrupted here begins again.
+        people = demanded.changed + demanded.left
+        ended = 0
+        with _shown(len(people), "Sessions") as progress:
+            for number, identifier in enumerate(people, 1):
+                ended += opened.sessions.end_person(DIRECT_ISSUER, identifier)
+                progress(number)
+        if ended:
+            _ended(opened, ended, by)
+    _told(demanded, ended, as_json=as_json)
+
+
+def _lines(file: Path) -> list[str]:
+    if not file.is_file():
+        err.print(f"Aucun fichier de ce nom : {file}", style="red", markup=False)
+        raise typer.Exit(EXIT_REFUSED)
+    try:
+        return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        err.print("Le fichier n'est pas en UTF-8.", style="red")
+        raise typer.Exit(EXIT_REFUSED) from None
+
+
+def _told(demanded: Demanded, ended: int, *, as_json: bool, dry: bool = False) -> None:
+    if as_json:
+        counts = {"changed": len(demanded.changed), "left": len(demanded.left), "unknown": demanded.unknown}
+        print_json({**counts, "sessions_ended": ended, "dry_run": dry})
+    elif dry:
+        out.print(f"{len(demanded.changed)} comptes devraient changer de mot de passe. Rien n'a été fait.")
+    else:
+        count = len(demanded.changed)
+        out.print(f"{count} comptes à qui un autre mot de passe est demandé ; {ended} sessions terminées.")
+    if demanded.left:
+        err.print(f"Sans effet sur {len(demanded.left)} comptes, vu leur état.", style="yellow")
+    if demanded.unknown:
+        err.print(f"Aucun compte pour {demanded.unknown} identifiants.", style="red")
+        raise typer.Exit(EXIT_REFUSED)
+
+
+def _ended(opened: Stores, ended: int, by: str) -> None:
+    opened.events.emit(Event(name=EventName.SESSIONS_ENDED, door=Door.DIRECT, actor=by, detail={"ended": ended}))
+
+
+def leak(
+    letters: Annotated[
+        bool, typer.Option("--letters", help="Tuer aussi les mots de passe provisoires des lettres envoyées.")
+    ] = False,
+    notify: Annotated[bool, typer.Option("--notify", help="Écrire à chaque personne concernée.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Fichier à écrire : les personnes concernées, à qui l'annoncer (CSV, lisible par vous seul)."
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+    actor: Actor = None,
+    settings: SettingsFile = DEFAULT_FILE,
+) -> None:
+    """Répondre à une fuite : toutes les sessions finissent, tout mot de passe est à changer, liens et codes meurent.
+
+    Interrompue, la commande relancée termine ce qui restait.
+    """
+    by = acting(actor)
+    with stores(settings) as opened:
+        opened.sessions.store.ping()
+        planned = len(opened.direct.would_require_change(opened.direct.desk.identifiers()).changed)
+        if dry_run:
+            out.print(f"{planned} comptes devraient changer de mot de passe. Rien n'a été fait.")
+            return
+        question = f"Toutes les sessions finiront, {planned} mots de passe seront à changer. Retaper ce nombre :"
+        confirmed(question, str(planned), yes=yes)
+        people = 0 if report is None else _report(opened, report)
+        done = answer_leak(opened.direct, opened.sessions, opened.events, letters=letters, actor=by)
+        written = opened.direct.leaks.notify() if notify else 0
+    counts = done.accounts
+    if as_json:
+        print_json(
+            {
+                "changed": counts.changed,
+                "letters": counts.letters,
+                "links": counts.links,
+                "codes": counts.codes,
+                "sessions_ended": done.sessions,
+                "notified": written,
+                "reported": people,
+            }
+        )
+        return
+    out.print(f"Mots de passe à changer : {counts.changed} ; lettres sans effet : {counts.letters}.")
+    out.print(f"Liens morts : {counts.links} ; changements d'adresse morts : {counts.codes}.")
+    out.print(f"Sessions terminées, toutes portes : {done.sessions} ; courriels à envoyer : {written}.")
+    if report is not None:
+        out.print(f"Personnes concernées : {people}, dans {report}", markup=False)
+    err.print("Reste à faire : prévenir la CNIL sous 72 heures (RGPD, article 33) ; changer les clés si elles ont fui.")
+
+
+def _report(opened: Stores, report: Path) -> int:
+    """Write who is concerned; return how many. Before anything is changed: a full disk must not stop half-way."""
+    descriptor = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL)
+        writer.writerow(("Identifiant", "Nom", "Prénom", "Courriel", "Service gestionnaire", "État"))
+        count = 0
+        for each in opened.direct.leaks.concerned():
+            told = (each.identifier, each.family_name, each.given_name, each.email, each.office, each.state)
+            writer.writerow([neutral(value) for value in told])
+            count += 1
+        file.flush()
+        os.fsync(file.fileno())
+    return count

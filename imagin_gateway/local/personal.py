@@ -1,0 +1,102 @@
+"""All that is kept of one person: handed over whole, or removed whole (RGPD art. 15 and 17, row DPO-05)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from imagin_gateway.local import store
+from imagin_gateway.local.accounts import identifier_key
+from imagin_gateway.local.clients import KnownClients
+from imagin_gateway.local.database import Database
+from imagin_gateway.local.schema import accounts, metadata, reset_requests
+from imagin_gateway.local.throttle import Throttle
+
+WITHHELD: Final = frozenset(
+    {
+        "accounts.password_hash",
+        "accounts.provisional_mac",
+        "accounts.provisional_key",
+        "address_changes.seed",
+        "address_changes.key",
+        "reset_tokens.sha256",
+        "outbox.payload",
+        "passkeys.public_key",
+        "recovery_codes.mac",
+        "totp_factors.secret",
+        "outbox.claim",
+    }
+)
+"""What verifies a secret, or makes one: not handed over, only that it is there. A copy would help whoever finds it."""
+
+Told = dict[str, object]
+
+
+class PersonalData:
+    """What the accounts database holds of a person.
+
+    Args:
+        database: of the accounts.
+        throttle: failures of an account.
+        clients: browsers it knows.
+    """
+
+    def __init__(self, database: Database, throttle: Throttle, clients: KnownClients) -> None:
+        self._database = database
+        self._throttle = throttle
+        self._clients = clients
+
+    def export(self, identifier: str) -> dict[str, list[Told]] | None:
+        """Return every row about a person, by table; None when no account has that identifier.
+
+        Found from the tables themselves: one that is added later, and refers to accounts, is in it.
+        """
+        key = identifier_key(identifier)
+        with self._database.read() as connection:
+            account = store.find(connection, key)
+            if account is None:
+                return None
+            return {
+                table.name: [_told(table, row) for row in connection.execute(sa.select(table).where(condition))]
+                for table, condition in _about(account.id, key)
+            }
+
+    def erase(self, identifier: str) -> str | None:
+        """Remove every row about a person, in one transaction; return the identifier, or None if there was none.
+
+        What remains in the events is a pseudonym that nothing here leads back to the person from.
+        """
+        key = identifier_key(identifier)
+        with self._database.write() as connection:
+            account = store.find_locked(connection, key)
+            connection.execute(sa.delete(reset_requests).where(reset_requests.c.identifier_key == key))
+            if account is not None:
+                # The account last, then all that refers to it goes with it: declared, and made sure of.
+                for table, condition in reversed(_about(account.id, key)):
+                    connection.execute(sa.delete(table).where(condition))
+        self._throttle.clear(key)
+        self._clients.forget(key)
+        return None if account is None else account.identifier
+
+
+def _about(account_id: int, key: str) -> list[tuple[sa.Table, sa.ColumnElement[bool]]]:
+    """Return each table that holds something of a person, and which rows; the account first."""
+    found: list[tuple[sa.Table, sa.ColumnElement[bool]]] = [(accounts, accounts.c.id == account_id)]
+    for table in metadata.sorted_tables:
+        if "account_id" in table.c:
+            found.append((table, table.c.account_id == account_id))
+        elif "identifier_key" in table.c and table is not accounts:
+            found.append((table, table.c.identifier_key == key))
+    return found
+
+
+def _told(table: sa.Table, row: sa.Row[tuple[object, ...]]) -> Told:
+    told: Told = {}
+    for column in table.c:
+        value = getattr(row, column.name)
+        if f"{table.name}.{column.name}" in WITHHELD:
+            told[column.name] = None if value is None else "(secret, not shown)"
+        else:
+            told[column.name] = value.isoformat() if hasattr(value, "isoformat") else value
+    return told

@@ -1,0 +1,456 @@
+"""The help desk at a terminal: each command as it is run, on real files, with who did it in the events."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagin_gateway.clock import SystemClock
+from imagin_gateway.gateway import Stores, open_stores
+from imagin_gateway.identity import DIRECT_ISSUER
+from imagin_gateway.settings import Settings
+from tests.cli.test_commands import Operator, open_session, operator
+from tests.local.helper import GOOD
+
+__all__ = ["operator"]
+
+LIST = """\
+Identifiant;Nom;Prénom;Courriel;Qualité;Service gestionnaire
+mdurand7;DURAND;Marie;marie@exemple.test;formateur en CFA;DEC 4 - concours
+pmartin2;Martin-Lévy;Paul;paul@exemple.test;surveillant;DEC 2 - BTS
+sansmail;de La Tour;Zoé;;surveillant;DEC 2 - BTS
+"""
+
+
+def stores(operator: Operator) -> Stores:
+    return open_stores(Settings.load(operator.folder / "gateway.toml"))
+
+
+@pytest.fixture
+def desk(operator: Operator) -> Operator:
+    """An operator whose three people got their letters; the first one has chosen a password."""
+    (operator.folder / "list.csv").write_text(LIST, encoding="utf-8")
+    opened = stores(operator)
+    letters: dict[str, Any] = {}
+    opened.direct.import_list(
+        operator.folder / "list.csv", each=lambda letter: letters.update({letter.identifier: letter.provisional})
+    )
+    opened.direct.choose_first_password("mdurand7", GOOD, GOOD)
+    opened.close()
+    return operator
+
+
+def answer(operator: Operator, typed: str, *words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run a command that asks something, and type the answer."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "imagin_gateway.cli.main", *words],
+        cwd=operator.folder,
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+def named(operator: Operator, event: str) -> list[dict[str, Any]]:
+    return [each for each in operator.events if each["event"] == event]
+
+
+def state_of(operator: Operator, identifier: str) -> str:
+    opened = stores(operator)
+    account = opened.direct.find(identifier)
+    opened.close()
+    return account.state.value if account else "absent"
+
+
+def test_an_account_is_found_by_identifier_name_mail_or_office(desk: Operator) -> None:
+    for text, who in (
+        ("MDURAND7", "mdurand7"),
+        ("durand", "mdurand7"),
+        ("Marie Durand", "mdurand7"),
+        ("martin levy", "pmartin2"),
+        ("DE LA TOUR zoe", "sansmail"),
+        ("paul@exemple.test", "pmartin2"),
+        ("PAUL@EX", "pmartin2"),
+    ):
+        done = desk.run("accounts", "find", text, "--json")
+        assert done.returncode == 0, (text, done.stderr)
+        assert [each["identifier"] for each in json.loads(done.stdout)["accounts"]] == [who]
+    office = desk.run("accounts", "find", "--office", "dec 2 bts")
+    assert "pmartin2" in office.stdout
+    assert "sansmail" in office.stdout
+    assert "mdurand7" not in office.stdout
+    both = json.loads(desk.run("accounts", "find", "martin", "--office", "DEC 2 - BTS", "--json").stdout)
+    assert [each["identifier"] for each in both["accounts"]] == ["pmartin2"]
+    limited = desk.run("accounts", "find", "--office", "DEC 2 - BTS", "--limit", "1", "--json")
+    assert json.loads(limited.stdout)["more"] is True
+    assert len(json.loads(limited.stdout)["accounts"]) == 1
+    assert "préciser" in desk.run("accounts", "find", "--office", "DEC 2 - BTS", "--limit", "1").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["du"], 2), ([], 2), (["%%%"], 2), (["inconnu"], 1), (["x" * 300], 2), (["dur", "--limit", "0"], 2)],
+)
+def test_a_search_that_says_too_little_or_finds_nobody_ends_so(desk: Operator, words: list[str], code: int) -> None:
+    done = desk.run("accounts", "find", *words)
+    assert done.returncode == code, done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.row("LOG-06")
+def test_a_search_and_a_look_are_events_with_their_actor_and_without_what_was_searched(desk: Operator) -> None:
+    desk.run("accounts", "find", "durand", "--actor", "Zoé du guichet")
+    desk.run("accounts", "show", "mdurand7", "--actor", "Zoé du guichet")
+    (searched,) = named(desk, "accounts_searched")
+    (shown,) = named(desk, "account_shown")
+    for event in (searched, shown):
+        assert re.fullmatch(r"cli:[^/]+/Zoé du guichet", event["actor"])
+    assert "durand" not in json.dumps(searched).lower()
+    assert shown["person"]
+
+
+@pytest.mark.parametrize("name", ["   ", "x" * 65, "a\x1b[31m"])
+def test_an_actor_is_a_short_printable_name(desk: Operator, name: str) -> None:
+    before = len(desk.events)
+    done = desk.run("accounts", "disable", "mdurand7", "--actor", name)
+    assert done.returncode == 2
+    assert len(desk.events) == before
+
+
+def test_an_act_without_an_author_is_not_done(desk: Operator) -> None:
+    before = len(desk.events)
+    for words in (
+        ("find", "durand"),
+        ("show", "mdurand7"),
+        ("unlock", "mdurand7"),
+        ("disable", "mdurand7"),
+        ("enable", "mdurand7"),
+        ("reissue", "pmartin2"),
+        ("send-link", "mdurand7"),
+        ("remove-factors", "mdurand7"),
+        ("require-change", "mdurand7"),
+        ("export", "mdurand7"),
+        ("erase", "mdurand7", "--yes"),
+        ("leak", "--yes"),
+    ):
+        done = desk.run("accounts", *words, "--actor", "")
+        assert done.returncode == 2, words
+        assert "Dire qui agit" in done.stderr
+    assert len(desk.events) == before
+    assert state_of(desk, "mdurand7") == "active"
+
+
+def test_an_account_is_shown_with_its_dates_and_last_events_and_no_secret(desk: Operator) -> None:
+    open_session(desk)
+    done = desk.run("accounts", "show", " MDurand7 ")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^état +mot de passe personnalisé$", done.stdout, re.MULTILINE)
+    assert re.search(r"^créé le +\d\d/\d\d/\d{4} \d\d:\d\d$", done.stdout, re.MULTILINE)
+    assert re.search(r"^sessions +1$", done.stdout, re.MULTILINE)
+    assert re.search(r"\d\d:\d\d  Premier mot de passe choisi\.$", done.stdout, re.MULTILINE)
+    told = json.loads(desk.run("accounts", "show", "mdurand7", "--json").stdout)
+    assert told["state"] == "active"
+    assert told["has_password"] is True
+    assert [each["event"] for each in told["events"]] == ["account_shown", "password_chosen"]
+    assert told["events"][0]["actor"].startswith("cli:")
+    with closing(sqlite3.connect(desk.folder / "accounts.db")) as db:
+        (hashed,) = db.execute("SELECT password_hash FROM accounts WHERE identifier = 'mdurand7'").fetchone()
+        (mac,) = db.execute("SELECT provisional_mac FROM accounts WHERE identifier = 'pmartin2'").fetchone()
+    everything = done.stdout + json.dumps(told) + desk.run("accounts", "show", "pmartin2").stdout
+    assert hashed not in everything
+    assert mac not in everything
+    unknown = desk.run("accounts", "show", "inconnu", "--json")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+
+
+@pytest.mark.row("PRV-07")
+def test_a_provisional_password_is_printed_once_and_kills_the_former_one(desk: Operator) -> None:
+    first = desk.run("accounts", "reissue", "pmartin2")
+    assert first.returncode == 0, first.stderr
+    values = re.findall(r"[2-9A-HJ-NP-Z]{5} [2-9A-HJ-NP-Z]{5} [2-9A-HJ-NP-Z]{5}", first.stdout)
+    assert len(values) == 1
+    second = desk.run("accounts", "reissue", "pmartin2", "--letters", "again.csv")
+    assert second.returncode == 0, second.stderr
+    file = desk.folder / "again.csv"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    (row,) = csv.DictReader(file.read_text("utf-8-sig").splitlines(), delimiter=";")
+    assert row["Mot de passe provisoire"] not in ("", *values)
+    events = named(desk, "provisional_issued")
+    assert len(events) == 2
+    assert all(each["actor"].startswith("cli:") and each["person"] for each in events)
+    told = json.dumps(desk.events) + desk.run("accounts", "show", "pmartin2", "--json").stdout
+    assert not any(value in told for value in (*values, row["Mot de passe provisoire"]))
+    opened = stores(desk)
+    from imagin_gateway.keys import Secret
+    from imagin_gateway.local.door import CredentialsRefused
+
+    with pytest.raises(CredentialsRefused):
+        opened.direct.check("pmartin2", Secret(values[0]), address="192.0.2.7")
+    assert opened.direct.check("pmartin2", Secret(row["Mot de passe provisoire"]), address="192.0.2.7").must_choose
+    opened.close()
+
+
+def test_a_chosen_password_is_replaced_only_when_asked_in_so_many_words(desk: Operator) -> None:
+    open_session(desk)
+    refused = desk.run("accounts", "reissue", "mdurand7")
+    assert refused.returncode == 1
+    assert "Rien n'a changé" in refused.stderr
+    assert state_of(desk, "mdurand7") == "active"
+    assert desk.run("accounts", "reissue", "mdurand7", "--replace-password", "--letters", "x.csv").returncode == 2
+    done = desk.run("accounts", "reissue", "mdurand7", "--replace-password")
+    assert done.returncode == 0, done.stderr
+    assert state_of(desk, "mdurand7") == "provisional"
+    opened = stores(desk)
+    assert opened.sessions.list_person(DIRECT_ISSUER, "mdurand7") == []
+    opened.close()
+    (event,) = named(desk, "provisional_issued")
+    assert event["detail"] == {"ended": 1, "replaced": True}
+    assert desk.run("accounts", "reissue", "inconnu").returncode == 1
+
+
+def test_an_account_is_unlocked_and_one_that_is_not_locked_is_left(desk: Operator) -> None:
+    nothing = desk.run("accounts", "unlock", "mdurand7")
+    assert nothing.returncode == 1
+    assert named(desk, "account_unlocked") == []
+    with closing(sqlite3.connect(desk.folder / "accounts.db")) as db, db:
+        db.execute("UPDATE accounts SET state = 'locked' WHERE identifier IN ('mdurand7', 'pmartin2')")
+    done = desk.run("accounts", "unlock", "mdurand7")
+    assert done.stdout == "Compte mdurand7 débloqué : mot de passe à changer.\n"
+    letter = desk.run("accounts", "unlock", "pmartin2")
+    assert "provisoire" in letter.stdout
+    assert [state_of(desk, who) for who in ("mdurand7", "pmartin2")] == ["change_required", "provisional"]
+    assert all(each["actor"].startswith("cli:") for each in named(desk, "account_unlocked"))
+    assert desk.run("accounts", "unlock", "inconnu").returncode == 1
+
+
+def test_lost_factors_are_taken_away_and_who_did_it_is_told(desk: Operator) -> None:
+    none = desk.run("accounts", "remove-factors", "mdurand7")
+    assert none.returncode == 1
+    assert named(desk, "factors_cleared") == []
+    with closing(sqlite3.connect(desk.folder / "accounts.db")) as db, db:
+        (row,) = db.execute("SELECT id FROM accounts WHERE identifier = 'mdurand7'").fetchone()
+        db.execute("INSERT INTO totp_factors (account_id, secret, step, added_at) VALUES (?, 'sealed', 0, 0)", (row,))
+        db.execute("INSERT INTO recovery_codes (account_id, mac) VALUES (?, 'mac-of-a-code')", (row,))
+    open_session(desk)
+    shown = desk.run("accounts", "show", "mdurand7")
+    assert re.search(r"^second facteur +application de codes, 1 code de secours$", shown.stdout, re.MULTILINE)
+    assert "sealed" not in shown.stdout + desk.run("accounts", "show", "mdurand7", "--json").stdout
+    assert "sealed" not in desk.run("accounts", "export", "mdurand7").stdout
+    done = desk.run("accounts", "remove-factors", "mdurand7", "--actor", "zoe")
+    assert done.stdout == "Seconds facteurs de mdurand7 retirés ; sessions terminées : 1.\n"
+    (event,) = named(desk, "factors_cleared")
+    assert event["actor"].endswith("/zoe")
+    assert desk.run("accounts", "remove-factors", "inconnu").returncode == 1
+
+
+def test_a_link_is_sent_only_where_mail_can_go(desk: Operator) -> None:
+    assert desk.run("accounts", "send-link", "mdurand7").returncode == 0
+    refused = desk.run("accounts", "send-link", "sansmail")
+    assert refused.returncode == 1
+    assert "adresse électronique" in refused.stderr
+    assert len(named(desk, "link_ordered")) == 1
+
+
+def test_many_accounts_are_changed_after_the_count_is_retyped(desk: Operator) -> None:
+    open_session(desk)
+    command = ("accounts", "require-change", "--all")
+    dry = desk.run(*command, "--dry-run")
+    assert dry.returncode == 0
+    assert "1 comptes devraient" in dry.stdout
+    assert state_of(desk, "mdurand7") == "active"
+    wrong = answer(desk, "3\n", *command)
+    assert wrong.returncode == 1
+    silent = answer(desk, "", *command)
+    assert silent.returncode == 2
+    assert state_of(desk, "mdurand7") == "active"
+    assert named(desk, "change_required") == []
+    done = answer(desk, "1\n", *command)
+    assert done.returncode == 0, done.stderr
+    assert "1 comptes à qui un autre mot de passe est demandé ; 1 sessions terminées." in done.stdout
+    assert state_of(desk, "mdurand7") == "change_required"
+    (event,) = named(desk, "change_required")
+    assert event["actor"].startswith("cli:")
+    shown = desk.run("accounts", "show", "mdurand7").stdout
+    assert "Autre mot de passe exigé." in shown
+    told = json.loads(desk.run("accounts", "require-change", "--office", "DEC 2 - BTS", "--yes", "--json").stdout)
+    assert told == {"changed": 0, "left": 2, "unknown": 0, "sessions_ended": 0, "dry_run": False}
+
+
+# -- a person's rights -------------------------------------------------------
+
+
+def canaries() -> tuple[str, ...]:
+    return ("mdurand7", "DURAND", "Marie", "marie@exemple.test", "durand marie")
+
+
+def rows_of(folder: Path, *names: str) -> str:
+    """Return every value of every table of these databases."""
+    told = []
+    for name in names:
+        with closing(sqlite3.connect(folder / name)) as db:
+            tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            told += [str(row) for table in tables for row in db.execute(f"SELECT * FROM {table}")]  # noqa: S608  # names of tables, not of people
+    return "\n".join(told)
+
+
+@pytest.mark.row("DPO-05")
+def test_a_person_is_handed_all_that_is_kept_of_them_and_no_secret(desk: Operator) -> None:
+    open_session(desk)
+    desk.run("accounts", "send-link", "mdurand7")
+    desk.run("accounts", "show", "mdurand7")
+    opened = stores(desk)
+    opened.direct.links.make("mdurand7", "https://proconnect.example", "sub-of-marie")
+    opened.direct.ask_address("mdurand7", GOOD, "marie.neuve@exemple.test", address="192.0.2.7")
+    opened.close()
+    done = desk.run("accounts", "export", "mdurand7", "--to", "marie.json")
+    assert done.returncode == 0, done.stderr
+    file = desk.folder / "marie.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    told = json.loads(file.read_text(encoding="utf-8"))
+    accounts = told["accounts"]
+    assert accounts["accounts"][0]["email"] == "marie@exemple.test"
+    assert accounts["account_links"][0]["subject"] == "sub-of-marie"
+    assert accounts["address_changes"][0]["address"] == "marie.neuve@exemple.test"
+    assert {each["kind"] for each in accounts["outbox"]} >= {"first_connection", "address_code_new"}
+    assert len(accounts["reset_requests"]) == 1
+    assert {each["event"] for each in accounts["account_events"]} >= {"password_chosen", "account_shown"}
+    assert told["sessions"][0]["device"] == "Firefox, [bold]Windows"
+    assert {each["event"] for each in told["events"]} >= {"password_chosen", "link_ordered", "account_linked"}
+    # Every row that holds something of hers, and every column of it, is there: read from the tables themselves.
+    with closing(sqlite3.connect(desk.folder / "accounts.db")) as db:
+        (row,) = db.execute("SELECT id FROM accounts WHERE identifier = 'mdurand7'").fetchone()
+        for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            columns = [each[1] for each in db.execute(f"PRAGMA table_info({table})")]
+            if "account_id" in columns:
+                wanted = f"SELECT count(*) FROM {table} WHERE account_id = ?"  # noqa: S608  # a name of a table
+                (count,) = db.execute(wanted, (row,)).fetchone()
+                assert len(accounts[table]) == count, table
+                assert all(set(each) == set(columns) for each in accounts[table]), table
+        secrets = db.execute("SELECT password_hash FROM accounts WHERE id = ?", (row,)).fetchone()
+        secrets += db.execute("SELECT seed FROM address_changes").fetchone()
+    assert not any(secret in file.read_text(encoding="utf-8") for secret in secrets)
+    assert "pmartin2" not in file.read_text(encoding="utf-8")
+    taken = desk.run("accounts", "export", "mdurand7", "--to", "marie.json")
+    assert taken.returncode == 1
+    assert desk.run("accounts", "export", "inconnu").returncode == 1
+    assert named(desk, "account_exported")[0]["actor"].startswith("cli:")
+
+
+@pytest.mark.row("DPO-05")
+def test_a_person_is_erased_from_every_table_and_the_events_keep_a_pseudonym(desk: Operator) -> None:
+    open_session(desk)
+    open_session(desk, "pmartin2")
+    desk.run("accounts", "send-link", "mdurand7")
+    desk.run("accounts", "show", "mdurand7")
+    wrong = answer(desk, "mdurand8\n", "accounts", "erase", "mdurand7")
+    assert wrong.returncode == 1
+    assert answer(desk, "", "accounts", "erase", "mdurand7").returncode == 2
+    assert state_of(desk, "mdurand7") == "active"
+    before = rows_of(desk.folder, "accounts.db", "state.db")
+    assert any(canary in before for canary in canaries()), "the search finds what is there"
+    done = answer(desk, "mdurand7\n", "accounts", "erase", "MDurand7")
+    assert done.returncode == 0, done.stderr
+    assert "sessions terminées : 1" in done.stdout
+    left = rows_of(desk.folder, "accounts.db", "state.db")
+    assert [canary for canary in canaries() if canary.lower() in left.lower()] == []
+    assert "pmartin2" in left, "nobody else is touched"
+    log = (desk.folder / "events.jsonl").read_text()
+    assert not any(canary in log for canary in canaries())
+    (event,) = named(desk, "account_erased")
+    opened = stores(desk)
+    assert event["person"] == opened.events.pseudonym((DIRECT_ISSUER, "mdurand7"))
+    assert len(opened.sessions.list_person(DIRECT_ISSUER, "pmartin2")) == 1
+    opened.close()
+    again = desk.run("accounts", "erase", "mdurand7", "--yes")
+    assert again.returncode == 1
+
+
+def test_an_erasure_that_was_interrupted_is_finished_by_the_next_one(desk: Operator) -> None:
+    open_session(desk)
+    opened = stores(desk)
+    assert opened.direct.personal.erase("mdurand7") == "mdurand7"
+    opened.close()
+    assert desk.run("accounts", "erase", "mdurand7", "--yes").returncode == 1
+    opened = stores(desk)
+    assert opened.sessions.list_person(DIRECT_ISSUER, "mdurand7") == []
+    opened.close()
+
+
+# -- a leak ------------------------------------------------------------------
+
+MANY = 10_000
+
+BOUND = 180
+"""Seconds; some ten of them on a quiet machine."""
+
+
+@pytest.mark.row("DPO-08")
+def test_a_leak_of_ten_thousand_accounts_is_answered_by_one_command_in_a_bounded_time(operator: Operator) -> None:
+    rows = [f"agent{number};NOM{number};Prénom;a{number}@exemple.test" for number in range(MANY)]
+    (operator.folder / "many.csv").write_text(
+        "Identifiant;Nom;Prénom;Courriel\n" + "\n".join(rows) + "\n", encoding="utf-8"
+    )
+    opened = stores(operator)
+    opened.direct.import_list(operator.folder / "many.csv")
+    with closing(sqlite3.connect(operator.folder / "accounts.db")) as db, db:
+        # As they are once everybody has chosen a password; but two, who have their letter.
+        db.execute("UPDATE accounts SET state = 'active', password_hash = 'x' WHERE id > 2")
+        ends = int((SystemClock().now() + timedelta(days=9)).timestamp() * 1e6)
+        letter = "UPDATE accounts SET state = 'provisional', provisional_mac = 'x', provisional_key = 'x', "
+        db.execute(letter + "provisional_ends_at = ? WHERE id <= 2", (ends,))
+        token = "INSERT INTO reset_tokens (account_id, sha256, ends_at) SELECT id, identifier, ? FROM accounts"
+        db.execute(token + " WHERE id > 9000", (ends,))
+    opened.close()
+    for subject in ("agent7", "agent7", "agent9000"):
+        open_session(operator, subject)
+    dry = operator.run("accounts", "leak", "--dry-run")
+    assert f"{MANY - 2} comptes devraient" in dry.stdout
+    assert answer(operator, "12\n", "accounts", "leak").returncode == 1
+    words = ("--letters", "--notify", "--report", "concernes.csv", "--yes", "--json")
+    began = time.monotonic()
+    done = answer(operator, "", "accounts", "leak", *words, seconds=BOUND)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - began < BOUND
+    assert json.loads(done.stdout) == {
+        "changed": MANY - 2,
+        "letters": 2,
+        "links": 1000,
+        "codes": 0,
+        "sessions_ended": 3,
+        "notified": MANY - 2,
+        "reported": MANY,
+    }
+    with closing(sqlite3.connect(operator.folder / "accounts.db")) as db:
+        assert db.execute("SELECT state, count(*) FROM accounts GROUP BY state ORDER BY state").fetchall() == [
+            ("change_required", MANY - 2),
+            ("expired", 2),
+        ]
+        assert db.execute("SELECT count(*) FROM reset_tokens").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM accounts WHERE provisional_mac IS NOT NULL").fetchone() == (0,)
+        assert db.execute("SELECT DISTINCT kind FROM outbox").fetchall() == [("change_required",)]
+    opened = stores(operator)
+    assert [opened.sessions.list_person(DIRECT_ISSUER, who) for who in ("agent7", "agent9000")] == [[], []]
+    opened.close()
+    report = operator.folder / "concernes.csv"
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+    assert len(report.read_text("utf-8-sig").splitlines()) == MANY + 1
+    (event,) = named(operator, "leak_answered")
+    assert event["actor"].startswith("cli:")
+    assert event["detail"]["accounts"] == MANY - 2
+    assert "72 heures" not in done.stdout
+    again = operator.run("accounts", "leak", "--report", "concernes.csv", "--yes")
+    assert again.returncode == 1, "a report is never overwritten"
