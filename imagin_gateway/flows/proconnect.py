@@ -19,6 +19,7 @@ from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.round_trip import Purpose, Recall, set_out, turnstile
 from imagin_gateway.identity import DIRECT_ISSUER, Door, Identity
 from imagin_gateway.keys import digest, new_token
+from imagin_gateway.local.factors import MFA
 from imagin_gateway.providers.portal import Arrival, Memory, Portal
 from imagin_gateway.sessions.session import Session
 from imagin_gateway.settings.proconnect import PROCONNECT
@@ -185,7 +186,10 @@ def _direct(house: House, visit: Visit) -> Session | Response:
     session = visit.session
     if session is None or session.door != Door.DIRECT or session.restricted:
         return see_other(house.path("/direct") + "?" + urlencode({"next": house.path("/proconnect")}))
-    if _age(house.clock.now(), session) > house.settings.sessions.recent:
+    # A link opens the account: whoever makes one, or undoes it, has proved all the account asks for.
+    factored = house.settings.factors.on and house.direct.factors.of(session.subject).any
+    weak = factored and MFA not in session.amr
+    if weak or _age(house.clock.now(), session) > house.settings.sessions.recent:
         return see_other(house.path("/confirmer") + "?" + urlencode({"next": house.path("/proconnect")}))
     return session
 

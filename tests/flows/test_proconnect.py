@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import pyotp
 import pytest
 
 from imagin_gateway import Gateway
@@ -358,3 +359,18 @@ def test_an_account_that_is_closed_is_opened_by_no_link(house: TheHouse) -> None
     # ... nor by what was recognised a moment before
     assert client.get(waiting.location).status == 403
     assert "ig-session" not in client.cookies
+
+
+def test_an_account_with_a_second_factor_is_linked_by_who_proved_it_alone(house: TheHouse) -> None:  # noqa: F811
+    there = Linked.open(house)
+    client = there.by_password()
+    assert client.get("/connexion/proconnect").status == 200
+    factors = house.gateway.house.direct.factors
+    sealed, secret, _ = factors.new_secret("mdurand7")
+    code = Secret(pyotp.TOTP(secret.reveal()).at(house.clock.now()))
+    account = house.gateway.house.direct.find("mdurand7")
+    assert account is not None
+    factors.add_totp("mdurand7", sealed, code, version=account.version, address="", tell={})
+    # The session that is open proved the password alone.
+    assert client.get("/connexion/proconnect").location.startswith("/connexion/confirmer")
+    assert client.post("/connexion/proconnect", {}).status == 403
