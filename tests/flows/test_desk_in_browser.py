@@ -100,7 +100,7 @@ def test_a_helper_finds_somebody_with_the_keyboard_and_shows_a_password_once(sit
     page.goto(site.gateway.settings.base_url + "/connexion/assistance")
     page.fill("#cherche", "pm")
     page.keyboard.press("Enter")
-    assert page.locator("#erreurs:focus").count() == 1
+    page.locator("#erreurs:focus").wait_for()
     page.fill("#cherche", "pmartin2")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Ouvrir le dossier de pmartin2").click()
