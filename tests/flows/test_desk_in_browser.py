@@ -79,16 +79,20 @@ def test_a_helper_finds_somebody_with_the_keyboard_and_shows_a_password_once(sit
     nothing_wrong(page)
     page.focus("#cherche")
     page.keyboard.type("durand")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert "Marie DURAND" in page.locator("main").inner_text()
     assert "durand" not in page.url
     nothing_wrong(page)
-    page.get_by_role("link", name="Ouvrir le dossier de mdurand7").press("Enter")
+    with page.expect_navigation():
+        page.get_by_role("link", name="Ouvrir le dossier de mdurand7").press("Enter")
     assert page.locator("h1").inner_text() == "Dossier de mdurand7"
     nothing_wrong(page)
-    page.get_by_role("link", name="Réémettre un mot de passe provisoire").press("Enter")
+    with page.expect_navigation():
+        page.get_by_role("link", name="Réémettre un mot de passe provisoire").press("Enter")
     nothing_wrong(page)
-    page.get_by_role("button", name="Réémettre").press("Enter")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Réémettre").press("Enter")
     shown = page.locator("dd .ig-code").inner_text()
     assert len(shown.replace(" ", "")) == 15
     nothing_wrong(page)
@@ -99,9 +103,12 @@ def test_a_helper_finds_somebody_with_the_keyboard_and_shows_a_password_once(sit
     assert shown not in page.content(), "going back shows it no more than reloading"
     page.goto(site.gateway.settings.base_url + "/connexion/assistance")
     page.fill("#cherche", "pm")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     page.locator("#erreurs:focus").wait_for()
     page.fill("#cherche", "pmartin2")
-    page.keyboard.press("Enter")
-    page.get_by_role("link", name="Ouvrir le dossier de pmartin2").click()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.get_by_role("link", name="Ouvrir le dossier de pmartin2").click()
     assert "votre propre compte" in page.locator("main").inner_text()
