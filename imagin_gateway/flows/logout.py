@@ -34,7 +34,8 @@ def submit(house: House, visit: Visit) -> Response:
     ended = house.sessions.end(cookie) if cookie else None
     if ended is not None:
         visit.event(house, EventName.LOGOUT, door=ended.door, person=ended.person)
-        house.hooks.logged_out(ended.identity, house.events)
+        if not ended.restricted:
+            house.hooks.logged_out(ended.identity, house.events)
     return after(house, visit, ended)
 
 

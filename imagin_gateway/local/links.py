@@ -96,25 +96,25 @@ class Links:
                 `ACCOUNT_STATE`: the account is not in use. Nothing was changed.
         """
         now = self._clock.now()
-        taken = False
-        try:
-            with self._database.write() as connection:
-                account = store.find_locked(connection, identifier_key(identifier))
-                if account is None or state_at(account.state, account.provisional_ends_at, now) != AccountState.ACTIVE:
-                    raise Refused("the account is not in use", code=Code.ACCOUNT_STATE)
-                wanted = sa.or_(
-                    sa.and_(account_links.c.issuer == issuer, account_links.c.subject == subject),
-                    sa.and_(account_links.c.issuer == issuer, account_links.c.account_id == account.id),
+        with self._database.write() as connection:
+            account = store.find_locked(connection, identifier_key(identifier))
+            if account is None or state_at(account.state, account.provisional_ends_at, now) != AccountState.ACTIVE:
+                raise Refused("the account is not in use", code=Code.ACCOUNT_STATE)
+            wanted = sa.or_(
+                sa.and_(account_links.c.issuer == issuer, account_links.c.subject == subject),
+                sa.and_(account_links.c.issuer == issuer, account_links.c.account_id == account.id),
+            )
+            taken = connection.execute(sa.select(account_links.c.id).where(wanted)).first() is not None
+            if not taken:
+                link = account_links.insert().values(
+                    account_id=account.id, issuer=issuer, subject=subject, linked_at=now
                 )
-                taken = connection.execute(sa.select(account_links.c.id).where(wanted)).first() is not None
-                if not taken:
-                    connection.execute(
-                        account_links.insert().values(
-                            account_id=account.id, issuer=issuer, subject=subject, linked_at=now
-                        )
-                    )
-        except IntegrityError:
-            taken = True  # another process was faster
+                # In a transaction of its own: another process may be faster, and this one still has to end.
+                try:
+                    with connection.begin_nested():
+                        connection.execute(link)
+                except IntegrityError:
+                    taken = True
         if taken:
             raise Refused("one of the two is linked already", code=Code.LINK_TAKEN)
         self._tell(EventName.ACCOUNT_LINKED, identifier, issuer, subject, address, correlation, actor)

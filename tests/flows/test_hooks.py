@@ -57,10 +57,14 @@ def test_each_is_called_once_with_the_person(hooked: Callable[..., TheHouse]) ->
 
 def test_at_the_direct_door_a_login_is_told_when_it_is_whole(hooked: Callable[..., TheHouse]) -> None:
     heard: list[str] = []
-    house = hooked(after_login=lambda who: heard.append(who.subject))
+    house = hooked(
+        after_login=lambda who: heard.append(who.subject), after_logout=lambda who: heard.append("out " + who.subject)
+    )
     client = house.client()
+    direct(client, "mdurand7", house.letters["mdurand7"])
+    client.submit(client.get("/connexion/fin"), {})
     choose = direct(client, "mdurand7", house.letters["mdurand7"])
-    assert heard == [], "a session that may only choose a password is no login yet"
+    assert heard == [], "a session that may only choose a password is no login yet, and its end no logout"
     client.follow(client.submit(client.follow(choose), {"nouveau": GOOD, "encore": GOOD}))
     assert heard == ["mdurand7"]
 
