@@ -220,6 +220,25 @@ def remove_factors(identifier: Identifier, actor: Actor = None, settings: Settin
     out.print(told, markup=False)
 
 
+@app.command("require-factor")
+def require_factor(
+    identifier: Identifier,
+    no_more: Annotated[bool, typer.Option("--no-more", help="Ne plus l'exiger de ce compte.")] = False,
+    actor: Actor = None,
+    settings: SettingsFile = DEFAULT_FILE,
+) -> None:
+    """Exiger un second facteur d'un compte : à la prochaine connexion, la personne l'ajoute avant d'aller plus loin."""
+    with _helping(settings, actor) as (opened, helping):
+        if not no_more and opened.settings.factors.mode == "off":
+            err.print('Les seconds facteurs sont coupés (second_factor.mode = "off"). Rien n\'a changé.', markup=False)
+            raise typer.Exit(EXIT_REFUSED)
+        account = helping.require_factor(identifier, not no_more)
+    if account is None:
+        raise _nobody()
+    told = "n'est plus exigé" if no_more else "est exigé"
+    out.print(f"Compte {account.identifier} : un second facteur {told}.", markup=False)
+
+
 @app.command("send-link")
 def send_link(identifier: Identifier, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE) -> None:
     """Envoyer à la personne, par courriel, le lien pour choisir un mot de passe."""

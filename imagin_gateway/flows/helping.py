@@ -139,6 +139,10 @@ class Helping:
         )
         return None if cleared is None else Helped(cleared.account, cleared.ended)
 
+    def require_factor(self, identifier: str, required: bool) -> AccountView | None:
+        """Demand a second factor of one person, or demand it no more."""
+        return self._direct.factors.require(identifier, required, actor=self._by.actor)
+
     def send_link(self, identifier: str, *, version: int | None = None) -> bool:
         """Have a reset link mailed to the owner; False when it cannot be: no address, or a closed account."""
         self._sessions.store.ping()

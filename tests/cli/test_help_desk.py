@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import secrets
 import sqlite3
 import stat
 import subprocess
@@ -142,6 +143,7 @@ def test_an_act_without_an_author_is_not_done(desk: Operator) -> None:
         ("reissue", "pmartin2"),
         ("send-link", "mdurand7"),
         ("remove-factors", "mdurand7"),
+        ("require-factor", "mdurand7"),
         ("require-change", "mdurand7"),
         ("export", "mdurand7"),
         ("erase", "mdurand7", "--yes"),
@@ -255,6 +257,30 @@ def test_lost_factors_are_taken_away_and_who_did_it_is_told(desk: Operator) -> N
     (event,) = named(desk, "factors_cleared")
     assert event["actor"].endswith("/zoe")
     assert desk.run("accounts", "remove-factors", "inconnu").returncode == 1
+
+
+def test_a_second_factor_is_demanded_of_one_person_and_no_more(desk: Operator) -> None:
+    def demanded() -> list[int]:
+        with closing(sqlite3.connect(desk.folder / "accounts.db")) as db:
+            rows = db.execute("SELECT second_factor_required FROM accounts ORDER BY identifier").fetchall()
+        return [row for (row,) in rows]
+
+    nobody = demanded()
+    assert not any(nobody)
+    off = desk.run("accounts", "require-factor", "mdurand7")
+    assert (off.returncode, "coupés" in off.stderr) == (1, True)
+    assert demanded() == nobody
+    key = json.dumps([secrets.token_urlsafe(48)])
+    on = {"IMAGIN_GATEWAY_SECOND_FACTOR__MODE": "optional", "IMAGIN_GATEWAY_KEYS__FACTORS": key}
+    done = desk.run("accounts", "require-factor", "mdurand7", "--actor", "zoe", **on)
+    assert done.stdout == "Compte mdurand7 : un second facteur est exigé.\n"
+    assert sum(demanded()) == 1
+    (event,) = named(desk, "factor_required")
+    assert event["actor"].endswith("/zoe")
+    assert desk.run("accounts", "require-factor", "inconnu", **on).returncode == 1
+    undone = desk.run("accounts", "require-factor", "mdurand7", "--no-more")
+    assert undone.stdout == "Compte mdurand7 : un second facteur n'est plus exigé.\n"
+    assert demanded() == nobody
 
 
 def test_a_link_is_sent_only_where_mail_can_go(desk: Operator) -> None:
