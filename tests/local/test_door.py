@@ -258,4 +258,5 @@ def test_the_room_says_nothing_of_a_password_or_a_token_in_its_messages() -> Non
     assert found == {
         "f'a password that stands alone needs {LOWEST_MINIMUM} signs or more'",
         "f'letters of this length do not make {self.least_bits} bits'",
+        'f"the passkey\'s answer is refused ({type(error).__name__})"',
     }
