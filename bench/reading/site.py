@@ -2,7 +2,9 @@
 
 `BENCH_SITE` says where the state is ("" for the bare application). The page shows
 twenty missions of the person, through a template of Jinja: some dozens of
-microseconds, which is little for a page of an application that has a database.
+microseconds, which is little for a page of an application that has a database. It is
+nobody else's, so the application forbids to store it, with the gateway and without:
+both send the same bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from imagin_gateway.mounts import person
 _TEMPLATE: Final = """<!doctype html><html lang="fr"><title>Mes missions</title><h1>Missions de {{ who }}</h1><table>
 {% for each in missions %}<tr><td>{{ each.number }}</td><td>{{ each.place }}</td><td>{{ each.day }}</td></tr>
 {% endfor %}</table></html>"""
+
+_PRIVATE: Final = {"Cache-Control": "no-store"}
 
 _page: Final = Environment(loader=DictLoader({"page": _TEMPLATE}), autoescape=True).get_template("page")
 
@@ -45,11 +49,11 @@ def starlette_site() -> Any:
     from starlette.routing import Route
 
     async def bare(request: Request) -> HTMLResponse:
-        return HTMLResponse(_shown(WHO))
+        return HTMLResponse(_shown(WHO), headers=_PRIVATE)
 
     async def reading(request: Request) -> HTMLResponse:
         who = person(request)
-        return HTMLResponse(_shown(who.subject if who else "nobody"))
+        return HTMLResponse(_shown(who.subject if who else "nobody"), headers=_PRIVATE)
 
     where = _state()
     if where is None:
@@ -61,14 +65,17 @@ def flask_site() -> Any:
     """Return the WSGI application, for `gunicorn 'bench.reading.site:flask_site()'`."""
     from flask import Flask, request
 
-    def reading() -> str:
+    def bare() -> tuple[str, dict[str, str]]:
+        return _shown(WHO), _PRIVATE
+
+    def reading() -> tuple[str, dict[str, str]]:
         who = person(request)
-        return _shown(who.subject if who else "nobody")
+        return _shown(who.subject if who else "nobody"), _PRIVATE
 
     app = Flask("site")
     where = _state()
     if where is None:
-        app.add_url_rule(PROTECTED, view_func=lambda: _shown(WHO), endpoint="bare")
+        app.add_url_rule(PROTECTED, view_func=bare, endpoint="bare")
     else:
         app.add_url_rule(PROTECTED, view_func=reading, endpoint="reading")
         app.wsgi_app = ours.gateway(*where).wsgi(app.wsgi_app)  # type: ignore[method-assign]  # as Flask's docs say
