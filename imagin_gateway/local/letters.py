@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, TextIO
 
 from imagin_gateway.keys import Secret
@@ -45,7 +46,18 @@ class Letter:
     @property
     def last_day(self) -> date | None:
         """Last day, in Paris, during the whole of which the provisional password works: the date to print."""
-        return None if self.ends_at is None else (self.ends_at.astimezone(PARIS) - timedelta(days=1)).date()
+        return None if self.ends_at is None else _last_day(self.ends_at)
+
+
+@lru_cache(maxsize=64)
+def _last_day(ends_at: datetime) -> date:
+    # The letters of one list end together.
+    return (ends_at.astimezone(PARIS) - timedelta(days=1)).date()
+
+
+@lru_cache(maxsize=64)
+def _as_printed(day: date) -> str:
+    return day.strftime("%d/%m/%Y")
 
 
 _HEADER: Final = (
@@ -100,6 +112,6 @@ def _row(letter: Letter) -> list[str]:
     return [
         *(neutral(value) for value in told),
         letter.provisional.reveal() if letter.provisional is not None else "",
-        letter.last_day.strftime("%d/%m/%Y") if letter.last_day is not None else "",
+        "" if letter.ends_at is None else _as_printed(_last_day(letter.ends_at)),
         _MENTIONS[letter.kind],
     ]

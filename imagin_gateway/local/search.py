@@ -6,9 +6,11 @@ the number of accounts, and what it returns is bounded.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import sqlalchemy as sa
@@ -22,15 +24,24 @@ SHORTEST: Final = 3
 MOST: Final = 200
 """Most accounts one search returns."""
 
+_SIGNS: Final = re.compile(r"[\W_]+")
+"""What is neither a letter nor a digit."""
+
 _LAST: Final = "\U0010ffff"
 """After every sign that a key may go on with."""
 
 
 def folded(text: str) -> str:
     """Return a text as it is searched: without accents, case and signs, words apart by one space."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(sign if sign.isalnum() else " " for sign in apart if not unicodedata.combining(sign))
-    return " ".join(plain.split())
+    plain = text.casefold()
+    if not plain.isascii():
+        apart = unicodedata.normalize("NFKD", plain)
+        plain = "".join([sign for sign in apart if not unicodedata.combining(sign)])
+    return " ".join(_SIGNS.sub(" ", plain).split())
+
+
+_office_key = lru_cache(maxsize=1024)(folded)
+"""Offices are few, and stand in every line of a list."""
 
 
 def mail_key(address: str) -> str:
@@ -44,7 +55,7 @@ def keys_of(details: Mapping[str, object]) -> dict[str, str]:
     return {
         "name_key": folded(name),
         "email_key": mail_key(str(details.get("email", ""))),
-        "office_key": folded(str(details.get("office", ""))),
+        "office_key": _office_key(str(details.get("office", ""))),
     }
 
 
