@@ -21,7 +21,7 @@ demo-check: set-up-demo ## drive the demonstration as people would, one line a j
 	@$(VENV) -m examples.demo.check $(if $(call given,HOST),--host $(call given,HOST)) $(call given,ARGS)
 
 test: parts ## set up everything the tests need, and run them; ARGS="-k saml"
-	@$(VENV) -m pytest $(WORKERS) $(call given,ARGS)
+	@$(VENV) -m pytest $(WORKERS) --durations=20 $(call given,ARGS)
 
 test-peers: parts ## the tests with a real identity provider alone; ARGS="-k logout"
 	@$(VENV) -m pytest tests/peers $(call given,ARGS)

@@ -23,6 +23,7 @@ from imagin_gateway.local.lifecycle import TransitionRefused
 from imagin_gateway.pages.templating import DESK_ACTS
 from imagin_gateway.pages.texts import Catalogue, languages
 from tests.client import Client, Reply
+from tests.flows import test_second_factor as second_factor
 from tests.flows.conftest import TheHouse, direct, open_house, settings_of, sign_in
 from tests.local.helper import GOOD as GOOD_SECRET
 from tests.state.servers import PrivateRedis
@@ -219,6 +220,34 @@ def test_a_helper_of_the_direct_door_without_a_second_factor_is_told_so_and_does
     assert client.get(asked.location).status == 403
     assert house.codes("request_refused") == ["factor.due"]
     assert told(house, "accounts_searched") == []
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_a_helper_of_the_direct_door_comes_in_by_both_proofs_and_again_when_they_are_old(
+    one_desk: Callable[..., TheHouse], kind: str
+) -> None:
+    house = one_desk(kind=kind)
+    secret, _ = second_factor.add_application(house, personalised(house, "pmartin2"))
+    house.gateway.house.sessions.end_person(DIRECT_ISSUER, "pmartin2")
+    client = house.client()
+    step = client.follow(direct(client, "pmartin2", GOOD))
+    assert step.title == second_factor.STEP
+    assert client.get(DESK).location.startswith("/connexion/?"), "a password alone opens no session"
+    client.follow(client.submit(step, {"code": second_factor.code(house, secret)}))
+    assert client.get(DESK).status == 200
+    assert "DURAND" in search(client, "durand").text
+    house.clock.move(timedelta(minutes=29))
+    assert client.get(DESK).status == 200
+    house.clock.move(timedelta(minutes=2))
+    asked = client.get(DESK)
+    assert asked.location == "/connexion/confirmer?next=%2Fconnexion%2Fassistance"
+    confirm = client.get(asked.location)
+    step = client.follow(client.submit(confirm, {"motdepasse": GOOD}))
+    assert step.title == second_factor.STEP
+    assert client.get(DESK).location.startswith("/connexion/confirmer"), "a password alone is no second proof"
+    done = client.follow(client.submit(step, {"code": second_factor.code(house, secret)}))
+    assert done.status == 200
+    assert client.get(DESK).status == 200
 
 
 # -- looking -----------------------------------------------------------------

@@ -20,6 +20,7 @@ from tests.flows.conftest import TheHouse, direct
 from tests.flows.test_direct_journeys import GOOD, choose, personalised
 
 TOTP_PAGE = "/connexion/securite/application"
+STEP = "Confirmez avec votre second facteur"
 
 
 def secret_of(page: Reply) -> str:
