@@ -47,6 +47,8 @@ class Doorman:
         """What is known of a path."""
         self.anonymous = self.visitor_of(None)
         """The visitor who is nobody."""
+        self.unknown = replace(self.anonymous, judge=self._judge_unknown)
+        """The visitor of whom the store does not tell who it is: nobody to an open page, and sent away by any other."""
         pages = gateway.house.pages
         bare, plain = pages.bare_headers(), "text/plain; charset=utf-8"
         self._unreadable = Response(400, pages.plain("unreadable"), plain, bare)
@@ -94,7 +96,7 @@ class Doorman:
             # Last handler: a fault lets nobody into what is protected, and signs nobody in elsewhere.
             _log.exception("fault while admitting a request")
             if passage.open:
-                return self.anonymous
+                return self.unknown
             return self._refuse(request, GatewayError("see the log", code=Code.FAULT))
 
     def _admit(self, passage: Passage, request: Request) -> Response | Visitor:
@@ -103,7 +105,7 @@ class Doorman:
             live = gateway.live(request.cookies)
         except Unavailable as error:
             # Never signed in while nobody can say so: closed where it matters, anonymous elsewhere.
-            return self.anonymous if passage.open else self._refuse(request, error)
+            return self.unknown if passage.open else self._refuse(request, error)
         if live is None:
             return self.anonymous if passage.open else self._to_login(request)
         if live.session.restricted:
@@ -128,6 +130,12 @@ class Doorman:
     def judge_route(self, who: Identity | None, asked: Asked, place: Mapping[str, Any]) -> Response | None:
         """Do the same for a route of the host, which holds a scope or an environ."""
         return self.judge(who, asked, host_request(place, self._gateway.settings.trusted_proxies))
+
+    def _judge_unknown(self, who: Identity | None, asked: Asked, place: Mapping[str, Any]) -> Response:
+        """Answer a route that asks while nobody can tell who is there: a login would not help."""
+        del who, asked
+        error = Unavailable("nobody can tell who is signed in", code=Code.STORE_UNAVAILABLE)
+        return self._refuse(host_request(place, self._gateway.settings.trusted_proxies), error)
 
     def visitor_of(self, session: Session | None) -> Visitor:
         """Return what the host is told of a session, or of nobody."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from imagin_gateway.errors import Code, Unavailable
 from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.mounts import Denied, Visitor, require
 from imagin_gateway.mounts.asked import asked
@@ -119,6 +120,27 @@ def test_whatever_the_host_makes_of_a_refusal_nothing_of_its_page_is_sent(opened
             assert b"secret" not in reply.body, name
             assert not reply.header("x-secret")
             assert reply.header("cache-control") == "no-store"
+
+
+def test_while_the_store_is_down_a_route_says_so_and_sends_nobody_to_a_login(
+    opened: TheHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cookies = signed_in(opened)
+
+    def down(*_: object, **__: object) -> None:
+        raise Unavailable("the store is down", code=Code.STORE_UNAVAILABLE)
+
+    monkeypatch.setattr(opened.gateway.house.sessions, "glance", lambda cookie: None)
+    monkeypatch.setattr(opened.gateway.house.sessions, "look", down)
+    for name, mount in mounts_of(opened):
+        client = Client(mount, cookies=dict(cookies))
+        page = client.get("/page")
+        assert page.status == 503, name
+        assert b"secret" not in page.body
+        told = client.get("/page", headers={"Accept": "application/json"})
+        assert (told.status, json.loads(told.body)["code"]) == (503, Code.STORE_UNAVAILABLE)
+        assert Client(mount).get("/page").status == 303, "who shows no session is nobody, whatever the store says"
+    assert opened.client(cookies=dict(cookies)).get("/").text == "personne", "an open page does without"
 
 
 def test_a_head_is_answered_without_a_body(opened: TheHouse) -> None:
