@@ -49,7 +49,7 @@ class Lock:
 
 
 LOCKS: Final = (
-    Lock("dev", extras=("cli", "demo", "postgresql", "second-factor", "django", "fastapi", "litestar")),
+    Lock("dev", extras=("cli", "demo", "postgresql", "second-factor", "django", "fastapi", "litestar", "metrics")),
     Lock("demo", extras=("cli", "demo", "second-factor"), within="dev"),
     Lock("bench", extras=("demo", "postgresql", "second-factor"), within="dev"),
 )
