@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-check test test-peers parts gallery lint format types contract rows bench lock build ci clean set-up-demo set-up-dev
+.PHONY: help demo demo-check test test-peers parts gallery lint format types contract rows bench lock build docs ci clean set-up-demo set-up-dev
 
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
@@ -60,11 +60,14 @@ build: set-up-dev ## the sdist and the wheel, in dist/
 	@rm -rf dist
 	@$(VENV) -m build --no-isolation --outdir dist .
 
+docs: set-up-dev ## the documentation site, in site/: strictly, every link and anchor of ours checked
+	@NO_MKDOCS_2_WARNING=true .venv/bin/mkdocs build --strict
+
 ci: ## what CI runs
 	@.ci/run
 
 clean: ## forget every environment, cache and result
-	@rm -rf .venv .cache .demo .rows dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .cache .demo .rows dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 set-up-demo:
 	@scripts/python scripts/bootstrap.py demo
