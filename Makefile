@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-check test test-peers parts gallery lint format types contract rows bench lock build docs ci clean set-up-demo set-up-dev
+.PHONY: help demo demo-check test test-peers parts gallery fuzz lint format types contract rows bench lock build docs ci clean set-up-demo set-up-dev
 
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
@@ -28,6 +28,9 @@ test-peers: parts ## the tests with a real identity provider alone; ARGS="-k log
 
 parts: set-up-dev ## get what the tests need beside Python packages (as root: by apt)
 	@$(VENV) -m scripts.parts install
+
+fuzz: set-up-dev ## attacks by machine on every way in; MINUTES=60, ONLY=landing, ARGS="--keep"
+	@$(VENV) -m fuzz $(if $(call given,ONLY),--only $(call given,ONLY)) $(if $(call given,MINUTES),--minutes $(call given,MINUTES)) $(call given,ARGS)
 
 gallery: parts ## take the pictures of every page again, for docs/gallery.md
 	@$(VENV) -m scripts.gallery

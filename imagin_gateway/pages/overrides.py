@@ -39,7 +39,7 @@ def overridden(ours: Mapping[str, Catalogue], folder: Path) -> tuple[dict[str, C
         if file.is_file():
             try:
                 tree = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            except (ValueError, RecursionError, OSError) as error:
                 problems.append(Problem(f"texts.{file.name}", f"fichier illisible ({type(error).__name__})", "TOML"))
             else:
                 changes = dict(_accepted(catalogue, tree, "", problems))

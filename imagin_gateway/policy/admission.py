@@ -111,6 +111,9 @@ def parse_admission(text: str, policy: Policy, source: str = "") -> Admission:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TableRefused([Finding(Flaw.SHAPE, "fichier", f"ce n’est pas du TOML ({error})")], source) from None
+    except (ValueError, RecursionError):
+        # Well-formed, and nothing that Python holds: a number of thousands of digits, a nest of thousands of brackets.
+        raise TableRefused([Finding(Flaw.SHAPE, "fichier", "il contient une valeur démesurée")], source) from None
     reader.keys(raw, "table", needs="" if "assistance" in raw else "admission", may="admission assistance")
     rules = tuple(_rule(reader, item, policy) for item in reader.listed(raw, "admission"))
     helpers = tuple(read_helper(reader, item, policy) for item in reader.listed(raw, "assistance"))

@@ -50,6 +50,9 @@ def parse(text: str, source: str = "") -> Policy:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TableRefused([Finding(Flaw.SHAPE, "fichier", f"ce n’est pas du TOML ({error})")], source) from None
+    except (ValueError, RecursionError):
+        # Well-formed, and nothing that Python holds: a number of thousands of digits, a nest of thousands of brackets.
+        raise TableRefused([Finding(Flaw.SHAPE, "fichier", "il contient une valeur démesurée")], source) from None
     return build(raw, source)
 
 

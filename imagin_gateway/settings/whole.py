@@ -232,6 +232,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         # The message gives a place and a rule, not the text of the file.
         problem = Problem("(fichier)", f"TOML illisible ({error})", "corriger la ligne indiquée")
+    except (ValueError, RecursionError):
+        # Well-formed, and nothing that Python holds: a number of thousands of digits, a nest of thousands of brackets.
+        problem = Problem("(fichier)", "TOML illisible (une valeur démesurée)", "l'enlever")
     raise SettingsError([problem], str(file)) from None
 
 

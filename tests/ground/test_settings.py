@@ -290,3 +290,9 @@ def test_a_final_slash_changes_nothing_to_a_prefix(tmp_path: Path) -> None:
 def test_a_database_address_does_not_print(tmp_path: Path) -> None:
     text = GOOD.replace("sqlite:///accounts.db", "postgresql+psycopg://u:canary@h/b")
     assert "canary" not in repr(load(tmp_path, text))
+
+
+@pytest.mark.parametrize("value", ["[" * 9000, "9" * 5000], ids=["nested", "long"])
+def test_a_value_beyond_measure_is_a_problem_of_the_settings_and_not_a_fault(tmp_path: Path, value: str) -> None:
+    """Found by fuzzing: what the reader of TOML cannot hold is not always told as an error of TOML."""
+    assert "démesurée" in problems(tmp_path, f"a = {value}\n{GOOD}")["(fichier)"]

@@ -116,7 +116,7 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     found = problems(
         tmp_path,
         texts_fr='[login]\nsubmit = "{x}"\nno = "x"\n',
-        texts_en="not toml",
+        texts_en="a = " + "[" * 9000,
         texts_de='[login]\nsubmit = "x"\n',
         templates_logout='{{ t("host.absent") }}',
     )

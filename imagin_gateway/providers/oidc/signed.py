@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jws import CompactSignature, JWSRegistry, extract_compact, validate_compact
+from joserfc.util import urlsafe_b64decode
 
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.providers.oidc.kept import Kept
@@ -119,6 +120,8 @@ class Verifier:
         jws: CompactSignature | None
         try:
             jws = extract_compact(token.encode("ascii"), registry=self._registry)
+            # RFC 7515 §4: UTF-8, and each name once. Of anything else two readers may take two keys, or two types.
+            read_object(urlsafe_b64decode(jws.segments["header"]))
         except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
             jws = None
         # Raised here, so that the token does not hang from the error.

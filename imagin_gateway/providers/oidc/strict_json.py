@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 
@@ -10,13 +11,16 @@ def read_object(text: bytes) -> dict[str, Any]:
     """Return the JSON object that `text` is.
 
     Raises:
-        ValueError: not UTF-8, not JSON, not an object, a repeated name, NaN or Infinity.
+        ValueError: not UTF-8, not JSON, not an object, a repeated name, NaN, or a number beyond
+            any, however it is written.
             The message holds nothing of the text.
     """
     failed = False
     found: object = None
     try:
-        found = json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        found = json.loads(
+            text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_number
+        )
     except (ValueError, RecursionError):
         failed = True
     # Raised here, not above: the first error carries the document itself.
@@ -30,6 +34,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a name is repeated")
     return found
+
+
+def _number(written: str) -> float:
+    """1e999 is Infinity by another name."""
+    number = float(written)
+    if not math.isfinite(number):
+        raise ValueError("not a number of JSON")
+    return number
 
 
 def _no_constant(_name: str) -> float:

@@ -18,7 +18,7 @@ from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.providers import scopes
 from imagin_gateway.providers.attributes import NEVER_KEPT
 from imagin_gateway.providers.saml import decryption, partner
-from imagin_gateway.providers.saml.signature import MINIMUM_RSA_BITS, UnusableKey, VerificationKey
+from imagin_gateway.providers.saml.signature import MINIMUM_RSA_BITS, VerificationKey
 
 MAX_PEM_BYTES: Final = 256 * 1024
 
@@ -173,7 +173,7 @@ def _metadata_key(key: str, path: Path | None, problems: list[Problem]) -> Verif
         return None
     try:
         return VerificationKey(certificate.public_key())
-    except (UnusableKey, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm):
         problems.append(
             Problem(
                 key,
@@ -250,7 +250,7 @@ def _certificate(key: str, path: Path, problems: list[Problem]) -> x509.Certific
         return None
     try:
         return x509.load_pem_x509_certificate(raw)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         problems.append(Problem(key, "le certificat est illisible", "un certificat X.509 en PEM"))
         return None
 

@@ -248,14 +248,20 @@ def _keys(role: etree._Element, problems: list[tuple[str, str]]) -> tuple[Verifi
 def keys_of(descriptor: etree._Element) -> Iterator[tuple[x509.Certificate | None, PublicKeyTypes]]:
     """Yield what a KeyDescriptor carries, in a certificate or bare (XML Signature §4.4.2.2). Raises `ValueError`."""
     for element in descriptor.iterfind(_CERTIFICATE):
-        certificate = x509.load_der_x509_certificate(_base64(element))
-        yield certificate, certificate.public_key()
+        yield (certificate := _certificate(_base64(element))), certificate.public_key()
     for bare in descriptor.iterfind(_RSA_KEY):
         modulus, exponent = (bare.find(ds(part)) for part in ("Modulus", "Exponent"))
         if modulus is None or exponent is None:
             raise ValueError("half a key")
         numbers = (int.from_bytes(_base64(part), "big") for part in (exponent, modulus))
         yield None, RSAPublicNumbers(*numbers).public_key()
+
+
+def _certificate(octets: bytes) -> x509.Certificate:
+    try:
+        return x509.load_der_x509_certificate(octets)
+    except x509.InvalidVersion:
+        raise ValueError("a certificate of a version that does not exist") from None
 
 
 def _base64(element: etree._Element) -> bytes:

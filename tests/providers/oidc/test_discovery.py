@@ -128,7 +128,8 @@ def test_a_provider_without_the_code_flow_is_refused(provider: Provider, clock: 
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"null", b"{", b"\xff\xfe", b'{"issuer":1,"issuer":2}', b'{"a":NaN}', b"[" * 100_000]
+    "body",
+    [b"", b"[]", b"null", b"{", b"\xff\xfe", b'{"issuer":1,"issuer":2}', b'{"a":NaN}', b'{"a":-1e999}', b"[" * 100_000],
 )
 def test_a_document_that_is_not_a_json_object_is_refused(provider: Provider, clock: ManualClock, body: bytes) -> None:
     provider.replies[WELL_KNOWN] = lambda: Answer(body=body)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import ECKey, Key, OctKey, RSAKey
 from joserfc.jws import JWSRegistry
@@ -242,3 +244,42 @@ def test_a_key_that_the_token_brings_or_points_to_is_neither_used_nor_fetched(
         "/keys",
         "/userinfo",
     }
+
+
+# --- the header is read once, and in one way
+
+
+def utf_16(written: bytes) -> bytes:
+    return written.decode().encode("utf-16")
+
+
+def surrogate(written: bytes) -> bytes:
+    return written.replace(b"{", b'{"\xed\xa0\x80": 1, ', 1)
+
+
+def repeated(written: bytes) -> bytes:
+    return written.replace(b"{", b'{"kid": "another", ', 1)
+
+
+def not_a_number(written: bytes) -> bytes:
+    return written.replace(b"{", b'{"iat": 1e999, ', 1)
+
+
+@pytest.mark.parametrize("spoil", [utf_16, surrogate, repeated, not_a_number])
+def test_a_header_that_two_readers_would_read_in_two_ways_is_refused(
+    there: House, spoil: Callable[[bytes], bytes]
+) -> None:
+    """Found by fuzzing: the signature is right, and other libraries read another header, or none."""
+
+    def signed(header: Document, claims: Document, change: Callable[[bytes], bytes] = spoil) -> str:
+        parts = (change(json.dumps(header).encode()), json.dumps(claims).encode())
+        content = ".".join(map(base64url, parts))
+        private = rsa_key().private_key
+        assert private is not None
+        made = private.sign(content.encode(), PKCS1v15(), SHA256())
+        return f"{content}.{base64url(made)}"
+
+    signing(there, lambda header, claims: signed(header, claims, lambda written: written))
+    there.login()
+    signing(there, signed)
+    assert refusal(there) is Code.OIDC_TOKEN_RESPONSE

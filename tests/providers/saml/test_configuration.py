@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,10 @@ from lxml import etree
 
 from examples.demo.portals import saml_messages
 from imagin_gateway.errors import Problem, SettingsError
-from imagin_gateway.providers.saml import native, partner
+from imagin_gateway.providers.saml import examination, native, partner
 from imagin_gateway.providers.saml.portal import SamlPortalClient
 from tests.providers.saml import forge
-from tests.providers.saml.forge import ACS, DOOR, PORTAL, SSO, forged, keys, one
+from tests.providers.saml.forge import ACS, DOOR, NOW, PORTAL, SSO, forged, keys, one
 from tests.providers.saml.journey import ABOUT, ADDRESSES, house, section
 from tests.providers.saml.test_signature import metadata_with
 
@@ -272,3 +274,18 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_certificate_of_a_version_that_does_not_exist_is_told_and_is_no_fault(tmp_path: Path) -> None:
+    """Found by fuzzing: the library has an error of its own for that, which is no `ValueError`."""
+    told = keys("portal").certificate.public_bytes(Encoding.DER)
+    odd = told.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020109"), 1)
+    assert odd != told
+    pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(odd) + b"-----END CERTIFICATE-----\n"
+    document = GOOD.replace(keys("portal").certificate_base64.encode(), base64.b64encode(odd))
+    assert "illisible" in str(problems(tmp_path, files={"portal.xml": document})[key("metadata")])
+    seen = examination.examine(document, PORTAL, key=None, longest=timedelta(days=30), development=False, now=NOW)
+    assert ("clé (signature)", "illisible") in seen.facts
+    (tmp_path / "signer.crt").write_bytes(pem)
+    found = problems(tmp_path, paths={"metadata_certificate": tmp_path / "signer.crt"})
+    assert "illisible" in str(found[key("metadata_certificate")])
