@@ -112,14 +112,14 @@ def element(encrypted: etree._Element, keys: Keys, *, inside_signature: bool) ->
 
 def _parts(encrypted: etree._Element) -> tuple[etree._Element, list[etree._Element]]:
     """Return the EncryptedData and its EncryptedKeys, inside its KeyInfo or beside it."""
-    data = encrypted.findall(xenc("EncryptedData"))
-    beside = encrypted.findall(xenc("EncryptedKey"))
+    data = documents.children(encrypted, xenc("EncryptedData"))
+    beside = documents.children(encrypted, xenc("EncryptedKey"))
     if len(data) != 1 or len(encrypted) != 1 + len(beside):
         raise AnswerRefused(Code.SAML_SHAPE, "an encrypted element holds something unexpected")
     if data[0].get("Type", XENC + "Element") != XENC + "Element":
         raise AnswerRefused(Code.SAML_SHAPE, "what is encrypted is not one element")
-    inside = data[0].findall(f"{ds('KeyInfo')}/{xenc('EncryptedKey')}")
-    wrapped = [*inside, *beside]
+    around = documents.children(data[0], ds("KeyInfo"))
+    wrapped = [*(key for each in around for key in documents.children(each, xenc("EncryptedKey"))), *beside]
     found = sum(1 for _ in encrypted.iter(xenc("EncryptedKey")))
     if (
         not 0 < len(wrapped) <= MAX_KEYS
@@ -131,12 +131,13 @@ def _parts(encrypted: etree._Element) -> tuple[etree._Element, list[etree._Eleme
 
 
 def _method(element: etree._Element) -> str:
-    found = element.find(xenc("EncryptionMethod"))
+    found = documents.child(element, xenc("EncryptionMethod"))
     return "" if found is None else found.get("Algorithm", "")
 
 
 def _cipher_value(element: etree._Element) -> bytes:
-    value = element.find(f"{xenc('CipherData')}/{xenc('CipherValue')}")
+    data = documents.child(element, xenc("CipherData"))
+    value = None if data is None else documents.child(data, xenc("CipherValue"))
     if value is None or len(value):
         raise _Failed  # a CipherReference would have us fetch it
     try:
@@ -162,10 +163,11 @@ def _decrypted(
 
 def _padding(wrapped: etree._Element) -> OAEP:
     """XML Encryption 1.1 §5.5.2: the digest is SHA-1 unless told; so is that of MGF1, unless the second URI tells."""
-    method = wrapped.find(xenc("EncryptionMethod"))
+    method = documents.child(wrapped, xenc("EncryptionMethod"))
     if method is None or method.get("Algorithm") not in (OAEP_MGF1P, OAEP_XENC11):
         raise AnswerRefused(Code.SAML_ALGORITHM, "what wraps a key uses a method that is not allowed")
-    digest, mask, label = method.find(ds("DigestMethod")), method.find(xenc11("MGF")), method.find(xenc("OAEPparams"))
+    named = (ds("DigestMethod"), xenc11("MGF"), xenc("OAEPparams"))
+    digest, mask, label = (documents.child(method, name) for name in named)
     hashes = _DIGESTS.get("http://www.w3.org/2000/09/xmldsig#sha1" if digest is None else digest.get("Algorithm", ""))
     masks = _MASKS.get(MGF + "mgf1sha1" if mask is None else mask.get("Algorithm", ""))
     if hashes is None or masks is None or (mask is not None and method.get("Algorithm") == OAEP_MGF1P):

@@ -79,7 +79,7 @@ def read(
         assertion = decryption.element(around, decryption_keys, inside_signature=is_signed)
         if not schema.is_valid(assertion):
             raise AnswerRefused(Code.SAML_SCHEMA, "what was encrypted does not follow the schemas")
-        seal = shape.decrypted(assertion, message.response)
+        seal = shape.decrypted(assertion, message.identifiers)
         shape.check_algorithms(assertion, forbidden)
     begin(Step.ASSERTION_SIGNATURE)
     if seal is None and require_signed in ("assertion", "both"):

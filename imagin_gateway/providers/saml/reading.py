@@ -232,7 +232,7 @@ def _attributes(statements: Iterable[etree._Element]) -> dict[str, tuple[str, ..
             values = found.setdefault(name, [])
             for value in attribute:
                 if value.tag == _VALUE and not (len(value) or is_nil(value)):
-                    values.append(text(value))
+                    values.append(value.text or "")
     return {name: tuple(values) for name, values in found.items()}
 
 

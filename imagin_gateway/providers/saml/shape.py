@@ -42,6 +42,7 @@ class Message:
 
     Attributes:
         assertion: None when it is encrypted; then `encrypted` is there.
+        identifiers: every ID of the document.
     """
 
     response: etree._Element
@@ -49,6 +50,7 @@ class Message:
     assertion: etree._Element | None
     assertion_signature: etree._Element | None
     encrypted: etree._Element | None
+    identifiers: frozenset[str]
 
 
 def message(root: etree._Element) -> Message:
@@ -62,23 +64,28 @@ def message(root: etree._Element) -> Message:
         _refuse("the message is not a Response")
     if sum(1 for _ in root.iter(samlp("Response"))) != 1:
         _refuse("a Response holds another one")
-    check_identifiers(root)
+    identifiers = check_identifiers(root)
     statement = the_statement(root)
     encrypted = statement if statement.tag == saml("EncryptedAssertion") else None
     assertion = statement if encrypted is None else None
     found = Message(
-        root, _signature_of(root), assertion, None if assertion is None else _signature_of(assertion), encrypted
+        root,
+        _signature_of(root),
+        assertion,
+        None if assertion is None else _signature_of(assertion),
+        encrypted,
+        identifiers,
     )
     _check_signatures(root, found.response_signature, found.assertion_signature)
     return found
 
 
-def decrypted(assertion: etree._Element, around: etree._Element) -> etree._Element | None:
+def decrypted(assertion: etree._Element, around: Collection[str]) -> etree._Element | None:
     """Hold an assertion that was encrypted to the same shape, alone in its document.
 
     Args:
         assertion: as it came out; anybody may have put it in.
-        around: the Response that held it.
+        around: the IDs of the document that held it.
 
     Returns:
         Its own signature, if it has one.
@@ -91,7 +98,7 @@ def decrypted(assertion: etree._Element, around: etree._Element) -> etree._Eleme
     inside = (saml("Assertion"), saml("EncryptedAssertion"), samlp("Response"))
     if sum(1 for _ in assertion.iter(*inside)) != 1:
         _refuse("an assertion holds another one")
-    if not check_identifiers(assertion).isdisjoint(documents.identifiers(around)):
+    if not check_identifiers(assertion).isdisjoint(around):
         _refuse("an ID stands inside and outside of what is encrypted")
     signature = _signature_of(assertion)
     _check_signatures(assertion, signature)
@@ -157,7 +164,7 @@ def the_statement(root: etree._Element) -> etree._Element:
 
 def _signature_of(element: etree._Element) -> etree._Element | None:
     """Core §5.4.2: the signature of a message or an assertion is its own child, and the only one."""
-    found = element.findall(ds("Signature"))
+    found = documents.children(element, SIGNATURE)
     if len(found) > 1:
         _refuse("an element has two signatures")
     return found[0] if found else None
@@ -221,8 +228,11 @@ def _check_leaf(element: etree._Element) -> None:
 
 def prefixes(reference: etree._Element) -> list[str]:
     """Return the prefixes that the signature wants kept (Exclusive XML Canonicalization §3)."""
-    kept = reference.find(f"{ds('Transforms')}/{ds('Transform')}/{_PREFIXES}")
-    return [] if kept is None else kept.get("PrefixList", "").split()
+    transforms = documents.child(reference, ds("Transforms"))
+    for transform in () if transforms is None else transforms:
+        if (kept := documents.child(transform, _PREFIXES)) is not None:
+            return kept.get("PrefixList", "").split()
+    return []
 
 
 def _refuse(message: str) -> NoReturn:

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
 from imagin_gateway.errors import AnswerRefused, Code
-from imagin_gateway.providers.saml import shape
+from imagin_gateway.providers.saml import documents, shape
 from imagin_gateway.providers.saml.native import xmlsec
 from imagin_gateway.providers.saml.vocabulary import DIGESTS, ECDSA_METHODS, RSA_METHODS, ds
 
@@ -124,7 +124,7 @@ def signed_bytes(signature: etree._Element, keys: Iterable[VerificationKey]) -> 
     parent = signature.getparent()
     if parent is None:
         raise AnswerRefused(Code.SAML_SIGNATURE, "a signature signs nothing")
-    for keys_told in signature.findall(ds("KeyInfo")):
+    for keys_told in documents.children(signature, ds("KeyInfo")):
         signature.remove(keys_told)
     method = signature[0][1].get("Algorithm", "")
     if not any(key.verifies(signature, method) for key in keys):

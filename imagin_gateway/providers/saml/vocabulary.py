@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 SAMLP: Final = "urn:oasis:names:tc:SAML:2.0:protocol"
@@ -62,31 +63,37 @@ OAEP_XENC11: Final = XENC11 + "rsa-oaep"
 MGF: Final = XENC11
 
 
+@functools.cache
 def samlp(name: str) -> str:
     """Return the qualified name of an element of the protocol."""
     return f"{{{SAMLP}}}{name}"
 
 
+@functools.cache
 def saml(name: str) -> str:
     """Return the qualified name of an element of an assertion."""
     return f"{{{SAML}}}{name}"
 
 
+@functools.cache
 def md(name: str) -> str:
     """Return the qualified name of an element of metadata."""
     return f"{{{MD}}}{name}"
 
 
+@functools.cache
 def ds(name: str) -> str:
     """Return the qualified name of an element of a signature."""
     return f"{{{DS}}}{name}"
 
 
+@functools.cache
 def xenc(name: str) -> str:
     """Return the qualified name of an element of encryption."""
     return f"{{{XENC}}}{name}"
 
 
+@functools.cache
 def xenc11(name: str) -> str:
     """Return the qualified name of an element of encryption, version 1.1."""
     return f"{{{XENC11}}}{name}"

@@ -179,6 +179,7 @@ def test_the_person_is_read_from_what_the_signature_covers_wherever_one_looks(
         response_signature=root.find(forge.ds("Signature")),
         assertion_signature=one(root, "Assertion").find(forge.ds("Signature")),
         encrypted=None,
+        identifiers=frozenset(),
     )
     monkeypatch.setattr(shape, "message", lambda _: misled)
     verified = reader.read(
