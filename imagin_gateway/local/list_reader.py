@@ -164,10 +164,13 @@ class ConvocationList:
     def _entry(self, line: int, fields: list[str]) -> Row | BadLine:
         if len(fields) != len(self._columns):
             return _bad(line, f"{len(fields)} champs au lieu de {len(self._columns)}")
-        values = {
-            column: _clean(field) for column, field in zip(self._columns, fields, strict=True) if column is not None
-        }
-        reasons = [reason for column, value in values.items() for reason in _wrong(column, value)]
+        values: dict[str, str] = {}
+        reasons: list[str] = []
+        for column, field in zip(self._columns, fields, strict=True):
+            if column is not None:
+                values[column] = value = _clean(field)
+                if (reason := _wrong(column, value)) is not None:
+                    reasons.append(reason)
         key = identifier_key(values["identifier"])
         if not reasons and not key:
             reasons.append("«\u00a0Identifiant\u00a0» ne peut pas être un identifiant")
@@ -180,20 +183,20 @@ def _bad(line: int, reason: str) -> BadLine:
     return BadLine(line, "", (LineProblem(line, reason),))
 
 
-def _wrong(column: str, value: str) -> Iterator[str]:
+def _wrong(column: str, value: str) -> str | None:
     """Tell what is wrong with one value."""
     name, longest = COLUMNS[column]
     if not value:
-        if column in REQUIRED:
-            yield f"«\u00a0{name}\u00a0» est vide"
-    elif not value.isprintable():
-        yield f"«\u00a0{name}\u00a0» contient un caractère de contrôle ou invisible"
-    elif len(value) > longest:
-        yield f"«\u00a0{name}\u00a0» dépasse {longest} caractères"
-    elif column == "identifier" and _NUMEN.fullmatch(value.replace(" ", "")):
-        yield "«\u00a0Identifiant\u00a0» ressemble à un NUMEN, qui est confidentiel et ne sert pas d’identifiant"
-    elif column == "email" and not is_address(value):
-        yield f"«\u00a0{name}\u00a0» n’est pas une adresse électronique"
+        return f"«\u00a0{name}\u00a0» est vide" if column in REQUIRED else None
+    if not value.isprintable():
+        return f"«\u00a0{name}\u00a0» contient un caractère de contrôle ou invisible"
+    if len(value) > longest:
+        return f"«\u00a0{name}\u00a0» dépasse {longest} caractères"
+    if column == "identifier" and _NUMEN.fullmatch(value.replace(" ", "")):
+        return "«\u00a0Identifiant\u00a0» ressemble à un NUMEN, qui est confidentiel et ne sert pas d’identifiant"
+    if column == "email" and not is_address(value):
+        return f"«\u00a0{name}\u00a0» n’est pas une adresse électronique"
+    return None
 
 
 def _clean(field: str) -> str:
