@@ -216,9 +216,15 @@ def _open(house: House, visit: Visit, account: AccountView, strength: Strength, 
         address=visit.request.address,
     )
     # A password changed since this one was checked ended every session: this one must not slip in after.
-    still = house.direct.find(account.identifier)
-    if still is None or still.version != account.version:
-        house.sessions.end(cookie)
+    unchanged = False
+    try:
+        still = house.direct.find(account.identifier)
+        unchanged = still is not None and still.version == account.version
+    finally:
+        # Nor must it stay, held by nobody, when that cannot be known.
+        if not unchanged:
+            house.sessions.end(cookie)
+    if not unchanged:
         raise Refused("the account changed during the login", code=Code.SESSION_ENDED)
     visit.event(
         house,

@@ -157,7 +157,7 @@ class Importer:
         )
         files = LetterFiles(run.id, output.files)
         try:
-            with self._database.write() as connection:
+            with self._database.write(long=True) as connection:
                 done = 0
                 for rows in batches:
                     run.write(connection, rows, files)
@@ -233,7 +233,7 @@ class Importer:
             yield from found.scalars()
 
     def _finished(self, run: KeptRun) -> None:
-        with self._database.write() as connection:
+        with self._database.write(long=True) as connection:
             kept_runs.finish(connection, run.id)
 
 

@@ -52,20 +52,38 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self, *, long: bool = False) -> Iterator[sa.Connection]:
         """Open a transaction that may write, committed at the end, rolled back on any error.
 
         SQLite takes its one write lock at once (`BEGIN IMMEDIATE`): a transaction
         that read first could not be granted it later. Raises `Unavailable`.
+
+        Args:
+            long: one statement may change very many rows: the server is waited for accordingly.
         """
         with _told(), self.engine.connect() as connection:
             connection.execution_options(**{_WRITES: True})
-            with connection.begin():
+            with _patient(connection, long=long), connection.begin():
                 yield connection
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+@contextmanager
+def _patient(connection: sa.Connection, *, long: bool) -> Iterator[None]:
+    if not long or connection.dialect.name != "postgresql":
+        yield
+        return
+    from imagin_gateway.local.patience import LONG_SECONDS, SECONDS
+
+    driver: Any = connection.connection.driver_connection
+    driver.patience = LONG_SECONDS
+    try:
+        yield
+    finally:
+        driver.patience = SECONDS
 
 
 @contextmanager
@@ -82,7 +100,11 @@ def _engine(url: str) -> sa.Engine:
     address = sa.make_url(url)
     if address.get_backend_name() == "sqlite":
         return _sqlite(address)
-    return sa.create_engine(
+    return _postgresql(address)
+
+
+def _postgresql(address: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(
         address,
         hide_parameters=True,
         pool_pre_ping=True,
@@ -92,6 +114,15 @@ def _engine(url: str) -> sa.Engine:
             "options": f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=10min",
         },
     )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _connect(dialect: sa.Dialect, record: ConnectionPoolEntry, words: Any, options: Any) -> Any:
+        # Imported here: a house on SQLite needs no driver of PostgreSQL.
+        from imagin_gateway.local.patience import PatientConnection
+
+        return PatientConnection.connect(*words, **options)
+
+    return engine
 
 
 def _sqlite(address: sa.URL) -> sa.Engine:

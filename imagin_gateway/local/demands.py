@@ -68,7 +68,7 @@ class Demands:
         for keys in _batches(identifier_key(identifier) for identifier in identifiers):
             done: list[str] = []
             ids: list[int] = []
-            with self._database.write() as connection:
+            with self._database.write(long=True) as connection:
                 known = store.find_many(connection, keys)
                 unknown += len(set(keys) - set(known))
                 for account in known.values():
@@ -104,7 +104,7 @@ class Demands:
         """Demand another password of everybody who has one, at once; return of how many. Raises `Unavailable`."""
         after = move(AccountState.ACTIVE, Act.REQUIRE_CHANGE)
         asked = accounts.c.state == AccountState.ACTIVE.value
-        with self._database.write() as connection:
+        with self._database.write(long=True) as connection:
             history.note_where(connection, asked, EventName.CHANGE_REQUIRED, self._clock.now(), actor)
             changed = connection.execute(
                 sa.update(accounts).where(asked).values(state=after.value, version=accounts.c.version + 1)

@@ -79,7 +79,7 @@ class Leaks:
         now = self._clock.now()
         chosen = accounts.c.state == AccountState.ACTIVE.value
         after = move(AccountState.ACTIVE, Act.REQUIRE_CHANGE)
-        with self._database.write() as connection:
+        with self._database.write(long=True) as connection:
             history.note_where(connection, chosen, EventName.CHANGE_REQUIRED, now, actor)
             changed = connection.execute(
                 sa.update(accounts).where(chosen).values(state=after.value, version=accounts.c.version + 1)
@@ -117,7 +117,7 @@ class Leaks:
         asked = accounts.c.state == AccountState.CHANGE_REQUIRED.value
         last = written = 0
         while True:
-            with self._database.write() as connection:
+            with self._database.write(long=True) as connection:
                 rows = connection.execute(
                     sa.select(accounts.c.id).where(accounts.c.id > last, asked).order_by(accounts.c.id).limit(_BATCH)
                 ).all()

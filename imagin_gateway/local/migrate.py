@@ -49,7 +49,7 @@ def upgrade(database: Database) -> None:
     with database.read() as connection:
         if _revision(connection) == REVISIONS[-1]:
             return
-    with database.write() as connection:
+    with database.write(long=True) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         found = _revision(connection)

@@ -141,7 +141,7 @@ class ScriptedPortal:
             raise AnswerRefused(Code.PORTAL_REFUSED, "the portal did not end its session")
 
 
-@dataclass
+@dataclass(repr=False)
 class TheHouse:
     """A gateway, its clock, its events, and how to reach it."""
 

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Give yesterday's events a name of their own, and remove those older than so many days. `rotate.sh FOLDER DAYS`.
+# The file is opened anew for each line: nothing has to be told, nothing is lost.
+set -eu
+umask 077
+folder=$1
+days=$2
+if [ -s "$folder/events.jsonl" ]; then
+    mv "$folder/events.jsonl" "$folder/events-$(date -u +%Y%m%dT%H%M%SZ).jsonl"
+fi
+find "$folder" -name 'events-*.jsonl' -mtime "+$days" -delete
