@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-check test test-peers parts gallery fuzz lint format types contract rows bench lock build docs ci clean set-up-demo set-up-dev
+.PHONY: help demo demo-check test test-peers parts gallery fuzz lint format types contract rows bench lock build wheel-check pythons docs ci clean set-up-demo set-up-dev
 
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
@@ -59,9 +59,14 @@ bench: set-up-dev ## measurements beside peers; ONLY=import_time, ARGS="--json F
 lock: set-up-dev ## write requirements/*.lock again; ARGS=--upgrade for newer versions
 	@$(VENV) -m scripts.lock $(call given,ARGS)
 
-build: set-up-dev ## the sdist and the wheel, in dist/
-	@rm -rf dist
-	@$(VENV) -m build --no-isolation --outdir dist .
+build: set-up-dev ## the sdist and the wheel, in dist/: the same bytes from the same sources
+	@$(VENV) -m scripts.build
+
+wheel-check: set-up-dev ## install the wheel in clean environments, with each extra alone, and use it
+	@$(VENV) -m scripts.clean
+
+pythons: set-up-dev ## the wheel and a part of the tests under every Python here; ARGS=--quick
+	@$(VENV) -m scripts.clean --pythons $(call given,ARGS)
 
 docs: set-up-dev ## the documentation site, in site/: strictly, every link and anchor of ours checked
 	@NO_MKDOCS_2_WARNING=true .venv/bin/mkdocs build --strict

@@ -77,10 +77,10 @@ def set_up(name: str, root: Path = ROOT) -> Path:
     begin = time.monotonic()
     if not usable:
         print(f"Making {kind.folder} with Python {'.'.join(map(str, sys.version_info[:3]))}", flush=True)
-        _make(folder)
+        make_environment(folder)
         kept = {}
     stamp.unlink(missing_ok=True)  # cut short, it is not set up
-    pip = _pip(python)
+    pip = pip_of(python)
     lock = root / "requirements" / kind.lock
     packages = sum(1 for line in lock.read_text(encoding="utf-8").splitlines() if "==" in line)
     print(f"Installing {packages} packages of requirements/{kind.lock}", flush=True)
@@ -117,7 +117,7 @@ def _works(python: Path) -> bool:
         return False
 
 
-def _make(folder: Path) -> None:
+def make_environment(folder: Path) -> None:
     if folder.resolve() in (Path(sys.prefix).resolve(), *Path(sys.executable).resolve().parents):
         raise CannotSetUp(f"{folder} must be made again, and it is the environment in use: run `deactivate` first.")
     if find_spec("ensurepip") is None and not _can_reach_out():
@@ -150,7 +150,7 @@ def _get_ensurepip() -> None:
     )
 
 
-def _pip(python: Path) -> list[str]:
+def pip_of(python: Path) -> list[str]:
     if subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0:
         return [str(python), "-m", "pip"]
     if _can_reach_out():

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 
+from imagin_gateway.extras import absent, how_to_install
+
 
 def main() -> None:
     """Run the command line; the program's entry point."""
-    try:
-        from imagin_gateway.cli.root import app
-    except ModuleNotFoundError as error:
-        if error.name not in ("typer", "rich"):
-            raise
-        sys.stderr.write("La ligne de commande demande un complément : pip install 'imagin-gateway[cli]'\n")
+    if absent("cli"):
+        sys.stderr.write(f"La ligne de commande demande un complément : {how_to_install('cli')}\n")
         sys.exit(2)
+    from imagin_gateway.cli.root import app
+
     app(prog_name="imagin-gateway")
 
 

@@ -15,16 +15,18 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, HTTPException, Security
-from fastapi.openapi.models import APIKey, APIKeyIn
-from fastapi.requests import HTTPConnection
-from fastapi.security.base import SecurityBase
-
+from imagin_gateway.extras import needs
 from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.mounts.asked import Asked, asked
 from imagin_gateway.mounts.asking import Denied, demand
 from imagin_gateway.mounts.visitor import person as _person
 from imagin_gateway.mounts.visitor import visitor as visitor
+
+with needs("fastapi"):
+    from fastapi import Depends, HTTPException, Security
+    from fastapi.openapi.models import APIKey, APIKeyIn
+    from fastapi.requests import HTTPConnection
+    from fastapi.security.base import SecurityBase
 
 _PROBLEM: Final[dict[str, Any]] = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
 

@@ -19,15 +19,17 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar
 
-import flask
-
 from imagin_gateway.exchange import Response
+from imagin_gateway.extras import needs
 from imagin_gateway.gateway import Gateway
 from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.mounts.asked import asked
 from imagin_gateway.mounts.asking import examine
 from imagin_gateway.mounts.visitor import Visitor
 from imagin_gateway.mounts.visitor import visitor as visitor_of
+
+with needs("flask"):
+    import flask
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -16,16 +16,18 @@ from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from typing import Any
 
-from litestar.connection import ASGIConnection
-from litestar.di import NamedDependency, Provide
-from litestar.exceptions import HTTPException
-from litestar.handlers import BaseRouteHandler
-
+from imagin_gateway.extras import needs
 from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.mounts.asked import asked
 from imagin_gateway.mounts.asking import Denied, demand
 from imagin_gateway.mounts.visitor import person as person
 from imagin_gateway.mounts.visitor import visitor as visitor
+
+with needs("litestar"):
+    from litestar.connection import ASGIConnection
+    from litestar.di import NamedDependency, Provide
+    from litestar.exceptions import HTTPException
+    from litestar.handlers import BaseRouteHandler
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 

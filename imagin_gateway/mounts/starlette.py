@@ -18,15 +18,17 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
-from starlette.requests import HTTPConnection
-from starlette.responses import Response as StarletteResponse
-
 from imagin_gateway.exchange import Response
+from imagin_gateway.extras import needs
 from imagin_gateway.identity import Activity
 from imagin_gateway.mounts.asked import asked
 from imagin_gateway.mounts.asking import examine
 from imagin_gateway.mounts.visitor import person as person
 from imagin_gateway.mounts.visitor import visitor as visitor
+
+with needs("starlette"):
+    from starlette.requests import HTTPConnection
+    from starlette.responses import Response as StarletteResponse
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 

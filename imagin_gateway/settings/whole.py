@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from imagin_gateway.errors import Problem, SettingsError
+from imagin_gateway.extras import absent, how_to_install
 from imagin_gateway.problems import problem_of, wrong
 from imagin_gateway.settings.appearance import Appearance
 from imagin_gateway.settings.desk import Desk
@@ -309,6 +310,7 @@ def _across(settings: Settings) -> list[Problem]:
     if excess := settings.sessions.unreasoned:
         problems.append(Problem("sessions.reason", f"{excess}, sans raison écrite", "écrire la raison, ou réduire"))
     problems += _factor_problems(settings)
+    problems += _missing_extras(settings)
     for door, portal in settings.portals.items():
         if isinstance(portal, OidcPortal):
             parts = urlsplit(portal.issuer)
@@ -318,6 +320,19 @@ def _across(settings: Settings) -> list[Problem]:
     if not any(under(settings.landing, prefix) for prefix in settings.landings):
         problems.append(Problem("landing", "cette page n'est dans aucun préfixe de landings", "l'ajouter à landings"))
     return problems
+
+
+def _missing_extras(settings: Settings) -> list[Problem]:
+    """What is asked for must be installed: told at the start, not by the first person who needs it."""
+    used = {
+        "accounts.url": ("postgresql", settings.accounts.url.startswith("postgresql")),
+        "second_factor.mode": ("second-factor", settings.factors.on),
+    }
+    return [
+        Problem(key, f"le complément {extra} n'est pas installé", how_to_install(extra))
+        for key, (extra, needed) in used.items()
+        if needed and absent(extra)
+    ]
 
 
 def _factor_problems(settings: Settings) -> list[Problem]:

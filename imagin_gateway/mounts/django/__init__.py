@@ -25,15 +25,17 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, ClassVar, TypeVar
 
-from django.http import HttpResponse
-from django.utils.decorators import sync_and_async_middleware
-
 from imagin_gateway.exchange import Response
+from imagin_gateway.extras import needs
 from imagin_gateway.identity import Activity
 from imagin_gateway.mounts.asked import Asked, asked
 from imagin_gateway.mounts.asking import examine
 from imagin_gateway.mounts.visitor import person as person
 from imagin_gateway.mounts.visitor import visitor as visitor
+
+with needs("django"):
+    from django.http import HttpResponse
+    from django.utils.decorators import sync_and_async_middleware
 
 View = TypeVar("View", bound=Callable[..., Any])
 
