@@ -8,7 +8,7 @@ SHELL := /bin/sh
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
 given = $(if $(findstring command line,$(origin $(1))),$($(1)))
-WORKERS := -n logical --maxprocesses 4 --dist loadfile
+WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 help: ## this list
 	@echo "make ..."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
@@ -11,6 +13,19 @@ from tests import parts
 
 pytest_plugins = ["tests.rows.plugin"]
 
+LONGEST: Final = (
+    "pages/test_states_in_browser.py",
+    "cli/test_commands.py",
+    "sessions/test_processes.py",
+    "local/test_two_processes.py",
+    "sessions/test_model.py",
+    "state/test_redis_watch_faults.py",
+    "cli/test_help_desk.py",
+    "pages/test_browser.py",
+    "local/test_interrupted.py",
+)
+"""Files that take longest, first. Each goes to one worker whole: begun last, it would keep the others waiting."""
+
 # Where administrators' programs are (nginx, useradd): Debian's `su` leaves them out.
 os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
 
@@ -18,6 +33,14 @@ os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin
 settings.register_profile("house", deadline=None)
 if not parts.strict():
     settings.load_profile("house")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    here = Path(__file__).parent
+    rank = {here / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

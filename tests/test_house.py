@@ -182,3 +182,9 @@ def test_no_file_names_a_path_of_one_machine_or_a_registry() -> None:
         text = file.read_bytes().decode("utf-8", "replace")
         found += [f"{file.relative_to(ROOT)}: {match[0]}" for match in private.finditer(text)]
     assert found == []
+
+
+def test_the_files_that_begin_first_exist() -> None:
+    from tests.conftest import LONGEST
+
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []
