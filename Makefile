@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-check test test-peers parts gallery fuzz lint format types contract rows bench lock build wheel-check pythons docs ci clean set-up-demo set-up-dev
+.PHONY: help demo demo-check test test-peers parts gallery fuzz lint format types contract rows bench lock build wheel-check pythons docs reference ci clean set-up-demo set-up-dev
 
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
@@ -70,6 +70,9 @@ pythons: set-up-dev ## the wheel and a part of the tests under every Python here
 
 docs: set-up-dev ## the documentation site, in site/: strictly, every link and anchor of ours checked
 	@NO_MKDOCS_2_WARNING=true .venv/bin/mkdocs build --strict
+
+reference: set-up-dev ## write every generated page of the documentation again
+	@$(VENV) -m scripts.reference
 
 ci: ## what CI runs
 	@.ci/run

@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from tests import parts
 
-pytest_plugins = ["tests.rows.plugin"]
+pytest_plugins = ["tests.rows.plugin", "tests.docs.outbound"]
 
 LONGEST: Final = (
     "pages/test_states_in_browser.py",

@@ -14,6 +14,7 @@ class Desk(Section):
     """Pages on which people whom the host names help the owners of accounts (`/assistance`). Closed by default."""
 
     enabled: bool = False
+    """Opens these pages; `admission` must then name who helps."""
     strength: tuple[str, ...] = ("mfa", "otp", "hwk", "swk", "pop", "sc")
     """Values of `amr` (RFC 8176) or `acr`, one of which the helper's login must have reached: a second factor."""
     recent_minutes: int = Field(default=30, ge=1, le=120)

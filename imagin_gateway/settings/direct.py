@@ -49,12 +49,15 @@ class Passwords(Section):
     """Passwords of the direct door."""
 
     minimum_length: int = Field(default=15, ge=12, le=64)
+    """Characters a chosen password counts at least."""
     profile: Literal["rfc9106", "owasp", "unsafe-tests"] = "rfc9106"
     """Argon2id parameters: `rfc9106` 64 MiB t=3, `owasp` 19 MiB t=2; `unsafe-tests` in development only."""
     breached_list: Path | None = None
     """Passwords seen in breaches: a file of SHA-1 digests in hexadecimal, one a line, sorted (`DIGEST:count`)."""
     provisional_days: int = Field(default=21, ge=1, le=30)
+    """How long a provisional password of a letter opens an account."""
     reset_minutes: int = Field(default=60, ge=5, le=24 * 60)
+    """How long a mailed link is good."""
     attempts: Literal["delay", "lock"] = "delay"
     """After failures, an account waits longer and longer, or is locked until a link or a letter opens it."""
     lock_after: int | None = Field(default=None, ge=3)
@@ -100,15 +103,21 @@ class Mail(Section):
     """SMTP relay for reset links and notices."""
 
     host: str
+    """Name of the SMTP relay."""
     port: int = Field(default=587, ge=1, le=65535)
+    """Port of the relay."""
     security: Literal["starttls", "tls", "none"] = "starttls"
     """`none` only towards this machine, or in development."""
     username: str = ""
+    """Login at the relay; none when empty."""
     password: SecretText = Secret("")
+    """Password at the relay; a secret."""
     ca_file: Path | None = None
     """Certificates of the relay to trust, when not the system's."""
     sender: str
+    """Address that mails come from: one plain address."""
     timeout_seconds: float = Field(default=10, gt=0, le=60)
+    """Longest wait for each answer of the relay."""
 
     @field_validator("sender")
     @classmethod

@@ -37,9 +37,11 @@ class HeaderPortal(FederatedPortal):
     certificates: tuple[str, ...] = ()
     """SHA-256 fingerprints of the certificate it shows instead, or besides, when the server verifies it."""
     secret_header: str = Field(default="X-Imagin-Gateway-Secret", validate_default=True)
+    """Header in which the proxy shows the secret."""
     prefix: str = ""
     """What the proxy puts before each name, e.g. `X-Imagin-Agent-`: a name that nobody else uses is harder to forge."""
     charset: Literal["utf-8", "iso-8859-1"] = "utf-8"
+    """In which the agent writes; ask the portal, then try a name with an accent."""
     wsgi_server_drops_underscores: bool = False
     """Say so once it is checked: WSGI itself cannot tell `ct_remote_user` from `ct-remote-user`, so a server that lets
     both in makes headers unsafe. Without this, nobody enters by headers under WSGI. ASGI needs no such promise."""

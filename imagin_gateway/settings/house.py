@@ -61,6 +61,7 @@ class Protected(Section):
     """A part of the host application that asks for a session."""
 
     prefix: str
+    """Path and everything below it, by whole segments."""
     activity: Activity | None = None
     """Asked for on top of being signed in."""
     recent_minutes: int | None = Field(default=None, ge=1, le=600)

@@ -21,21 +21,27 @@ class OidcPortal(FederatedPortal):
     issuer: str
     """Exactly as the provider writes it, final slash included or not."""
     client_id: str
+    """Name under which the provider knows this application."""
     client_authentication: Literal["client_secret_basic", "client_secret_post", "private_key_jwt"] = (
         "client_secret_basic"
     )
+    """How we prove to the provider that we are this application."""
     client_secret: SecretText | None = Field(default=None, validate_default=True)
     """Needed unless `client_authentication` is `private_key_jwt`, which is the one to prefer."""
     private_key: Path | None = None
     """PEM: signs our assertions for `private_key_jwt`; its public half is served at our `metadata` address."""
     private_key_algorithm: Literal["RS256", "PS256", "ES256"] = "RS256"
+    """With which `private_key` signs."""
     scopes: tuple[str, ...] = ("openid", "profile", "email")
+    """Scopes asked for; `offline_access` is refused: nothing is refreshed."""
     algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"], ...] = (
         "RS256",
     )
+    """Algorithms a token of the provider may be signed with; no other is believed."""
     ca_file: Path | None = None
     """Authorities to believe (PEM), for a portal whose certificate is of a private one; by default the system's."""
     leeway_seconds: int = Field(default=30, ge=0, le=60)
+    """How far the provider's clock may be off."""
     token_age_seconds: int = Field(default=600, ge=60, le=3600)
     """How long ago an ID token may have been issued."""
     response_mode: Literal["query", "form_post"] = "query"
@@ -55,6 +61,7 @@ class OidcPortal(FederatedPortal):
     other_hosts: tuple[str, ...] = ()
     """Hosts the provider's discovery document may name besides the issuer's own."""
     timeout_seconds: float = Field(default=5, gt=0, le=30)
+    """Longest wait for an answer of the provider, as a whole, not for each byte."""
 
     @field_validator("client_secret")
     @classmethod

@@ -17,6 +17,7 @@ class AnyPortal(Section):
     """A portal, whatever its protocol."""
 
     enabled: bool = True
+    """Whether this portal opens sessions; closing it ends those it opened, at the next start."""
 
 
 class LinkPortal(AnyPortal):
@@ -37,7 +38,9 @@ class FederatedPortal(AnyPortal):
     attributes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Names under which this portal tells an attribute, besides the usual ones: `ctemail = ["courriel"]`."""
     subject_attribute: str = "ct-remote-user"
+    """Attribute that tells people apart, with the issuer; it must never pass from one person to another."""
     required_attributes: tuple[str, ...] = ()
+    """Attributes without which nobody enters; the page says which lack."""
     unsolicited: bool = False
     """Accept an answer nobody asked for here: a link inside the portal."""
     single_logout: bool = True

@@ -25,6 +25,7 @@ class SamlPortal(FederatedPortal):
     metadata_copy: Path | None = None
     """Where the last good copy is kept, for the next start."""
     metadata_refresh_minutes: int = Field(default=60, ge=5, le=24 * 60)
+    """How often metadata from an address is asked again."""
     metadata_max_days: int = Field(default=30, ge=1, le=366)
     """Signed metadata that claims to be good for longer is refused."""
     portal_entity_id: str
@@ -34,11 +35,13 @@ class SamlPortal(FederatedPortal):
     private_key: Path
     """PEM, RSA of 3072 bits or more (2048 is accepted): signs what we send, opens what is encrypted for us."""
     certificate: Path
+    """PEM: of `private_key`; published in our metadata."""
     other_private_keys: tuple[Path, ...] = ()
     """Also open what is encrypted for us: the key before, or the next one, while the portal changes over."""
     other_certificates: tuple[Path, ...] = ()
     """Of these keys, in the same order: published, so that the portal knows them in time."""
     clock_skew_seconds: int = Field(default=180, ge=0, le=300)
+    """How far the portal's clock may be off."""
     require_signed: Literal["response", "assertion", "both"] = "response"
     """What must be signed at least; the portal that signs both is the one to prefer."""
     forbidden_algorithms: tuple[str, ...] = ()
@@ -46,6 +49,7 @@ class SamlPortal(FederatedPortal):
     allow_cbc: bool = False
     """Also take assertions encrypted with AES-CBC, for an old portal; the Response must be signed."""
     sign_requests: bool = True
+    """Whether our requests to log in are signed; a portal that wants them signed makes `false` an error."""
     authn_contexts: tuple[str, ...] = ()
     """Classes of authentication that suffice, asked for and then required; any, when empty."""
     unsolicited_restarts: bool = False
@@ -56,7 +60,9 @@ class SamlPortal(FederatedPortal):
     logo_url: str = ""
     """Logo for the portal's pages, https; by default ours."""
     logo_width: int = Field(default=64, ge=1, le=2000)
+    """Of the logo, in pixels."""
     logo_height: int = Field(default=64, ge=1, le=2000)
+    """Of the logo, in pixels."""
 
     @field_validator("logo_url")
     @classmethod

@@ -56,18 +56,25 @@ class Settings(BaseSettings):
     base_url: str
     """Address people see, scheme and host only: `https://imagin.siec.education.fr`."""
     mount_path: str = "/connexion"
+    """Where the gateway answers, below the address; every page of ours is under it."""
     landing: str = "/"
     """Page after a login when none was asked for."""
     landings: tuple[str, ...] = ("/",)
     """Prefixes of the pages a login may come back to."""
     protect: tuple[Protected, ...] = ()
+    """Parts of the application that ask for a session, by prefix."""
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     """How many proxies in front append to X-Forwarded-For."""
     contact: str = "imagin@siec.education.fr"
+    """Mail address that pages and mails give to whoever needs help."""
     controller: str = "SIEC"
+    """Who answers for personal data, as the login page says it."""
     privacy_url: str
+    """Notice on personal data: a path of this site, or an https address; in the foot of every page."""
     legal_url: str
+    """Legal notice, as above."""
     accessibility_url: str
+    """Accessibility statement, as above."""
     accessibility: Literal["totalement conforme", "partiellement conforme", "non conforme"] = "non conforme"
     """The mention that the law asks for (RGAA 4.1); each language says it in its words."""
     languages: tuple[Literal["fr", "en"], ...] = ("fr", "en")
@@ -94,6 +101,7 @@ class Settings(BaseSettings):
     appearance: Appearance = Appearance()
     desk: Desk = Desk()
     portals: dict[str, PortalSettings] = Field(default_factory=dict)
+    """The portals that are federated, by door: `[portals.arena-paris]`. A portal without its section is a link."""
     proconnect: ProConnect | None = None
     """Another way to accounts of the direct door, for those who linked the two; off unless it says `enabled`."""
 
