@@ -87,6 +87,7 @@ class EventName(StrEnum):
     METADATA_RENEWED = "metadata_renewed"
     METADATA_REFUSED = "metadata_refused"
     HOOK_FAILED = "hook_failed"
+    PROXY_UNDECLARED = "proxy_undeclared"
     FAULT = "fault"
 
 

@@ -23,6 +23,7 @@ from imagin_gateway.flows.direct_login import choose_address, factor_address
 from imagin_gateway.flows.hooks import Hooks
 from imagin_gateway.flows.house import PER_PORTAL, House, Visit, begin_visit
 from imagin_gateway.flows.language import COOKIE, language_of, remembered, said, same_page
+from imagin_gateway.flows.proxies import Proxies
 from imagin_gateway.flows.refusals import refusal
 from imagin_gateway.flows.routes import ALWAYS_OPEN, OPEN_WHILE, Route, find
 from imagin_gateway.identity import Door
@@ -94,6 +95,7 @@ class Gateway:
         self._started_pid = 0
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._pool_lock = threading.Lock()
+        self._proxies = Proxies()
         self.house = replace(open_house(settings, clock or SystemClock(), sink, templates), hooks=hooks or Hooks())
         self._questions = tuple(question.id for question in self.house.policy.all_questions)
         if settings.development:
@@ -136,6 +138,7 @@ class Gateway:
         visit = Visit(request, None, "", False, self.language(request, route))
         try:
             self._start_threads()
+            self._proxies.notice(house, request)
             asset = house.pages.asset(request.path) if request.method in ("GET", "HEAD") else None
             if asset is not None:
                 return asset

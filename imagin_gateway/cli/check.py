@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from imagin_gateway.cli.common import DEFAULT_FILE, SettingsFile, err, explained, out
 from imagin_gateway.errors import Problem
+from imagin_gateway.flows.proxies import noticed
 from imagin_gateway.gateway import open_admission, open_policy, open_portals, open_stores
 from imagin_gateway.settings import LinkPortal, Settings
 from imagin_gateway.settings.proconnect import PROCONNECT
@@ -21,6 +22,7 @@ def check(settings: SettingsFile = DEFAULT_FILE) -> None:
             opened.sessions.store.ping()
             # Only a server has settings of its own.
             dangers: list[Problem] = getattr(opened.sessions.store, "warnings", list)()
+            dangers += noticed(loaded, opened.sessions.store, opened.keys, opened.clock)
         finally:
             opened.close()
             for portal in portals.values():

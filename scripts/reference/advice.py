@@ -146,6 +146,10 @@ OF_EVENTS: Final = {
     "metadata_renewed": ("metadata of a portal was renewed", ""),
     "metadata_refused": ("new metadata was refused; the former stays in use", "`imagin-gateway saml check`."),
     "hook_failed": ("a hook of the host raised or was too slow", "The log of the application."),
+    "proxy_undeclared": (
+        "a proxy stands in front that the settings do not count; it was not believed",
+        "`trusted_proxies`, if it is yours; else nothing: somebody wrote the header.",
+    ),
     "fault": ("a defect: nobody was let in", "The log has the traceback; tell the maintainers."),
 }
 """What each event tells, and what to do about it; an event that is not here is told by its name."""
