@@ -37,6 +37,9 @@ class Code(StrEnum):
     FORM_EXPIRED = "request.form_expired"
     CROSS_SITE = "request.cross_site"
     NOT_FOUND = "request.not_found"
+    FIELD_TYPE = "request.field_type"
+    FIELD_UNKNOWN = "request.field_unknown"
+    FIELD_MISSING = "request.field_missing"
     # a step of a journey
     FLOW_UNKNOWN = "flow.unknown"
     FLOW_OTHER_BROWSER = "flow.other_browser"
@@ -140,6 +143,7 @@ class Code(StrEnum):
     FACTOR_OFF = "factor.off"
     # sessions and admission
     SESSION_ENDED = "session.ended"
+    SESSION_NEEDED = "session.needed"
     TOO_MANY_SESSIONS = "session.too_many"
     TOO_WEAK = "session.too_weak"
     ACTIVITY_CLOSED = "admission.activity_closed"

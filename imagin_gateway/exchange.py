@@ -14,6 +14,7 @@ from typing import Final, Literal
 from urllib.parse import parse_qsl
 
 from imagin_gateway.errors import Code, RequestRefused
+from imagin_gateway.flat_json import is_json, read_texts
 
 MAX_BODY_BYTES: Final = 512 * 1024
 """Largest body read for any route of the gateway; a SAML Response is the largest honest one."""
@@ -112,6 +113,22 @@ class Request:
         return Params.parse(self.body)
 
     @property
+    def fields(self) -> Params:
+        """Fields of the body: a form's, or a script's JSON object of texts. Raises `RequestRefused` for anything else.
+
+        Portals send forms alone: what comes from them is read by `form`.
+        """
+        content_type = self.headers.get("content-type", "")
+        if not is_json(content_type):
+            return self.form
+        return Params(read_texts(content_type, self.body))
+
+    @property
+    def sends_json(self) -> bool:
+        """Whether the body is declared to be JSON."""
+        return is_json(self.headers.get("content-type", ""))
+
+    @property
     def cookies(self) -> Mapping[str, str]:
         """Cookies by name; an unreadable header counts as no cookie."""
         return parse_cookies(self.headers.get("cookie", ""))
@@ -123,6 +140,15 @@ class Request:
         if "text/html" in accept:
             return False
         return "json" in accept or self.headers.get("sec-fetch-dest", "") == "empty"
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the answer is to be read by a script of the host: it asks for JSON by name, and for no page.
+
+        A browser that only fetches (`Sec-Fetch-Dest: empty`) may want the page itself, and gets it.
+        """
+        accept = self.headers.get("accept", "").lower()
+        return "text/html" not in accept and ("application/json" in accept or "application/problem+json" in accept)
 
     def with_path(self, path: str) -> Request:
         """Return the same request at another path."""

@@ -20,6 +20,7 @@ from imagin_gateway.errors import Code, GatewayError, Problem, RequestRefused, S
 from imagin_gateway.events import Event, EventLog, EventName, FileSink, Sink, StreamSink
 from imagin_gateway.exchange import Request, Response
 from imagin_gateway.flows.direct_login import choose_address, factor_address
+from imagin_gateway.flows.going import gone
 from imagin_gateway.flows.hooks import Hooks
 from imagin_gateway.flows.house import PER_PORTAL, House, Visit, begin_visit
 from imagin_gateway.flows.language import COOKIE, language_of, remembered, said, same_page
@@ -160,6 +161,8 @@ class Gateway:
             response = response.adding(cookies=[house.cookie("browser", visit.browser)])
         if route is not None and not route.stateless and not route.cross_site:
             response = self._keep_language(request, response)
+        if route is not None and route.tells and request.wants_json:
+            response = gone(house, visit, response)
         if not any(name == "Cache-Control" for name, _ in response.headers):
             response = response.adding(headers=house.pages.bare_headers())
         return response
@@ -204,7 +207,8 @@ class Gateway:
         if found is None:
             raise RequestRefused("no such page", code=Code.NOT_FOUND)
         route, door = found
-        visit = replace(visit, door=door if door in house.policy.doors or door in house.portals else "")
+        known = door in house.policy.doors or door in house.portals
+        visit = replace(visit, door=door if known else "", takes=route.takes)
         handler = route.handler(request.method)
         try:
             if handler is None:

@@ -106,7 +106,7 @@ def _end(house: House, visit: Visit, step: Step, next_page: str) -> Response:
     back = Link(house.text(visit, "door.change"), _question_href(house, visit, previous, next_page))
     if decision.door is not None:
         info = house.policy.door(decision.door)
-        return house.page(visit, "door", door=view(house, visit, info, back, next_page, decision))
+        return house.page(visit, "door", door=view(house, visit, info, back, next_page, decision), decision=decision)
     return _outcome(house, visit, decision, back, next_page)
 
 
@@ -123,6 +123,7 @@ def _outcome(house: House, visit: Visit, decision: Decision, back: Link, next_pa
         if page.instead
         else [],
         back=back,
+        decision=decision,
     )
 
 

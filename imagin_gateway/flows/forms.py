@@ -35,6 +35,9 @@ def posted(house: House, visit: Visit, about: str = "") -> Params:
     from, that must be ours (ASVS 3.5.1, 3.5.3): pages are sent with `no-referrer`,
     so honest browsers say `Origin: null` here and tell the rest by Sec-Fetch-Site.
 
+    A script sends the same fields as JSON. That it could tells nothing of where it came from:
+    the token is asked for all the same.
+
     Raises:
         RequestRefused: the form is of another site, of another browser, or too old.
     """
@@ -45,8 +48,20 @@ def posted(house: House, visit: Visit, about: str = "") -> Params:
     origin = headers.get("origin")
     if origin is not None and origin not in ("null", house.settings.base_url):
         raise RequestRefused("a form came from another origin", code=Code.CROSS_SITE)
-    form = visit.request.form
+    form = _sent(visit)
     bound = house.keys.signer("form").unsign(form.get(FIELD, ""))
     if visit.new_browser or bound is None or not hmac.compare_digest(bound, _bound(visit, about)):
         raise RequestRefused("the form's token does not fit this browser", code=Code.FORM_EXPIRED)
     return form
+
+
+def _sent(visit: Visit) -> Params:
+    """Return the fields of a form, or of a script's object: there, nothing that this page does not take."""
+    if not visit.request.sends_json:
+        return visit.request.form
+    if visit.takes is None:
+        raise RequestRefused("no JSON is taken here", code=Code.MEDIA_TYPE)
+    fields = visit.request.fields
+    if not set(fields) <= {*visit.takes, FIELD}:
+        raise RequestRefused("a member is none of this form's", code=Code.FIELD_UNKNOWN)
+    return fields

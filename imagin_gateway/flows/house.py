@@ -67,7 +67,9 @@ class House:
         return self.pages.text(key, visit.language.code, **params)
 
     def page(self, visit: Visit, template: str, /, **values: Any) -> Response:
-        """Return a page in the language of a visit; see `Pages.render`."""
+        """Return a page in the language of a visit, or the step it is to a script; see `Pages`."""
+        if visit.request.wants_json and self.pages.tells(template):
+            return self.pages.tell(template, language=visit.language, **values)
         return self.pages.render(template, language=visit.language, **values)
 
     def cookie(self, use: str, value: str, *, max_age: int | None = None) -> SetCookie:
@@ -119,6 +121,8 @@ class Visit:
     new_browser: bool
     language: Language
     door: str = ""
+    takes: frozenset[str] | None = None
+    """Fields a script may send here; None where only forms are taken."""
     forms: list[str] = field(default_factory=list, repr=False)
     """What the forms of this page are about; empty while the page has none."""
     idle_ends_at: datetime | None = None

@@ -58,6 +58,7 @@ def show(house: House, visit: Visit) -> Response:
         ],
         ended=visit.request.query.get("fin", "") == "1",
         back_href=house.path("/session"),
+        logout_href=house.path("/fin"),
     )
 
 

@@ -81,6 +81,33 @@ def refusal_page(house: House, visit: Visit, told: Told) -> Response:
     return response if told.seconds is None else response.adding(headers=[("Retry-After", str(told.seconds))])
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the page says, without the page.
+
+    Attributes:
+        title, detail: what happened.
+        steps: what to do, in order.
+        links: where to go on, the best first.
+    """
+
+    title: str
+    detail: str
+    steps: list[str]
+    links: list[Link]
+
+
+def refusal_words(house: House, visit: Visit, told: Told) -> Words:
+    """Return what the page would say, for a script."""
+    t, key = house.pages.catalogue(visit.language.code), f"refusal.{told.page}"
+    params = _params(house, visit, told)
+    primary, links = _ways_on(house, visit, told)
+    steps = [t.fullest(f"{key}.step{number}", **params) for number in (1, 2, 3) if f"{key}.step{number}" in t]
+    contact = t("refusal.write_else", contact=house.settings.contact)
+    title, detail = t.fullest(f"{key}.title", **params), t.fullest(f"{key}.text", **params)
+    return Words(title, detail, [*steps, contact], [primary, *links])
+
+
 def show(house: House, visit: Visit) -> Response:
     """Show once more the page of a refusal. Nothing is refused anew, and nothing is told to the operator."""
     packed = house.keys.signer(_PURPOSE).unsign(visit.request.query.get("vu", ""))

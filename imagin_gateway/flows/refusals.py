@@ -15,7 +15,7 @@ from imagin_gateway.exchange import Response
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
 from imagin_gateway.flows.problem import problem
-from imagin_gateway.flows.refusal_page import Told, refusal_page
+from imagin_gateway.flows.refusal_page import Told, refusal_page, refusal_words
 from imagin_gateway.pages.views import FieldError
 
 # page, status
@@ -29,6 +29,8 @@ _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
     Code.FORM_EXPIRED: ("R10", 403),
     Code.CROSS_SITE: ("R10", 403),
     Code.NOT_FOUND: ("R13", 404),
+    Code.FIELD_TYPE: ("R12", 400),
+    Code.FIELD_UNKNOWN: ("R12", 400),
     Code.FLOW_UNKNOWN: ("R9", 400),
     Code.FLOW_OTHER_BROWSER: ("R9", 400),
     Code.REPLAYED: ("R9", 400),
@@ -61,6 +63,14 @@ _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
     Code.STORE_UNAVAILABLE: ("R11", 503),
     Code.BUSY: ("R11", 503),
 }
+_SCRIPT_WRONG: Final = frozenset(
+    {
+        *(Code.TOO_LARGE, Code.MALFORMED, Code.PARAMETER_REPEATED, Code.MEDIA_TYPE),
+        *(Code.FIELD_TYPE, Code.FIELD_UNKNOWN, Code.METHOD_NOT_ALLOWED),
+    }
+)
+"""What only the script of a host can have done wrong."""
+
 _PORTAL_SAYS_NO: Final = ("R8", 403)
 _FAULT: Final = ("R12", 500)
 
@@ -94,10 +104,21 @@ def _with_wait(response: Response, error: GatewayError) -> Response:
 
 
 def _as_problem(house: House, visit: Visit, error: GatewayError, page: str, status: int) -> Response:
-    """Return what a script is told: the page's title, the stable code, and the reference for the support."""
-    title = house.text(visit, f"refusal.{page}.title")
-    more = {"code": error.code.value, "reference": visit.request.correlation, "login": house.path("/")}
-    return problem(status, title, more, house.pages.bare_headers())
+    """Return what a script is told: what the page says, the stable code, and the reference for the support."""
+    words = refusal_words(house, visit, _told(house, visit, error, page, status))
+    more: dict[str, object] = {
+        "detail": words.detail,
+        "code": error.code.value,
+        "reference": visit.request.correlation,
+        "login": house.path("/"),
+        "steps": words.steps,
+        "links": [{"label": each.label, "href": each.href} for each in words.links],
+    }
+    if error.code in _SCRIPT_WRONG and str(error) != error.code.value:
+        # For whoever writes the script; such messages hold nothing that came from outside.
+        more["reason"] = str(error)
+    headers = [*house.pages.bare_headers(), *house.pages.spoken_in(visit.language.code)]
+    return problem(status, words.title, more, headers)
 
 
 def logout_refusal(house: House, visit: Visit, error: Refused) -> Response:

@@ -51,6 +51,8 @@ class Route:
         watches: its GET only looks at the session: it is no activity of the person, and moves no limit.
         stateless: sets no cookie, and all it shows stands in its address, its language included.
         shows: its GET acts, but not when what it answers is a page.
+        takes: fields that a script may POST here as JSON; None where only forms are taken, or nothing is.
+        by_browser: only a browser comes here, sent by a portal or led by a person: it has no form in JSON.
     """
 
     pattern: str
@@ -60,6 +62,13 @@ class Route:
     watches: bool = False
     stateless: bool = False
     shows: bool = False
+    takes: frozenset[str] | None = None
+    by_browser: bool = False
+
+    @property
+    def tells(self) -> bool:
+        """Whether it answers a script in JSON: see docs/json.md."""
+        return not self.by_browser and not self.cross_site
 
     @property
     def again(self) -> bool:
@@ -78,6 +87,10 @@ class Route:
         return sorted({*self.handlers, *(["HEAD"] if "GET" in self.handlers and not self.acts else [])})
 
 
+def _fields(names: str = "") -> frozenset[str]:
+    return frozenset(names.split())
+
+
 ROUTES: Final = (
     Route("/", {"GET": choose.chooser}, stateless=True),
     Route("/oublier", {"GET": last_door.forget}, acts=True),
@@ -89,9 +102,9 @@ ROUTES: Final = (
     Route(
         PORTAL + "/initier", {"GET": portal_initiated.begin, "POST": portal_initiated.begin}, cross_site=True, acts=True
     ),
-    Route(PORTAL + "/entree", {"GET": portal_login.enter}, acts=True),
-    Route(PORTAL + "/entree/{step}", {"GET": portal_login.enter}, acts=True),
-    Route(PORTAL + "/metadata", {"GET": portal_login.metadata}),
+    Route(PORTAL + "/entree", {"GET": portal_login.enter}, acts=True, by_browser=True),
+    Route(PORTAL + "/entree/{step}", {"GET": portal_login.enter}, acts=True, by_browser=True),
+    Route(PORTAL + "/metadata", {"GET": portal_login.metadata}, by_browser=True),
     Route(
         PORTAL + "/fin",
         {"GET": portal_logout.in_browser, "POST": portal_logout.in_browser},
@@ -99,35 +112,59 @@ ROUTES: Final = (
         acts=True,
     ),
     Route(PORTAL + "/fin/canal", {"POST": portal_logout.by_channel}, cross_site=True),
-    Route(PORTAL + "/fin/cadre", {"GET": portal_logout.in_frame}, acts=True),
-    Route("/arrivee", {"GET": arrival.arrive, "POST": arrival.replace}, acts=True, shows=True),
-    Route("/proconnect", {"GET": proconnect.show, "POST": proconnect.begin}),
-    Route("/proconnect/confirmer", {"GET": proconnect.ask, "POST": proconnect.confirm}),
-    Route("/proconnect/retirer", {"POST": proconnect.remove}),
-    Route("/direct", {"GET": direct_login.show, "POST": direct_login.submit}),
-    Route("/etape", {"GET": second_step.show, "POST": direct_login.submit_step}),
-    Route("/cle", {"GET": passkey_login.show, "POST": passkey_login.submit}),
-    Route("/securite", {"GET": security.show, "POST": security.submit}),
-    Route("/securite/application", {"GET": add_factor.show_totp, "POST": add_factor.submit_totp}),
-    Route("/securite/cle", {"GET": add_factor.show_passkey, "POST": add_factor.submit_passkey}),
-    Route("/securite/codes", {"GET": security.show_codes, "POST": security.make_codes}),
-    Route("/mot-de-passe", {"GET": choose_password.show, "POST": choose_password.submit}),
-    Route("/mot-de-passe/oubli", {"GET": reset.show_request, "POST": reset.submit_request}),
+    Route(PORTAL + "/fin/cadre", {"GET": portal_logout.in_frame}, acts=True, by_browser=True),
+    Route("/arrivee", {"GET": arrival.arrive, "POST": arrival.replace}, acts=True, shows=True, takes=_fields()),
+    Route("/proconnect", {"GET": proconnect.show, "POST": proconnect.begin}, takes=_fields()),
+    Route("/proconnect/confirmer", {"GET": proconnect.ask, "POST": proconnect.confirm}, takes=_fields()),
+    Route("/proconnect/retirer", {"POST": proconnect.remove}, takes=_fields()),
+    Route(
+        "/direct", {"GET": direct_login.show, "POST": direct_login.submit}, takes=_fields("identifiant motdepasse next")
+    ),
+    Route(
+        "/etape",
+        {"GET": second_step.show, "POST": direct_login.submit_step},
+        takes=_fields("moyen code secours confiance"),
+    ),
+    Route("/cle", {"GET": passkey_login.show, "POST": passkey_login.submit}, takes=_fields("code next")),
+    Route("/securite", {"GET": security.show, "POST": security.submit}, takes=_fields("retirer oublier")),
+    Route(
+        "/securite/application",
+        {"GET": add_factor.show_totp, "POST": add_factor.submit_totp},
+        takes=_fields("code next"),
+    ),
+    Route(
+        "/securite/cle",
+        {"GET": add_factor.show_passkey, "POST": add_factor.submit_passkey},
+        takes=_fields("code nom next"),
+    ),
+    Route("/securite/codes", {"GET": security.show_codes, "POST": security.make_codes}, takes=_fields()),
+    Route(
+        "/mot-de-passe",
+        {"GET": choose_password.show, "POST": choose_password.submit},
+        takes=_fields("actuel nouveau encore next"),
+    ),
+    Route(
+        "/mot-de-passe/oubli", {"GET": reset.show_request, "POST": reset.submit_request}, takes=_fields("identifiant")
+    ),
     Route("/mot-de-passe/oubli/envoye", {"GET": reset.show_recorded}),
     Route("/mot-de-passe/lien", {"GET": reset.open_link}, acts=True),
-    Route("/mot-de-passe/nouveau", {"GET": reset.show_new, "POST": reset.submit_new}),
+    Route("/mot-de-passe/nouveau", {"GET": reset.show_new, "POST": reset.submit_new}, takes=_fields("nouveau encore")),
     Route("/mot-de-passe/fait", {"GET": reset.show_done}),
-    Route("/adresse", {"GET": change_address.show, "POST": change_address.submit}),
-    Route("/adresse/codes", {"GET": change_address.show_codes, "POST": change_address.submit_codes}),
+    Route("/adresse", {"GET": change_address.show, "POST": change_address.submit}, takes=_fields("courriel actuel")),
+    Route(
+        "/adresse/codes",
+        {"GET": change_address.show_codes, "POST": change_address.submit_codes},
+        takes=_fields("code code-actuel"),
+    ),
     Route("/adresse/faite", {"GET": change_address.show_done}),
-    Route("/session", {"GET": my_session.show, "POST": my_session.extend}, watches=True),
-    Route("/session/toutes", {"GET": my_sessions.show, "POST": my_sessions.submit}),
-    Route("/confirmer", {"GET": confirm.show, "POST": confirm.submit}),
-    Route(refusal_page.PATH, {"GET": refusal_page.show}),
-    Route("/assistance", {"GET": desk_pages.show, "POST": desk_pages.find}),
-    Route("/assistance/compte", {"GET": desk_pages.account}),
-    Route("/assistance/acte", {"GET": desk_acts.ask, "POST": desk_acts.do}, acts=True),
-    Route("/fin", {"GET": logout.show, "POST": logout.submit}),
+    Route("/session", {"GET": my_session.show, "POST": my_session.extend}, watches=True, takes=_fields()),
+    Route("/session/toutes", {"GET": my_sessions.show, "POST": my_sessions.submit}, takes=_fields("fin")),
+    Route("/confirmer", {"GET": confirm.show, "POST": confirm.submit}, takes=_fields("motdepasse next")),
+    Route(refusal_page.PATH, {"GET": refusal_page.show}, by_browser=True),
+    Route("/assistance", {"GET": desk_pages.show, "POST": desk_pages.find}, by_browser=True),
+    Route("/assistance/compte", {"GET": desk_pages.account}, by_browser=True),
+    Route("/assistance/acte", {"GET": desk_acts.ask, "POST": desk_acts.do}, acts=True, by_browser=True),
+    Route("/fin", {"GET": logout.show, "POST": logout.submit}, takes=_fields()),
     Route("/fin/faite", {"GET": logout.show_done}),
 )
 

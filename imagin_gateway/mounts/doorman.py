@@ -13,7 +13,7 @@ from imagin_gateway.exchange import Request, Response
 from imagin_gateway.flows.house import Visit
 from imagin_gateway.flows.landing import landing
 from imagin_gateway.flows.language import language_of
-from imagin_gateway.flows.problem import problem
+from imagin_gateway.flows.problem import challenge, problem
 from imagin_gateway.flows.refusals import refusal
 from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.identity import Identity, lacks
@@ -23,7 +23,7 @@ from imagin_gateway.mounts.host_request import host_request
 from imagin_gateway.mounts.passage import Passage, Passages
 from imagin_gateway.mounts.visitor import Visitor
 from imagin_gateway.sessions.reader import COOKIE_LENGTH
-from imagin_gateway.sessions.session import Session
+from imagin_gateway.sessions.session import SECOND_FACTOR, Session
 
 _log = logging.getLogger("imagin_gateway")
 
@@ -109,6 +109,8 @@ class Doorman:
         if live is None:
             return self.anonymous if passage.open else self._to_login(request)
         if live.session.restricted:
+            if request.by_script:
+                return self._due(live.session.restricted, request)
             wanted = _target(request) if request.method in ("GET", "HEAD") else None
             return gateway.to_what_is_due(live.session.restricted, wanted)
         if live.kept is None:
@@ -158,6 +160,16 @@ class Doorman:
         visit = Visit(replace(request, correlation=new_reference()), None, "", False, language)
         return refusal(self._gateway.house, visit, error)
 
+    def _due(self, restricted: str, request: Request) -> Response:
+        """Tell a script what the person must do first, and where: what it asked for is not what it would read there."""
+        gateway = self._gateway
+        pages, language = gateway.house.pages, language_of(request, gateway.settings, stateless=False).code
+        factor = restricted == SECOND_FACTOR
+        code = Code.FACTOR_DUE if factor else Code.FIRST_PASSWORD_DUE
+        title = pages.text("security.due_title" if factor else "password.title.first", language)
+        where = gateway.settings.mount_path + ("/securite" if factor else "/mot-de-passe")
+        return problem(403, title, {"code": code.value, "due": where}, pages.bare_headers())
+
     def _to_login(self, request: Request) -> Response:
         return self._sent_to("/", "login", 401, request)
 
@@ -169,11 +181,11 @@ class Doorman:
         bare = gateway.house.pages.bare_headers()
         where = gateway.settings.mount_path + below
         if request.by_script:
-            # A redirect to a page would tell a script nothing. 401 wants a challenge (RFC 9110 §15.5.2).
-            challenge = [("WWW-Authenticate", f'Cookie realm="{gateway.settings.host}"')] if status == 401 else []
+            # A redirect to a page would tell a script nothing. 401 wants a challenge.
+            asks = [challenge(gateway.settings.host)] if status == 401 else []
             language = language_of(request, gateway.settings, stateless=False).code
             title = gateway.house.pages.text(f"problem.{name}", language)
-            return problem(status, title, {name: where}, [*bare, *challenge])
+            return problem(status, title, {name: where}, [*bare, *asks])
         # What was posted is never replayed: after the login, the person lands on a page (row SAM-28).
         asked = landing(gateway.settings, _target(request) if request.method in ("GET", "HEAD") else None)
         return Response(303, headers=(("Location", f"{where}?{urlencode({'next': asked})}"), *bare))

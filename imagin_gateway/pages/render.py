@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.exchange import Response, SetCookie
 from imagin_gateway.keys import new_token
@@ -15,6 +17,10 @@ from imagin_gateway.pages.headers import Header, asset_headers, bare_headers, lo
 from imagin_gateway.pages.language import Language
 from imagin_gateway.pages.prose import prose
 from imagin_gateway.pages.spoken import Spoken
+from imagin_gateway.pages.steps import STEPS
+from imagin_gateway.pages.steps.say import Say
+from imagin_gateway.pages.steps.shape import Problem as StepProblem
+from imagin_gateway.pages.steps.shape import Told
 from imagin_gateway.pages.templating import words
 from imagin_gateway.pages.texts import Catalogue
 from imagin_gateway.pages.views import Link, Translation
@@ -99,6 +105,17 @@ class Pages:
         mention = "frame.mention." + settings.accessibility.partition(" ")[0]
         self._sites = {
             language: replace(site, accessibility=texts(mention)) for language, texts in self._catalogues.items()
+        }
+
+        self._says = {
+            language: Say(
+                texts,
+                self._spoken[language],
+                contact=settings.contact,
+                controller=settings.controller,
+                reset_minutes=settings.passwords.reset_minutes,
+            )
+            for language, texts in self._catalogues.items()
         }
 
     @property
@@ -208,7 +225,55 @@ class Pages:
             nonce=nonce,
         )
         security = security_headers(self._settings, nonce=nonce, form_targets=form_targets)
-        spoken_in = [("Content-Language", language.code)]
-        if len(self._catalogues) > 1:
-            spoken_in.append(("Vary", "Accept-Language, Cookie"))
-        return Response(status, body.encode(), headers=(*security, *spoken_in, *headers), cookies=cookies)
+        return Response(
+            status, body.encode(), headers=(*security, *self.spoken_in(language.code), *headers), cookies=cookies
+        )
+
+    def tells(self, page: str) -> bool:
+        """Tell whether a page can be told to a script."""
+        return page in STEPS
+
+    def tell(
+        self,
+        page: str,
+        *,
+        language: Language,
+        status: int = 200,
+        cookies: Sequence[SetCookie] = (),
+        form_targets: Sequence[str] = (),
+        **values: object,
+    ) -> Response:
+        """Return a page as a step in JSON: the same values, for a script that shows them itself.
+
+        Args:
+            page: name of a page that has a step, see `tells`.
+            language: as for `render`.
+            status: of a step that is shown again, because something was wrong in it.
+            cookies: cookies to set.
+            form_targets: for pages alone.
+            values: what the template would show.
+        """
+        del form_targets
+        told = STEPS[page](self._says[language.code], values)
+        step = told.step if isinstance(told, Told) else told
+        kind, body = "application/json", msgspec.json.encode(step)
+        if isinstance(told, Told) and told.wrong:
+            first = told.wrong[0]
+            kind = "application/problem+json"
+            body = msgspec.json.encode(
+                StepProblem(
+                    title=told.wrong_title,
+                    status=status,
+                    detail=first.text,
+                    code=first.code,
+                    errors=told.wrong,
+                    again=told.step,
+                )
+            )
+        headers = (*self.bare_headers(), *self.spoken_in(language.code))
+        return Response(status, body, kind, headers=headers, cookies=cookies)
+
+    def spoken_in(self, language: str) -> list[Header]:
+        """Return the headers that say in which language an answer is, and on what that and its form depend."""
+        vary = "Accept, Accept-Language, Cookie" if len(self._catalogues) > 1 else "Accept"
+        return [("Content-Language", language), ("Vary", vary)]
