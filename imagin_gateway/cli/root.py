@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import imagin_gateway
-from imagin_gateway.cli import accounts, check, convocations, mail, oidc, policy, saml, sessions
+from imagin_gateway.cli import accounts, check, convocations, mail, oidc, openapi, policy, saml, sessions
 from imagin_gateway.cli.common import out
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("check")(check.check)
+app.command("openapi")(openapi.describe)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(convocations.app, name="convocations")
 app.add_typer(mail.app, name="mail")

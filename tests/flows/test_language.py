@@ -52,7 +52,7 @@ def language(reply: Reply) -> str:
     """Return the language a page is in; the markup and the header must agree."""
     told = str(reply.tree.get("lang"))
     assert reply.header("content-language") == told
-    assert reply.header("vary") == "Accept-Language, Cookie"
+    assert reply.header("vary") == "Accept, Accept-Language, Cookie"
     return told
 
 
@@ -379,7 +379,7 @@ def test_a_host_that_speaks_one_language_is_asked_for_no_other(make_house: Calla
         for path in ("/connexion/", f"/connexion/?lang={other}", f"/connexion/direct?lang={other}", "/connexion/rien"):
             reply = client.get(path, headers={"Accept-Language": other})
             assert reply.tree.get("lang") == reply.header("content-language") == only
-            assert not reply.header("vary")
+            assert reply.header("vary") == "Accept"
             assert not reply.tree.xpath("//a[@hreflang]")
         assert "ig-language" not in client.cookies
 

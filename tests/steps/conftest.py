@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.client import Client, Reply
 from tests.flows.conftest import TheHouse, make_house
+from tests.steps.conforming import conforms
 
 __all__ = ["Script", "make_house", "script"]
 
@@ -21,14 +22,17 @@ class Script:
 
     client: Client
     replies: list[Reply] = field(default_factory=list)
+    asked: tuple[str, str] = ("", "")
 
     def get(self, target: str, **headers: str) -> Any:
         """Ask for a step; return what it says."""
+        self.asked = ("get", target)
         return self._read(self.client.get(target, headers={**ACCEPT, **headers}))
 
     def post(self, target: str, told: Any, **headers: str) -> Any:
         """Send an object, or bytes as they are; return what is answered."""
         raw = told if isinstance(told, bytes) else json.dumps(told).encode()
+        self.asked = ("post", target)
         return self._read(self.client.request("POST", target, raw=raw, headers={**SAME, **headers}))
 
     def send(self, step: Any, form: str, **filled: str) -> Any:
@@ -63,6 +67,7 @@ class Script:
         assert "Accept" in reply.header("vary").split(", ")
         assert reply.header("x-content-type-options") == "nosniff"
         told = json.loads(reply.body)
+        conforms(*self.asked, reply.status, told)
         assert reply.status < 400 or told["status"] == reply.status
         return told
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,28 +12,13 @@ from imagin_gateway.pages.render import Pages
 from imagin_gateway.pages.steps import STEPS
 from tests.pages.conftest import LANGUAGES, pages, read, render
 from tests.pages.states import STATES
+from tests.steps.states import MORE
 
 __all__ = ["pages"]
 
 BY_BROWSER = {"refusal", "desk", "desk_account", "desk_act", "desk_letter", "logout_answer"}
 """Pages that are no step: a refusal is a problem, a help desk is for browsers, a portal is answered by a form."""
 
-
-@dataclass(frozen=True)
-class Decided:
-    rule: str = "direct"
-    mark: str = "document"
-    second: tuple[str, ...] = ()
-
-
-MORE: dict[str, dict[str, Any]] = {
-    "session": {"door": "direct", "seconds_left": 90, "warn_before": 120, "login_href": "/connexion/"},
-    "sessions": {"logout_href": "/connexion/fin"},
-    "outcome": {"decision": Decided(), "links": []},
-    "door": {"decision": Decided()},
-    "chooser": {"last": None, "over": False},
-}
-"""What journeys give for the step alone, or what templates may do without."""
 
 TOLD = sorted(name for name, state in STATES.items() if state.page in STEPS)
 
