@@ -31,6 +31,8 @@ _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
     Code.NOT_FOUND: ("R13", 404),
     Code.FIELD_TYPE: ("R12", 400),
     Code.FIELD_UNKNOWN: ("R12", 400),
+    Code.FIELD_MISSING: ("R12", 422),
+    Code.SESSION_NEEDED: ("R12", 401),
     Code.FLOW_UNKNOWN: ("R9", 400),
     Code.FLOW_OTHER_BROWSER: ("R9", 400),
     Code.REPLAYED: ("R9", 400),

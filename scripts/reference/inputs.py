@@ -24,7 +24,8 @@ HEAD: Final = """# What is read, and what a browser needs
 Nothing is read from a request but the fields below, the cookies below, the headers of a portal's agent where it is trusted
 ([trusted headers](../trusted-headers.md)), `Accept`, `Accept-Language`, `Sec-Fetch-*`, `Origin`, `Host`, and what the
 declared proxies add. A name that stands twice is refused; a field that nobody reads is ignored; sizes are in
-[limits](limits.md). Every value is checked where it is read, before anything is done with it.
+[limits](limits.md). A script may send the fields of a form as one JSON object of texts ([how](../json.md)): there, what is
+no text, or no field of that form, is refused. Every value is checked where it is read, before anything is done with it.
 """
 
 FIELDS: Final = {
