@@ -43,8 +43,9 @@ format: set-up-dev ## let ruff mend what it can
 	@$(VENV) -m ruff check --fix-only --quiet .
 	@$(VENV) -m ruff format .
 
-types: set-up-dev ## mypy, strict
+types: set-up-dev ## mypy, strict; and what a host writes, by mypy and pyright
 	@$(VENV) -m mypy
+	@.venv/bin/pyright
 
 contract: set-up-dev ## imports point one way, floor by floor
 	@.venv/bin/lint-imports
