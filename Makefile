@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-check test test-peers parts gallery fuzz lint format types contract rows bench lock build wheel-check pythons docs reference ci clean set-up-demo set-up-dev
+.PHONY: help demo demo-check test test-peers test-faults parts gallery fuzz lint format types contract rows bench lock build wheel-check pythons docs reference ci clean set-up-demo set-up-dev
 
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
@@ -25,6 +25,9 @@ test: parts ## set up everything the tests need, and run them; ARGS="-k saml"
 
 test-peers: parts ## the tests with a real identity provider alone; ARGS="-k logout"
 	@$(VENV) -m pytest tests/peers $(call given,ARGS)
+
+test-faults: parts ## the tests in which something breaks alone: kill -9, stores away, full disks, clocks; ARGS="-k redis"
+	@$(VENV) -m pytest $(WORKERS) -m fault $(call given,ARGS)
 
 parts: set-up-dev ## get what the tests need beside Python packages (as root: by apt)
 	@$(VENV) -m scripts.parts install

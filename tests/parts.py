@@ -104,6 +104,7 @@ PARTS: Final = {
         _system("java", "Java, which runs the validator of HTML", partial(_no_program, "java"), "default-jre-headless"),
         _system("npm", "npm, which brings the validator of HTML", _no_npm, "npm"),
         Part("vnu", "the Nu HTML Checker, a validator of pages", vnu.missing, "make parts", fetch=vnu.install),
+        _system("systemd", "systemd, which reads units", partial(_no_program, "systemd-analyze"), "systemd"),
         _system("nginx", "a reverse proxy", partial(_no_program, "nginx"), "nginx"),
         Part(
             "lemonldap",

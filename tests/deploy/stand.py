@@ -153,7 +153,7 @@ class Site:
             (DOMAIN, "localhost"),
             ("listen 80;", f"listen 127.0.0.1:{self.plain_port};"),
             ("listen 443 ssl", f"listen 127.0.0.1:{self.port} ssl"),
-            ("app:", "examples.deploy.app:"),
+            ("app:", "tests.deploy.release:"),
             ("--workers 4", f"--workers {self.workers}"),
             ("2 * multiprocessing.cpu_count()", str(self.workers)),
         ):

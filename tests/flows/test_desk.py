@@ -609,6 +609,7 @@ def test_an_act_that_is_not_possible_is_not_asked_about(desk: TheHouse) -> None:
     assert state_of(desk, "mdurand7")[0] == "provisional"
 
 
+@pytest.mark.fault
 def test_with_the_store_of_sessions_down_nothing_is_changed(desk: TheHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     from imagin_gateway.errors import Unavailable
 

@@ -140,6 +140,7 @@ def test_the_redirect_address_never_follows_the_request(federated: Federated, he
     assert client.get(f"/connexion/portail/{PARIS}", host="evil.example").status == 400
 
 
+@pytest.mark.fault
 def test_a_provider_that_lies_closes_its_own_door_only(federated: Federated) -> None:
     federated.providers[PARIS].edit_discovery = lambda told: told.update(issuer="https://evil.example")
     client = federated.house.client()

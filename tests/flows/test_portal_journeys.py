@@ -242,6 +242,7 @@ def test_the_portals_own_end_shortens_the_session(house: TheHouse) -> None:
 
 
 @pytest.mark.row("LOG-10")
+@pytest.mark.fault
 def test_a_fault_in_a_portal_lets_nobody_in_and_is_told_once(house: TheHouse) -> None:
     client = house.client()
     for fault in (RuntimeError("boom-secret"), ValueError("x"), KeyError("y"), RecursionError()):
@@ -257,6 +258,7 @@ def test_a_fault_in_a_portal_lets_nobody_in_and_is_told_once(house: TheHouse) ->
     assert sign_in(house, client, "jdupont").status == 200
 
 
+@pytest.mark.fault
 def test_a_silent_portal_gets_a_page_that_says_when_to_come_back(house: TheHouse) -> None:
     house.portals["arena-paris"].fail = Unavailable(code=Code.PORTAL_UNAVAILABLE, retry_after=30)
     client = house.client()
@@ -268,6 +270,7 @@ def test_a_silent_portal_gets_a_page_that_says_when_to_come_back(house: TheHouse
 
 
 @pytest.mark.row("LOG-09")
+@pytest.mark.fault
 def test_a_portal_that_hangs_holds_its_own_share_only(make_house: Callable[..., TheHouse]) -> None:
     house = make_house("asgi")
     turnstile = house.gateway.house.turnstiles["arena-paris"]

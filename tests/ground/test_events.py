@@ -47,6 +47,7 @@ def test_a_person_is_told_by_a_pseudonym_that_stays_the_same() -> None:
     assert first["time"] == "2026-12-14T08:00:00.000Z"
 
 
+@pytest.mark.fault
 def test_a_sink_that_fails_stops_nobody_and_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "gone"
     log = EventLog(FileSink(folder / "events.jsonl"), ManualClock(), KEYS)

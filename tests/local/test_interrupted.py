@@ -25,6 +25,8 @@ from imagin_gateway.local.schema import accounts, runs
 from tests.local.conftest import Office, keys_of, values_of
 from tests.local.helper import ADDRESS, GOOD
 
+pytestmark = pytest.mark.fault
+
 PEOPLE = 1200
 
 CHILD = """

@@ -191,6 +191,7 @@ def test_an_account_that_changed_while_its_password_was_verified_does_not_open(o
     refused(office, "mdurand7", GOOD)
 
 
+@pytest.mark.fault
 def test_a_busy_machine_says_so_and_counts_no_failure(office: Office) -> None:
     office.personalise("mdurand7")
     full = Limiter(1, 0)

@@ -205,6 +205,7 @@ def test_a_first_password_and_a_change_are_told_to_the_person(office: Office, ma
 # -- relays that fail --------------------------------------------------------
 
 
+@pytest.mark.fault
 def test_a_relay_that_is_down_for_an_hour_loses_nothing_and_gets_each_mail_once(
     office: Office, mail_server: MailServer
 ) -> None:
@@ -230,6 +231,7 @@ def test_a_relay_that_is_down_for_an_hour_loses_nothing_and_gets_each_mail_once(
     assert not office.rows(outbox)
 
 
+@pytest.mark.fault
 def test_a_relay_that_is_down_is_asked_once_however_many_mails_wait(office: Office, mail_server: MailServer) -> None:
     mail_server.stop()
     for identifier in ("mdurand7", "pmartin2"):
@@ -267,6 +269,7 @@ def test_a_relay_that_refuses_for_good_is_not_asked_again(office: Office, mail_s
     assert "exemple.test" not in "".join(office.lines)
 
 
+@pytest.mark.fault
 def test_a_mail_that_cannot_leave_for_two_days_is_given_up_with_an_event(
     office: Office, mail_server: MailServer
 ) -> None:
@@ -362,6 +365,7 @@ def test_the_thread_sends_when_woken_and_stops(office: Office, mail_server: Mail
     assert threading.active_count() == before
 
 
+@pytest.mark.fault
 def test_the_thread_outlives_a_dead_database_and_what_nobody_foresaw(
     office: Office, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -587,6 +591,7 @@ def slow_office(open_office: Callable[..., Office], server: MailServer, tmp_path
     return office
 
 
+@pytest.mark.fault
 def test_a_relay_slow_to_answer_for_a_message_it_has_taken_gets_it_once(
     open_office: Callable[..., Office], tmp_path: Path
 ) -> None:
@@ -609,6 +614,7 @@ def test_a_relay_slow_to_answer_for_a_message_it_has_taken_gets_it_once(
         server.stop()
 
 
+@pytest.mark.fault
 def test_a_relay_slow_to_take_a_recipient_is_left_and_gets_the_mail_later_once(
     open_office: Callable[..., Office], tmp_path: Path
 ) -> None:

@@ -239,6 +239,7 @@ def test_of_two_reads_at_once_the_one_that_began_first_is_not_remembered(
     assert alone.look(cookie) is None
 
 
+@pytest.mark.fault
 def test_a_read_that_fails_remembers_nothing(alone: SessionRegistry, deaf: DeafStore) -> None:
     cookie = log_in(alone)
 
@@ -437,6 +438,7 @@ class TestLimits:
         assert alone.glance(cookie) is None
         assert alone.look(cookie) is None
 
+    @pytest.mark.fault
     def test_a_clock_set_back_neither_ends_nor_prolongs(self, alone: SessionRegistry, clock: ManualClock) -> None:
         cookie = log_in(alone)
         known(alone, cookie)

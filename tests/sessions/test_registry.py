@@ -496,6 +496,7 @@ class TestEnding:
 
 
 class TestOutage:
+    @pytest.mark.fault
     def test_no_store_no_session_and_nobody_is_authenticated(self, keyring: Keyring, clock: ManualClock) -> None:
         server = PrivateRedis()
         server.start()
@@ -524,6 +525,7 @@ class TestOutage:
         finally:
             server.close()
 
+    @pytest.mark.fault
     def test_a_damaged_file_authenticates_nobody(self, tmp_path: Path, keyring: Keyring, clock: ManualClock) -> None:
         store = open_store(f"sqlite:///{tmp_path}/state.db")
         registry = SessionRegistry(store, keyring, clock, IDLE, ABSOLUTE)

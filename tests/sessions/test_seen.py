@@ -236,6 +236,7 @@ class Failing:
         return moments
 
 
+@pytest.mark.fault
 def test_what_could_not_be_written_waits_for_the_next_flush() -> None:
     write = Failing(Unavailable())
     seen = LastSeen(write, NEVER)
@@ -249,6 +250,7 @@ def test_what_could_not_be_written_waits_for_the_next_flush() -> None:
     seen.close()
 
 
+@pytest.mark.fault
 def test_the_thread_outlives_an_outage_and_tells_it_once(caplog: pytest.LogCaptureFixture) -> None:
     write = Failing(Unavailable(), Unavailable(), Unavailable())
     seen = LastSeen(write, SOON)

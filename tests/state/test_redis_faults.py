@@ -17,6 +17,8 @@ from tests.state.servers import PrivateRedis, free_port, until
 from tests.state.test_contract import CALLS
 from tests.state.workers import END, NOW
 
+pytestmark = pytest.mark.fault
+
 READS = {name: CALLS[name] for name in ("get", "ping", "purge")}
 WRITES = {name: CALLS[name] for name in ("put", "put_if_absent", "increment")}
 

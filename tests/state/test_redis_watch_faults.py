@@ -19,6 +19,8 @@ from tests.state.servers import PrivateRedis, RedisCluster, SentinelledRedis, fr
 from tests.state.test_redis_sentinel import elsewhere, watch_another
 from tests.state.workers import END, NOW
 
+pytestmark = pytest.mark.fault
+
 SESSION = Space.SESSION
 LAG = 1.0
 

@@ -103,6 +103,7 @@ def test_processes_that_start_together_make_one_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+@pytest.mark.fault
 def test_a_damaged_file_is_unavailable(path: Path, store: SqliteStateStore, call: Callable[[object], object]) -> None:
     path.write_bytes(b"\xff" * path.stat().st_size)
     with pytest.raises(Unavailable) as caught:
@@ -111,6 +112,7 @@ def test_a_damaged_file_is_unavailable(path: Path, store: SqliteStateStore, call
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+@pytest.mark.fault
 def test_a_file_taken_away_is_an_outage_not_an_empty_store(
     path: Path, store: SqliteStateStore, call: Callable[[object], object]
 ) -> None:
@@ -120,6 +122,7 @@ def test_a_file_taken_away_is_an_outage_not_an_empty_store(
     assert not path.exists()
 
 
+@pytest.mark.fault
 def test_while_another_process_holds_the_lock_reads_go_on_and_writes_are_unavailable(
     path: Path, store: SqliteStateStore
 ) -> None:
@@ -133,6 +136,7 @@ def test_while_another_process_holds_the_lock_reads_go_on_and_writes_are_unavail
     assert store.take(Space.FLOW, "k", now=NOW) == b"v"
 
 
+@pytest.mark.fault
 def test_an_error_inside_a_write_undoes_it_whole(path: Path, store: SqliteStateStore) -> None:
     store.put(Space.FLOW, "k", b"old", expires_at=END, now=NOW, indexes=["i"])
     with pytest.raises(UnicodeEncodeError):

@@ -166,6 +166,7 @@ def test_a_document_that_turns_bad_is_not_replaced_by_the_old_one(there: House) 
     assert refused.value.code is Code.OIDC_DISCOVERY
 
 
+@pytest.mark.fault
 def test_a_clock_that_is_set_back_does_not_freeze_the_document(there: House) -> None:
     there.login()
     there.clock.move(timedelta(days=-1))
@@ -178,6 +179,7 @@ def test_what_the_document_says_of_algorithms_changes_nothing(provider: Provider
     house(provider, clock).login()
 
 
+@pytest.mark.fault
 def test_an_answer_that_finds_the_provider_down_makes_it_unavailable(provider: Provider, clock: ManualClock) -> None:
     there, elsewhere = house(provider, clock), house(provider, clock)  # two processes of one application
     elsewhere.memories = there.memories

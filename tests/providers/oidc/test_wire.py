@@ -204,6 +204,7 @@ def forever() -> Iterator[bytes]:
 
 @pytest.mark.row("OID-28")
 @pytest.mark.parametrize("path", [path for path, _ in ENDPOINTS])
+@pytest.mark.fault
 def test_a_body_that_drips_for_ever_ends_with_the_time_allowed(served: Provider, clock: ManualClock, path: str) -> None:
     there = over_a_socket(served, clock, seconds=SHORT)
     served.replies[path] = lambda: Answer(body=forever())
@@ -215,6 +216,7 @@ def test_a_body_that_drips_for_ever_ends_with_the_time_allowed(served: Provider,
 
 @pytest.mark.row("OID-28")
 @pytest.mark.parametrize("drip", [b"", b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"])
+@pytest.mark.fault
 def test_headers_that_never_end_end_with_the_time_allowed(provider: Provider, clock: ManualClock, drip: bytes) -> None:
     def talk(connection: socket.socket) -> None:
         connection.recv(4096)
@@ -237,6 +239,7 @@ def test_headers_that_never_end_end_with_the_time_allowed(provider: Provider, cl
 
 
 @pytest.mark.row("OID-28")
+@pytest.mark.fault
 def test_a_handshake_that_never_ends_ends_with_the_time_allowed(provider: Provider, clock: ManualClock) -> None:
     def talk(connection: socket.socket) -> None:
         while connection.recv(4096):
@@ -250,6 +253,7 @@ def test_a_handshake_that_never_ends_ends_with_the_time_allowed(provider: Provid
         there.portal.close()
 
 
+@pytest.mark.fault
 def test_a_connection_that_breaks_is_a_failure_of_the_portal(provider: Provider, clock: ManualClock) -> None:
     with raw_server(lambda connection: None) as port:
         provider.issuer = f"http://localhost:{port}"
@@ -260,6 +264,7 @@ def test_a_connection_that_breaks_is_a_failure_of_the_portal(provider: Provider,
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+@pytest.mark.fault
 def test_nobody_there_is_a_failure_of_the_portal(provider: Provider, clock: ManualClock, host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

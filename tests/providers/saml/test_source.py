@@ -146,6 +146,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.row("SAM-29")
 @pytest.mark.parametrize("how", REFUSED)
+@pytest.mark.fault
 def test_what_is_not_proved_changes_nothing(tmp_path: Path, how: str) -> None:
     address = Address()
     there = opened(tmp_path, address)
@@ -302,6 +303,7 @@ def test_a_fork_renews_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(started) == 2
 
 
+@pytest.mark.fault
 def test_a_thread_that_meets_a_fault_goes_on(tmp_path: Path) -> None:
     class Broken(Address):
         def __call__(self, url: str, limit: int) -> bytes:
@@ -440,6 +442,7 @@ def test_any_other_answer_is_none(answer: Callable[[BaseHTTPRequestHandler], Non
         fetch(url, 400)
 
 
+@pytest.mark.fault
 def test_an_address_that_drips_is_left(tmp_path: Path) -> None:
     ended = threading.Event()
 

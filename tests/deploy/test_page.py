@@ -1,0 +1,86 @@
+"""The deployment page says what the files do, in both languages; the units are read by systemd's own verifier."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts import sizing
+from tests.deploy.stand import FILES
+from tests.parts import program, require
+
+ENGLISH = sizing.PAGE.read_text(encoding="utf-8")
+FRENCH = sizing.FRENCH.read_text(encoding="utf-8")
+UNITS = sorted((FILES / "systemd").iterdir())
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```\w+\n.*?```", page, re.DOTALL)
+
+
+def test_every_file_is_named_and_every_name_is_a_file() -> None:
+    named = set(re.findall(r"examples/deploy/([\w./-]+)", ENGLISH))
+    there = {str(file.relative_to(FILES)) for file in FILES.rglob("*") if file.is_file() and "__" not in str(file)}
+    assert named == there
+
+
+def test_both_languages_have_the_same_commands() -> None:
+    assert blocks(FRENCH) == blocks(ENGLISH)
+
+
+def test_the_sizes_are_those_the_figures_give() -> None:
+    assert sizing.written(sizing.PAGE, sizing.ENGLISH) == ENGLISH
+    assert sizing.written(sizing.FRENCH, sizing.IN_FRENCH) == FRENCH
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> list[Path]:
+    """The units, whose programs are some that are here."""
+    written = []
+    for unit in UNITS:
+        text = unit.read_text(encoding="utf-8")
+        target = tmp_path / unit.name
+        target.write_text(re.sub(r"/opt/imagin/(venv/bin/)?[\w.-]+(?=[ \n])", "/bin/true", text), encoding="utf-8")
+        written.append(target)
+    return written
+
+
+def test_systemd_understands_every_unit(units: list[Path]) -> None:
+    require("systemd")
+    command = [str(program("systemd-analyze")), "verify", "--man=no", *map(str, units)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_what_a_hole_in_a_worker_could_do_is_little_by_systemds_own_measure(units: list[Path]) -> None:
+    require("systemd")
+    services = [unit for unit in units if unit.suffix == ".service"]
+    assert len(services) == 5
+    for unit in services:
+        command = [
+            str(program("systemd-analyze")),
+            "security",
+            "--offline=true",
+            "--threshold=20",
+            "--no-pager",
+            str(unit),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-300:]
+
+
+def test_the_page_of_events_is_turned_and_old_ones_go(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text('{"v": 1}\n', encoding="utf-8")
+    old = tmp_path / "events-20240101T000000Z.jsonl"
+    old.write_text("{}\n", encoding="utf-8")
+    os.utime(old, (0, 0))
+    subprocess.run([FILES / "rotate.sh", tmp_path, "365"], check=True)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith("events-20")
+    assert left.read_text(encoding="utf-8") == '{"v": 1}\n'
+    subprocess.run([FILES / "rotate.sh", tmp_path, "365"], check=True)
+    assert list(tmp_path.iterdir()) == [left], "nothing new, nothing turned"
