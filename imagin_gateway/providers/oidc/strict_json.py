@@ -11,20 +11,22 @@ def read_object(text: bytes) -> dict[str, Any]:
     """Return the JSON object that `text` is.
 
     Raises:
-        ValueError: not UTF-8, not JSON, not an object, a repeated name, NaN, or a number beyond
-            any, however it is written.
+        ValueError: not UTF-8, not JSON, not an object, a repeated name, NaN, a number beyond any
+            however it is written, or half of a pair of surrogates.
             The message holds nothing of the text.
     """
-    failed = False
     found: object = None
     try:
         found = json.loads(
             text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_number
         )
+        if b"\\ud" in text.lower():
+            # RFC 8259 §8.2: half of a pair is no sign, and cannot be written again.
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        failed = True
+        found = None
     # Raised here, not above: the first error carries the document itself.
-    if failed or not isinstance(found, dict):
+    if not isinstance(found, dict):
         raise ValueError("not a JSON object")
     return found
 
