@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imagin_gateway.flows import house
-from imagin_gateway.local import database, mailer, outbox
+from imagin_gateway.local import database, mailer, outbox, patience
 from imagin_gateway.providers.oidc import bounded, kept, wire
 from imagin_gateway.providers.saml import documents, fetch
 from imagin_gateway.settings import Mail, OidcPortal, SamlPortal
@@ -94,7 +94,7 @@ def connections() -> tuple[Connection, ...]:
             "imagin_gateway.local.database",
             "`accounts.url`",
             "anything about direct accounts",
-            f"{busy} s to connect, for a lock, for a free connection",
+            f"{busy} s to connect, for a lock, for a free connection; {patience.SECONDS:g} s for an answer, {patience.LONG_SECONDS:g} s for what changes many rows",
             "none within a request; each connection is tried before use",
             "SQLAlchemy's: 5, and 10 more under load, a process",
             "direct accounts: 503; portals as ever",

@@ -40,7 +40,7 @@ CONNECTING |= {"requests", "aiohttp", "psycopg", "asyncio.streams", "xmlrpc.clie
 READS_ONLY = {
     "local.door": "hands certificates to trust on to the mailer",
     "local.sender": "hands certificates to trust on to the mailer",
-    "local.patience": "how long the mailer waits, on the connection the mailer opened",
+    "local.patience": "PostgreSQL's connection, which local.database has opened",
     "mounts.peer": "reads the certificate of a connection that came in",
 }
 """Modules that know such a library and open nothing, each with the reason."""
