@@ -41,8 +41,9 @@ mutants: set-up-dev ## break the code by machine, and see which tests notice; ON
 gallery: parts ## take the pictures of every page again, for docs/gallery.md
 	@$(VENV) -m scripts.gallery
 
-lint: set-up-dev ## ruff: rules and format
+lint: set-up-dev ## ruff: rules and format; bandit over the package
 	@$(VENV) -m ruff check .
+	@$(VENV) -m bandit --quiet --recursive --configfile pyproject.toml imagin_gateway
 	@$(VENV) -m ruff format --check .
 
 format: set-up-dev ## let ruff mend what it can

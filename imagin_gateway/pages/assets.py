@@ -72,7 +72,7 @@ def host_style(file: Path) -> Asset | Problem:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         return Problem(key, "la feuille de style n'est pas en UTF-8", "l'enregistrer en UTF-8")
-    bare = _ESCAPE.sub(_spelt, re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))
+    bare = _ESCAPE.sub(_spelt, re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL))
     if re.search(r"@import|@font-face|url\s*\(|src\s*\(|image-set\s*\(", bare, re.IGNORECASE):
         return Problem(
             key, "la feuille de style va chercher un autre fichier", "rien que des règles, sans url() ni @import"

@@ -45,12 +45,12 @@ CREATE INDEX record_index_by_record ON record_index (seq);
 """
 
 
-_CUT: Final = f"DELETE FROM change WHERE n <= last_insert_rowid() - {JOURNAL_LENGTH};"  # noqa: S608  # a constant of ours
+_CUT: Final = f"DELETE FROM change WHERE n <= last_insert_rowid() - {JOURNAL_LENGTH};"  # noqa: S608  # nosec B608  # a constant of ours
 
 _INTO_JOURNAL: Final = f""" ON record WHEN OLD.space = 'session' BEGIN
   INSERT INTO change (space, key) VALUES (OLD.space, OLD.key);
   {_CUT}
-END"""  # noqa: S608  # constants of ours
+END"""  # noqa: S608  # nosec B608  # constants of ours
 
 # What REPLACE removes to make room fires no trigger of its own (SQLite, lang_conflict).
 _GIVES_WAY: Final = "space = 'session' AND (seq = NEW.seq OR (space = NEW.space AND key = NEW.key))"
@@ -58,7 +58,7 @@ _GIVES_WAY: Final = "space = 'session' AND (seq = NEW.seq OR (space = NEW.space 
 _GIVEN_WAY: Final = f""" ON record WHEN EXISTS (SELECT 1 FROM record WHERE {_GIVES_WAY}) BEGIN
   INSERT INTO change (space, key) SELECT space, key FROM record WHERE {_GIVES_WAY};
   {_CUT}
-END"""  # noqa: S608  # constants of ours
+END"""  # noqa: S608  # nosec B608  # constants of ours
 
 _JOURNAL: Final = (
     "CREATE TABLE IF NOT EXISTS change (n INTEGER PRIMARY KEY AUTOINCREMENT, space TEXT, key TEXT) STRICT",

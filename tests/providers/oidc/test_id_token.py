@@ -284,6 +284,7 @@ def test_a_token_of_events_is_not_an_id_token(there: House, events: object) -> N
     assert refusal(there, events=events) is Code.OIDC_TOKEN_TYPE
 
 
+@pytest.mark.row("INP-09")
 @pytest.mark.parametrize(
     "claims",
     [
