@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-check test test-peers test-faults parts gallery fuzz mutants lint format types contract rows bench lock build wheel-check pythons docs reference ci clean set-up-demo set-up-dev
+.PHONY: help demo demo-check test test-peers test-faults load parts gallery fuzz mutants lint format types contract rows bench lock build wheel-check pythons docs reference ci clean set-up-demo set-up-dev
 
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
@@ -28,6 +28,9 @@ test-peers: parts ## the tests with a real identity provider alone; ARGS="-k log
 
 test-faults: parts ## the tests in which something breaks alone: kill -9, stores away, full disks, clocks; ARGS="-k redis"
 	@$(VENV) -m pytest $(WORKERS) -m fault $(call given,ARGS)
+
+load: parts ## a whole deployment under load, by locust; MINUTES=10, ARGS="--write" puts the results into docs/performance.md
+	@$(VENV) -m scripts.load $(if $(call given,MINUTES),--minutes $(call given,MINUTES)) $(call given,ARGS)
 
 parts: set-up-dev ## get what the tests need beside Python packages (as root: by apt)
 	@$(VENV) -m scripts.parts install

@@ -1,4 +1,4 @@
-"""Set up what a `make` target needs: `python bootstrap.py demo|dev|bench`. Standard library only.
+"""Set up what a `make` target needs: `python bootstrap.py demo|dev|bench|load`. Standard library only.
 
 Needs a Python and pip, or a Python with ensurepip; no root. Packages come from a
 lock file with hashes, and nothing is compiled here. A second call sees from a
@@ -52,6 +52,7 @@ KINDS: Final = {
     "demo": Kind(".venv", "demo.lock", project=True),
     "dev": Kind(".venv", "dev.lock", project=True, covers=("demo",)),
     "bench": Kind(".cache/bench-venv", "bench.lock", project=True),
+    "load": Kind(".cache/load-venv", "load.lock", project=False),
 }
 
 

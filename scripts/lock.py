@@ -33,15 +33,17 @@ class Lock:
         name: `requirements/NAME.in` becomes `requirements/NAME.lock`.
         extras: of the package itself.
         within: another lock, whose versions are taken.
+        project: what the package itself needs goes in, too.
     """
 
     name: str
     extras: tuple[str, ...]
     within: str | None = None
+    project: bool = True
 
     @property
     def sources(self) -> list[str]:
-        return ["pyproject.toml", f"requirements/{self.name}.in"]
+        return [*(["pyproject.toml"] if self.project else []), f"requirements/{self.name}.in"]
 
     @property
     def file(self) -> Path:
@@ -52,6 +54,7 @@ LOCKS: Final = (
     Lock("dev", extras=("cli", "demo", "postgresql", "second-factor", "django", "fastapi", "litestar", "metrics")),
     Lock("demo", extras=("cli", "demo", "second-factor"), within="dev"),
     Lock("bench", extras=("demo", "postgresql", "second-factor"), within="dev"),
+    Lock("load", extras=(), project=False),
 )
 
 
@@ -81,7 +84,7 @@ def write(lock: Lock, *, upgrade: bool) -> None:
 def main() -> int:
     """Write all locks, or those named; versions move only with `--upgrade`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="dev, demo, bench; all of them by default")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="dev, demo, bench, load; all of them by default")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     options = parser.parse_args()
     for lock in LOCKS:

@@ -124,7 +124,7 @@ def pins(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+) \\$", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("lock", ["demo.lock", "dev.lock", "bench.lock"])
+@pytest.mark.parametrize("lock", ["demo.lock", "dev.lock", "bench.lock", "load.lock"])
 def test_a_lock_holds_versions_and_hashes_only(lock: str) -> None:
     lines = (ROOT / "requirements" / lock).read_text(encoding="utf-8").splitlines()
     shape = re.compile(r"# .*|[a-z0-9-]+==[\w.+!]+ \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
