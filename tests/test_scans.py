@@ -59,12 +59,10 @@ def test_nothing_makes_code_or_commands_of_text() -> None:
             found.append(f"{name}:{node.lineno} {ast.unparse(node.func)}")
         found += [f"{name}:{node.lineno} shell=" for each in node.keywords if each.arg == "shell"]
     for name, tree in sources().items():
-        for node in ast.walk(tree):
-            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            found += [
-                f"{name}:{node.lineno} import {each}" for each in names if each.partition(".")[0] in NEVER_IMPORTED
-            ]
+        for statement in ast.walk(tree):
+            names = [each.name for each in statement.names] if isinstance(statement, ast.Import) else []
+            names += [statement.module or ""] if isinstance(statement, ast.ImportFrom) else []
+            found += [f"{name}: import {each}" for each in names if each.partition(".")[0] in NEVER_IMPORTED]
     assert found == []
 
 
@@ -159,7 +157,7 @@ def patterns() -> dict[str, tuple[re.Pattern[str] | re.Pattern[bytes], bool]]:
                 and ast.unparse(node.func)[:3] == "re."
             ):
                 how, first = node.func.attr, node.args[0] if node.args else None
-                if how in HOW and isinstance(first, ast.Constant):
+                if how in HOW and isinstance(first, ast.Constant) and isinstance(first.value, str):
                     flags = re.DOTALL if "DOTALL" in ast.unparse(node) else re.NOFLAG
                     found[f"{name}:{node.lineno}"] = (re.compile(first.value, flags), how in SCANS)
                 elif how in HOW or (how == "compile" and not isinstance(first, ast.Constant)):
