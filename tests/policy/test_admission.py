@@ -134,6 +134,52 @@ def test_a_refusal_says_why_in_both_languages() -> None:
     assert refusal.sentence.en == "For schools of these départements."
 
 
+def test_a_rule_about_what_the_door_does_not_open_is_no_refusal() -> None:
+    """Somebody would be told why they lack what nobody has there."""
+    data = """
+[[admission]]
+id = "data"
+activities = ["personal-data"]
+needs = { uai = { departement = ["93"] } }
+sentence = { fr = "Non.", en = "No." }
+"""
+    assert admission(data).admit(person("arena-creteil")).refusals == ()
+    assert [rule.id for rule in admission(data).admit(person("direct")).refusals] == ["data"]
+
+
+HELP = """
+[[assistance]]
+id = "desk"
+doors = ["arena-paris"]
+needs = { email = { among = ["aide@exemple.test"] } }
+offices = ["DEC 2"]
+"""
+
+
+def test_whom_somebody_may_help_is_asked_of_a_proved_identity_alone() -> None:
+    rules = admission(HELP)
+    scope = rules.helps(person("arena-paris", "aide@exemple.test"))
+    assert scope is not None
+    assert (scope.rules, scope.offices) == (("desk",), frozenset({"DEC 2"}))
+    assert rules.helps(person("arena-paris", "autre@exemple.test")) is None
+    assert rules.helps(person("arena-creteil", "aide@exemple.test")) is None
+    with pytest.raises(TypeError):
+        rules.helps(Facts())  # type: ignore[arg-type]  # what a host might try
+
+
+def test_a_file_holds_rules_of_one_kind_at_least() -> None:
+    assert admission(HELP).rules == ()
+    with pytest.raises(TableRefused) as caught:
+        admission("")
+    assert [(finding.where, finding.flaw) for finding in caught.value.findings] == [("table", Flaw.SHAPE)]
+
+
+@pytest.mark.parametrize("value", ["[" * 9000, "9" * 5000], ids=["nested", "long"])
+def test_a_value_beyond_measure_is_refused(value: str) -> None:
+    with pytest.raises(TableRefused, match="démesurée"):
+        admission(f"a = {value}")
+
+
 def test_declared_facts_are_never_admitted() -> None:
     with pytest.raises(TypeError):
         admission().admit(Facts.parse({"posting": "creteil"}))  # type: ignore[arg-type]  # the point of the test

@@ -223,6 +223,36 @@ def test_too_many_values_are_refused() -> None:
     assert refusal(request({"fredurne": ",".join(["a"] * 513)})) is Code.HEADER_TOO_LONG
 
 
+def test_what_is_just_short_enough_is_read() -> None:
+    assert enter(request({"ctln": "x" * 8192})).subject == "elefevre1"
+    assert enter(request({"fredurne": ",".join(["a"] * 512)})).subject == "elefevre1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FrEduRne", "0750001U$UAJ$PU$ENS$0750001U$T3$LYC$300"),
+        ("FrEduRneResp", "0750001U$UAJ$PU$N$T3$LYC$300"),
+        ("FrEduResDel", "app|r|01/09/2026|31/12/9999|m||s|f|"),
+        ("FrEduGestResp", "01/09/2026$31/12/9999$a"),
+    ],
+)
+def test_what_may_have_several_values_has_them_joined_by_commas(name: str, value: str) -> None:
+    other = value.replace("9999", "2027") if "9999" in value else value.replace("UAJ", "UAI")
+    assert enter(request({name.lower(): f"{value},{other}"})).attributes[name] == (value, other)
+
+
+def test_the_path_names_a_journey_of_a_bounded_length() -> None:
+    assert refusal(request(path=f"{ENTRY}/{'a' * 63}")) is Code.FLOW_UNKNOWN
+    assert refusal(request(path=f"{ENTRY}/{'a' * 64}")) is Code.NOT_FOUND
+    assert refusal(request(path=ENTRY + "s")) is Code.NOT_FOUND
+
+
+def test_the_way_back_is_no_post_of_another_site() -> None:
+    """So the cookie of the journey stays `Lax`."""
+    assert not portal().depart(CLOCK.now()).cross_site_post
+
+
 @pytest.mark.parametrize("name", ["ct-remote-user", "ctln", "fredurne"])
 def test_bytes_of_another_charset_are_refused(name: str) -> None:
     assert refusal(request({name: "Lef\xe8vre"})) is Code.HEADER_CHARSET

@@ -209,9 +209,14 @@ def test_the_time_the_provider_takes_does_not_make_its_token_come_from_the_futur
 
 
 @pytest.mark.row("OID-09")
-@pytest.mark.parametrize("nonce", [ABSENT, "", None, 1, "another", "é", [], "\ud800"])
+@pytest.mark.parametrize("nonce", [ABSENT, "", None, 1, "another", "é", [], "\U0001f511"])
 def test_a_token_without_the_nonce_of_this_login_is_refused(there: House, nonce: object) -> None:
     assert refusal(there, nonce=nonce) is Code.OIDC_NONCE
+
+
+@pytest.mark.parametrize("name", ["nonce", "sub", "sid", "unknown"])
+def test_half_a_pair_of_surrogates_is_no_text_of_a_token(there: House, name: str) -> None:
+    assert refusal(there, **{name: "\ud800"}) is Code.OIDC_TOKEN_RESPONSE
 
 
 @pytest.mark.row("OID-09")
