@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from scripts.reference import codes, commands, events, inputs, limits, network, settings, ways_in
+from scripts.reference import codes, commands, events, inputs, limits, network, rows, settings, ways_in
 from tests.pages import reference as host_pages
 from tests.policy import docs as policy
 
@@ -21,6 +21,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     network,
     inputs,
     commands,
+    rows,
 )
 
 
