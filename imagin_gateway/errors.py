@@ -178,11 +178,13 @@ class Problem:
         key: where, e.g. ``portals.arena-paris.client_id`` or ``keys.signing``.
         message: what is wrong, in French.
         remedy: what to write instead, in French.
+        id: stable name of this kind of problem, under which `imagin-gateway check` tells it; "" for the general one.
     """
 
     key: str
     message: str
     remedy: str = ""
+    id: str = ""
 
     def __str__(self) -> str:
         return f"{self.key} : {self.message}" + (f" → {self.remedy}" if self.remedy else "")

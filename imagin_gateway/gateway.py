@@ -359,12 +359,12 @@ def open_portals(settings: Settings, policy: Policy) -> dict[str, Portal]:
         if not config.enabled or isinstance(config, LinkPortal):
             continue
         try:
-            portals[door] = _open_portal(settings, door, config)
+            portals[door] = open_portal(settings, door, config)
         except SettingsError as error:
             problems += error.problems
     if settings.proconnect is not None and settings.proconnect.enabled:
         try:
-            portals[PROCONNECT] = _open_portal(settings, PROCONNECT, settings.proconnect)
+            portals[PROCONNECT] = open_portal(settings, PROCONNECT, settings.proconnect)
         except SettingsError as error:
             problems += [replace(each, key=each.key.removeprefix("portals.")) for each in error.problems]
     if problems:
@@ -372,7 +372,8 @@ def open_portals(settings: Settings, policy: Policy) -> dict[str, Portal]:
     return portals
 
 
-def _open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal | HeaderPortal) -> Portal:
+def open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal | HeaderPortal) -> Portal:
+    """Open one federated portal. Raises `SettingsError`."""
     # Imported here: a host with one protocol does not pay for the other.
     base = settings.url(f"/portail/{door}")
     config = arena.settle(door, config)

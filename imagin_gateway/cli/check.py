@@ -1,48 +1,111 @@
-"""`imagin-gateway check`: whether the gateway could start with these settings."""
+"""`imagin-gateway check`: everything that can be wrong before opening day, told before the first user finds it."""
 
 from __future__ import annotations
 
-from imagin_gateway.cli.common import DEFAULT_FILE, SettingsFile, err, explained, out
-from imagin_gateway.errors import Problem
-from imagin_gateway.flows.proxies import noticed
-from imagin_gateway.gateway import open_admission, open_policy, open_portals, open_stores
-from imagin_gateway.settings import LinkPortal, Settings
-from imagin_gateway.settings.proconnect import PROCONNECT
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+
+from imagin_gateway.cli.common import DEFAULT_FILE, Json, SettingsFile, err, out, print_json
+from imagin_gateway.operating import check as checking
+from imagin_gateway.operating.findings import Finding, Report, Severity
+from imagin_gateway.operating.ground import Places
+from imagin_gateway.operating.probes.rules import DOOR
+
+_WORDS: Final = {
+    Severity.FATAL: ("À CORRIGER", "red"),
+    Severity.UNKNOWN: ("NON VÉRIFIÉ", "magenta"),
+    Severity.WARNING: ("À SURVEILLER", "yellow"),
+    Severity.OK: ("bon", "green"),
+}
 
 
-def check(settings: SettingsFile = DEFAULT_FILE) -> None:
-    """Vérifier les réglages : toutes les erreurs d'un coup, avec la clé et ce qu'il faut écrire."""
-    with explained():
-        loaded = Settings.load(settings)
-        policy = open_policy(loaded)
-        open_admission(loaded, policy)
-        portals = open_portals(loaded, policy)
-        opened = open_stores(loaded)
-        try:
-            opened.sessions.store.ping()
-            # Only a server has settings of its own.
-            dangers: list[Problem] = getattr(opened.sessions.store, "warnings", list)()
-            dangers += noticed(loaded, opened.sessions.store, opened.keys, opened.clock)
-        finally:
-            opened.close()
-            for portal in portals.values():
-                getattr(portal, "close", lambda: None)()
-        if loaded.development:
-            err.print("Attention : mode développement, jamais devant de vrais comptes.", style="yellow")
-        for danger in dangers:
-            err.print(f"Attention : {danger}", style="yellow", markup=False)
-        out.print(f"Réglages corrects : {settings}", markup=False)
-        out.print(f"  adresse   {loaded.url('/')}", markup=False)
-        for door in policy.doors.values():
-            config = loaded.portals.get(door.id)
-            if door.id in portals and config is not None:
-                how = f"{config.protocol}, {portals[door.id].issuer}"
-            elif config is not None and not config.enabled:
-                how = "fermée"
-            elif config is None or isinstance(config, LinkPortal):
-                how = "comptes de la passerelle" if door.id == "direct" else f"lien vers {door.link}"
-            else:
-                how = "?"
-            out.print(f"  porte     {door.id} : {how}", markup=False)
-        if PROCONNECT in portals:
-            out.print(f"  porte     {PROCONNECT} : oidc, {portals[PROCONNECT].issuer}", markup=False)
+def check(
+    settings: SettingsFile = DEFAULT_FILE,
+    json: Json = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ne rien demander au réseau : ni portails, ni courrier, ni site.")
+    ] = False,
+    mail_to: Annotated[str, typer.Option("--mail-to", help="Envoyer un vrai courriel d’essai à cette adresse.")] = "",
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, max=60, help="Secondes laissées à chaque connexion.")
+    ] = 5.0,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Montrer aussi ce qui est bon.")] = False,
+) -> None:
+    """Vérifier tout ce qui peut manquer avant l’ouverture, et dire quoi faire.
+
+    Réglages, clés, horloges, bases, Redis, courrier, portails, adresse, mandataires, droits des fichiers.
+    Rien n’est changé ; aucun secret n’est montré. Finit par 0 si tout est bon, 1 s’il y a quelque chose à
+    surveiller, 2 s’il y a quelque chose à corriger, 3 si une vérification n’a pas pu se faire.
+    """
+    if verbose:
+        logging.getLogger("imagin_gateway.operating").setLevel(logging.DEBUG)
+        logging.basicConfig(stream=sys.stderr, format="%(name)s: %(message)s")
+    else:
+        # The rooms say in the log what is told here in words.
+        logging.getLogger("imagin_gateway").addHandler(logging.NullHandler())
+        logging.getLogger("imagin_gateway").propagate = False
+    with err.status("vérification…") as status:
+
+        def progress(waiting: Sequence[str]) -> None:
+            status.update(f"vérification… reste : {', '.join(waiting[:4])}{'…' if len(waiting) > 4 else ''}")
+
+        report = checking.check(
+            settings, datetime.now(UTC), offline=offline, mail_to=mail_to, timeout=timeout, progress=progress
+        )
+    places = checking.places(settings)
+    if json:
+        keys = {each.key for each in report.findings if each.key}
+        print_json(report.as_json({key: places.of(key) for key in keys}))
+    else:
+        _show(report, places, verbose=verbose)
+    raise typer.Exit(report.exit_code)
+
+
+def _show(report: Report, places: Places, *, verbose: bool) -> None:
+    out.print(_summary(report), markup=False, style=_WORDS[report.worst][1])
+    for finding in report.findings:
+        if finding.severity is not Severity.OK or verbose:
+            _one(finding, places)
+    if not verbose:
+        for finding in report.findings:
+            if finding.id == DOOR:
+                out.print(f"{_plain(finding.subject)} : {_plain(finding.text)}", markup=False)
+    if not verbose and report.count(Severity.OK):
+        out.print(f"{report.count(Severity.OK)} vérifications bonnes ; les voir : --verbose", style="green")
+
+
+def _summary(report: Report) -> str:
+    """The line that a monitoring shows."""
+    state = {2: "CRITIQUE", 3: "INCONNU", 1: "ATTENTION", 0: "BON"}[report.exit_code]
+    counts = [
+        f"{report.count(severity)} {words}"
+        for severity, words in (
+            (Severity.FATAL, "à corriger"),
+            (Severity.UNKNOWN, "non vérifié"),
+            (Severity.WARNING, "à surveiller"),
+            (Severity.OK, "bon"),
+        )
+        if report.count(severity)
+    ]
+    return f"{state} : {', '.join(counts)} ({report.settings})"
+
+
+def _one(finding: Finding, places: Places) -> None:
+    word, style = _WORDS[finding.severity]
+    key = f"{finding.key} : " if finding.key else ""
+    out.print(f"{word} [{finding.id}] {_plain(finding.subject)}", style=style, markup=False)
+    out.print(f"    {key}{_plain(finding.text)}", markup=False)
+    if finding.remedy:
+        out.print(f"    → {_plain(finding.remedy)}", markup=False)
+    if finding.key and (where := places.of(finding.key)) and finding.severity is not Severity.OK:
+        out.print(f"    ({where})", markup=False)
+
+
+def _plain(value: str) -> str:
+    """Return what may come from outside on one line, without anything that a terminal would obey."""
+    return "".join(sign if sign.isprintable() else " " for sign in value)[:600]

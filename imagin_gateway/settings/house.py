@@ -37,7 +37,7 @@ class Keys(Section):
             if other == info.field_name:
                 break
             if {key.reveal() for key in keys} & {key.reveal() for key in info.data.get(other, ())}:
-                raise wrong(f"cette clé sert déjà à keys.{other}", "une clé par usage")
+                raise wrong(f"cette clé sert déjà à keys.{other}", "une clé par usage", id="keys.shared")
         return keys
 
 

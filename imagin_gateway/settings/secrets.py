@@ -22,13 +22,21 @@ def _secret(value: object) -> Secret:
     if value.startswith("env:"):
         found = os.environ.get(value[4:])
         if found is None:
-            raise wrong(f"la variable d'environnement {value[4:]} n'existe pas", "la définir avant le démarrage")
+            raise wrong(
+                f"la variable d'environnement {value[4:]} n'existe pas",
+                "la définir avant le démarrage",
+                id="settings.variable",
+            )
         return Secret(found)
     if value.startswith("file:"):
         try:
             return Secret(Path(value[5:]).read_text(encoding="utf-8").strip())
         except (OSError, UnicodeDecodeError):
-            raise wrong("le fichier du secret ne peut pas être lu", "vérifier le chemin et les droits") from None
+            raise wrong(
+                "le fichier du secret ne peut pas être lu",
+                "vérifier le chemin et les droits",
+                id="settings.secret_file",
+            ) from None
     return Secret(value)
 
 
@@ -52,12 +60,14 @@ def _key_problem(key: Secret) -> str:
 def strong_keys(keys: tuple[Secret, ...]) -> tuple[Secret, ...]:
     """Return the keys of one use. Raises for none, a weak one, or one that stands twice."""
     if not keys:
-        raise wrong("aucune clé", f"en fabriquer une : {MAKE_A_KEY}")
+        raise wrong("aucune clé", f"en fabriquer une : {MAKE_A_KEY}", id="keys.missing")
     for key in keys:
         if problem := _key_problem(key):
-            raise wrong(problem, f"en fabriquer une : {MAKE_A_KEY}")
+            raise wrong(problem, f"en fabriquer une : {MAKE_A_KEY}", id="keys.weak")
     if len({key.reveal() for key in keys}) < len(keys):
         raise wrong(
-            "la même clé figure deux fois", "garder chaque clé une seule fois, de la plus ancienne à la plus récente"
+            "la même clé figure deux fois",
+            "garder chaque clé une seule fois, de la plus ancienne à la plus récente",
+            id="keys.twice",
         )
     return keys

@@ -23,15 +23,20 @@ def endangering(info: Mapping[str, Any], *, fails_over: bool) -> list[Problem]:
     problems = []
     version = re.match(r"(\d+)\.(\d+)", str(info.get("redis_version", "")))
     if version and (int(version[1]), int(version[2])) < OLDEST:
-        problems.append(Problem(KEY, "ce serveur Redis est trop ancien", "Redis 6.0 ou plus récent"))
+        problems.append(Problem(KEY, "ce serveur Redis est trop ancien", "Redis 6.0 ou plus récent", "redis.version"))
     if info.get("role") == "slave":
-        problems.append(Problem(KEY, "ce serveur Redis est une réplique : il refuse d’écrire", "l’adresse du maître"))
+        problems.append(
+            Problem(
+                KEY, "ce serveur Redis est une réplique : il refuse d’écrire", "l’adresse du maître", "redis.replica"
+            )
+        )
     if info.get("maxmemory") and info.get("maxmemory_policy", "noeviction") != "noeviction":
         problems.append(
             Problem(
                 KEY,
                 "quand sa mémoire est pleine, ce serveur Redis oublie des sessions, des anti-rejeux et des compteurs",
                 "un Redis à part, avec « maxmemory-policy noeviction »",
+                "redis.eviction",
             )
         )
     # `min_slaves_good_slaves` is told only where writes want replicas.
@@ -41,6 +46,7 @@ def endangering(info: Mapping[str, Any], *, fails_over: bool) -> list[Problem]:
                 KEY,
                 "un maître Redis isolé de ses répliques continuerait d’accepter des écritures, qui seraient perdues",
                 "« min-replicas-to-write 1 » et « min-replicas-max-lag 10 » sur chaque serveur Redis",
+                "redis.replicas",
             )
         )
     return problems

@@ -12,6 +12,8 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from joserfc.jwk import RSAKey
+
 from imagin_gateway.errors import AnswerRefused, Code, GatewayError, Unavailable
 from imagin_gateway.providers.oidc import discovery, keyset
 from imagin_gateway.providers.oidc.wire import Reply, Wire
@@ -29,11 +31,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at, and what was found."""
+    """One thing looked at, and what was found.
+
+    Attributes:
+        bits: size of the smallest RSA key that would be used; 0 for anything else.
+    """
 
     verdict: Verdict
     subject: str
     text: str
+    bits: int = 0
 
 
 MAX_WORD_CHARS: Final = 128
@@ -191,7 +198,9 @@ def _keys(document: dict[str, Any], config: OidcPortal, wire: Wire) -> list[Find
         return [Finding(WRONG, "clés", text)]
     if len(fitting) > 1 and any(key.kid is None for key in fitting):
         return [Finding(WRONG, "clés", "plusieurs clés conviennent et l'une n'a pas de nom (kid)")]
-    return [Finding(GOOD, "clés", f"{len(fitting)} utilisable{'s' if len(fitting) > 1 else ''}")]
+    sizes = [each.key.public_key.key_size for each in fitting if isinstance(each.key, RSAKey)]
+    told = f"{len(fitting)} utilisable{'s' if len(fitting) > 1 else ''}"
+    return [Finding(GOOD, "clés", told, min(sizes, default=0))]
 
 
 def _extras(document: dict[str, Any], config: OidcPortal) -> list[Finding]:

@@ -216,6 +216,7 @@ def _pairs(
                     certificate_at,
                     f"ce certificat n’est pas celui de {private_at.removeprefix(key + '.')}",
                     f"les deux ensemble : {MAKE_A_KEY}",
+                    "saml.own_pair",
                 )
             )
             continue
@@ -233,13 +234,15 @@ def _private_key(key: str, path: Path, problems: list[Problem]) -> RSAPrivateKey
     try:
         loaded = load_pem_private_key(raw, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        problems.append(Problem(key, "la clé privée est illisible", remedy))
+        problems.append(Problem(key, "la clé privée est illisible", remedy, "saml.own_key_unreadable"))
         return None
     if not isinstance(loaded, RSAPrivateKey):
-        problems.append(Problem(key, "la clé privée n’est pas une clé RSA", remedy))
+        problems.append(Problem(key, "la clé privée n’est pas une clé RSA", remedy, "saml.own_key_kind"))
         return None
     if loaded.key_size < MINIMUM_RSA_BITS:
-        problems.append(Problem(key, f"la clé privée ne compte que {loaded.key_size} bits", remedy))
+        problems.append(
+            Problem(key, f"la clé privée ne compte que {loaded.key_size} bits", remedy, "saml.own_key_weak")
+        )
         return None
     return loaded
 
@@ -251,7 +254,7 @@ def _certificate(key: str, path: Path, problems: list[Problem]) -> x509.Certific
     try:
         return x509.load_pem_x509_certificate(raw)
     except (ValueError, x509.InvalidVersion):
-        problems.append(Problem(key, "le certificat est illisible", "un certificat X.509 en PEM"))
+        problems.append(Problem(key, "le certificat est illisible", "un certificat X.509 en PEM", "saml.certificate"))
         return None
 
 
@@ -265,5 +268,5 @@ def file(key: str, path: Path, problems: list[Problem], expected: str, limit: in
         problem = "le fichier n’existe pas"
     except OSError:
         problem = "le fichier ne peut pas être lu"
-    problems.append(Problem(key, problem, expected))
+    problems.append(Problem(key, problem, expected, "portal.file"))
     return None

@@ -42,6 +42,57 @@ class Examination:
     problems: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class KeyFact:
+    """One key that a portal publishes.
+
+    Attributes:
+        use: ``signing``, ``encryption``, or "" for both.
+        family: ``RSA``, ``EC`` or another name.
+        bits: its size.
+        print: beginning of the SHA-256 of the public key.
+        begins, ends: of the certificate that carries it; None without one.
+    """
+
+    use: str
+    family: str
+    bits: int
+    print: str
+    begins: datetime | None
+    ends: datetime | None
+
+
+def keys_in(root: etree._Element, entity_id: str) -> list[KeyFact]:
+    """Return the readable keys of an identity provider, those that are too weak included."""
+    found = []
+    for entity in root.iter(md("EntityDescriptor")):
+        if entity.get("entityID") != entity_id:
+            continue
+        for descriptor in entity.iterfind(f"{md('IDPSSODescriptor')}/{md('KeyDescriptor')}"):
+            try:
+                for certificate, public in partner.keys_of(descriptor):
+                    found.append(_fact(descriptor.get("use", ""), certificate, public))
+            except (ValueError, UnsupportedAlgorithm):
+                continue
+    return found
+
+
+def _fact(use: str, certificate: x509.Certificate | None, public: PublicKeyTypes) -> KeyFact:
+    family, bits = type(public).__name__.removesuffix("PublicKey").lstrip("_"), 0
+    if isinstance(public, RSAPublicKey):
+        family, bits = "RSA", public.key_size
+    elif isinstance(public, EllipticCurvePublicKey):
+        family, bits = "EC", public.key_size
+    begins = None if certificate is None else certificate.not_valid_before_utc
+    ends = None if certificate is None else certificate.not_valid_after_utc
+    return KeyFact(use, family, bits, fingerprint(public), begins, ends)
+
+
+def fingerprint(public: PublicKeyTypes) -> str:
+    """Return the beginning of the SHA-256 of a public key, by which two people compare it."""
+    return hashlib.sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()[:16]
+
+
 def examine(
     raw: bytes,
     entity_id: str,
@@ -125,8 +176,7 @@ def _key(public: PublicKeyTypes) -> str:
         kind = f"RSA de {public.key_size} bits"
     elif isinstance(public, EllipticCurvePublicKey):
         kind = f"ECDSA {public.curve.name}"
-    told = hashlib.sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()[:16]
-    return f"{kind}, empreinte {told}"
+    return f"{kind}, empreinte {fingerprint(public)}"
 
 
 def _dates(certificate: x509.Certificate | None, now: datetime, warnings: list[str]) -> str:

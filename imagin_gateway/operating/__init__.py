@@ -1,0 +1,1 @@
+"""What an operator asks of a house before, between and after the opening days: check, keys, inventory."""

@@ -1,0 +1,161 @@
+"""Of this machine: files and who may read them, file systems, room left on disks."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from imagin_gateway.operating.findings import Finding, fatal, good, warning
+from imagin_gateway.operating.ground import LEAST_FREE_SHARE, Ground
+from imagin_gateway.settings import OidcPortal, SamlPortal
+from imagin_gateway.settings.partial import written_secrets
+
+NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre"})
+"""File systems on which SQLite's locks do not hold between machines, and WAL not at all (sqlite.org/wal.html)."""
+
+_CHMOD: Final = "chmod 600 {path} (ou 640, si le groupe est celui du service)"
+
+
+def secrets_of(ground: Ground) -> Iterator[tuple[str, str, Path]]:
+    """Yield key of the settings, what it is, and path, of each file that holds a secret."""
+    if written_secrets(ground.file):
+        yield "", "fichier de réglages", ground.file
+    settings = ground.settings
+    portals = dict(settings.portals)
+    if settings.proconnect is not None and settings.proconnect.enabled:
+        yield from _private("proconnect", settings.proconnect.private_key)
+    for door, portal in portals.items():
+        if isinstance(portal, SamlPortal):
+            for path in (portal.private_key, *portal.other_private_keys):
+                yield from _private(f"portals.{door}", path)
+        elif isinstance(portal, OidcPortal):
+            yield from _private(f"portals.{door}", portal.private_key)
+    for section in ("accounts", "state"):
+        url = getattr(settings, section).url
+        if url.startswith("sqlite:///"):
+            yield f"{section}.url", "base SQLite", Path(url.removeprefix("sqlite:///"))
+    if settings.events.path != "-":
+        yield "events.path", "fichier d’événements", Path(settings.events.path)
+
+
+def _private(key: str, path: Path | None) -> Iterator[tuple[str, str, Path]]:
+    if path is not None:
+        yield f"{key}.private_key", "clé privée", path
+
+
+def permissions(ground: Ground) -> Iterator[Finding]:
+    """Nobody but the service reads its secrets, and nobody else changes what it believes."""
+    worst = 0
+    for key, what, path in secrets_of(ground):
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except FileNotFoundError:
+            continue  # told by who needs it
+        except OSError:
+            yield fatal(
+                "files.unreadable", what, f"{path} ne peut pas être lu", "vérifier le chemin et les droits", key
+            )
+            continue
+        if mode & stat.S_IROTH:
+            worst += 1
+            text = f"{path} est lisible par tout le monde (mode {mode:o})"
+            yield fatal("files.secret_readable", what, text, _CHMOD.format(path=path), key)
+        elif mode & (stat.S_IWOTH | stat.S_IWGRP):
+            worst += 1
+            text = f"{path} peut être changé par d’autres (mode {mode:o})"
+            yield fatal("files.secret_writable", what, text, _CHMOD.format(path=path), key)
+    for key, what, path in believed_of(ground):
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except OSError:
+            continue
+        if mode & stat.S_IWOTH:
+            worst += 1
+            text = f"{path} peut être changé par tout le monde (mode {mode:o})"
+            yield fatal("files.believed_writable", what, text, f"chmod o-w {path}", key)
+    if not worst:
+        yield good("files.permissions", "droits des fichiers", "les secrets ne sont lisibles que du service")
+
+
+def believed_of(ground: Ground) -> Iterator[tuple[str, str, Path]]:
+    """Yield what is no secret, but decides who enters or whom we believe."""
+    settings = ground.settings
+    named: list[tuple[str, str, Path | None]] = [
+        ("policy", "table des règles", settings.policy),
+        ("admission", "règles d’admission", settings.admission),
+        ("mail.ca_file", "autorités du courrier", settings.mail.ca_file),
+        ("appearance.templates", "gabarits", settings.appearance.templates),
+        ("appearance.texts", "textes", settings.appearance.texts),
+    ]
+    for door, portal in settings.portals.items():
+        if isinstance(portal, SamlPortal):
+            named += [
+                (f"portals.{door}.metadata", "métadonnées", portal.metadata),
+                (f"portals.{door}.metadata_certificate", "certificat des métadonnées", portal.metadata_certificate),
+            ]
+        elif isinstance(portal, OidcPortal):
+            named.append((f"portals.{door}.ca_file", "autorités du portail", portal.ca_file))
+    for key, what, path in named:
+        if path is not None:
+            yield key, what, path
+
+
+def disk(ground: Ground, key: str, path: Path) -> Iterator[Finding]:
+    """The folder of a file that grows: there, writable, local, and with room left.
+
+    Args:
+        ground: what is looked at.
+        key: of the settings.
+        path: the file, which may not be there yet.
+    """
+    folder = path.parent
+    subject = f"dossier {folder}"
+    if not folder.is_dir():
+        yield fatal("disk.folder", subject, "ce dossier n’existe pas", f"mkdir -p {folder}", key)
+        return
+    if not os.access(folder, os.W_OK | os.X_OK):
+        text = "le compte système qui lance cette commande ne peut pas y écrire"
+        yield fatal("disk.folder_read_only", subject, text, f"donner {folder} au compte du service", key)
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        text = f"{path.name} ne peut être ni lu ni écrit par ce compte système"
+        yield fatal("disk.file_read_only", subject, text, f"donner {path} au compte du service", key)
+    kind = file_system(folder, ground.mounts)
+    if kind in NETWORK or kind.startswith("fuse.ssh"):
+        text = f"c’est un système de fichiers en réseau ({kind}) : les verrous de SQLite n’y tiennent pas"
+        yield fatal(
+            "disk.network", subject, text, "un disque local ; ou PostgreSQL et Redis, à plusieurs machines", key
+        )
+    left = os.statvfs(folder)
+    free, total = left.f_bavail * left.f_frsize, left.f_blocks * left.f_frsize
+    if free < ground.least_free or free < total * LEAST_FREE_SHARE:
+        text = f"il reste {free // 1024 // 1024} Mo sur ce disque"
+        yield warning("disk.nearly_full", subject, text, "faire de la place, ou changer de disque", key)
+    else:
+        yield good("disk.room", subject, f"{free // 1024 // 1024} Mo libres", key)
+
+
+def file_system(folder: Path, mounts: Path) -> str:
+    """Return the kind of file system that holds a folder, "" when the system does not say."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    real = str(folder.resolve())
+    best = ("", "")
+    for line in lines:
+        parts = line.split(" ")
+        if len(parts) < 3:
+            continue
+        point = parts[1].replace("\\040", " ")
+        if (real == point or real.startswith(point.rstrip("/") + "/")) and len(point) >= len(best[0]):
+            best = (point, parts[2])
+    return best[1]
+
+
+def events(ground: Ground) -> Iterator[Finding]:
+    """The events file can be written."""
+    if ground.settings.events.path != "-":
+        yield from disk(ground, "events.path", Path(ground.settings.events.path))

@@ -1,0 +1,163 @@
+"""What still holds of settings of which a part is wrong: one bad key must not hide what another section would tell."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
+
+from imagin_gateway.errors import Problem, SettingsError
+from imagin_gateway.settings import whole
+from imagin_gateway.settings.whole import ENVIRONMENT_PREFIX, Settings
+
+WHOLE_FILE: Final = "(fichier)"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What was read.
+
+    Attributes:
+        settings: with stand-ins for what is wrong; None when nothing holds.
+        problems: everything wrong.
+        broken: sections, and portals as ``portals.arena-paris``, that are stand-ins: nothing must be asked of them.
+    """
+
+    settings: Settings | None
+    problems: tuple[Problem, ...]
+    broken: frozenset[str]
+
+
+class _FromValues(Settings):
+    """Settings from values alone: the environment is in them already."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def load_what_holds(path: Path) -> Held:
+    """Read settings as `Settings.load` does, and go on where it stops. Never raises because of what they say."""
+    try:
+        return Held(Settings.load(path), (), frozenset())
+    except SettingsError as error:
+        problems = error.problems
+    if any(problem.key == WHOLE_FILE for problem in problems):
+        return Held(None, problems, frozenset())
+    values = whole._anchored(_merged(whole._read_toml(path), EnvSettingsSource(Settings)()), path.resolve().parent)
+    try:
+        return Held(_FromValues(**values), problems, frozenset())
+    except ValidationError:
+        pass
+    broken = frozenset(_section(problem.key) for problem in problems)
+    for name in broken:
+        if name.startswith("portals."):
+            values["portals"].pop(name.removeprefix("portals."), None)
+        else:
+            values.pop(name, None)
+    stand_ins = _stand_ins()
+    values = {**{name: value for name, value in stand_ins.items() if name not in values}, **values}
+    if "development" in broken or "base_url" in broken:
+        values["development"] = False
+    try:
+        settings = _FromValues(**values)
+    except ValidationError:
+        return Held(None, problems, broken)
+    # What two sections say together is told too, where both hold.
+    together = [each for each in whole._across(settings) if _section(each.key) not in broken]
+    return Held(settings, (*problems, *together), broken)
+
+
+def _section(key: str) -> str:
+    parts = key.split(".")
+    return ".".join(parts[:2]) if parts[0] == "portals" and len(parts) > 1 else parts[0]
+
+
+def _stand_ins() -> dict[str, Any]:
+    return {
+        "base_url": "https://a-corriger.invalid",
+        "privacy_url": "/",
+        "legal_url": "/",
+        "accessibility_url": "/",
+        "keys": {name: [secrets.token_urlsafe(48)] for name in ("signing", "provisional", "factors")},
+        "state": {"url": "sqlite:////nonexistent/state.db"},
+        "accounts": {"url": "sqlite:////nonexistent/accounts.db"},
+        "mail": {"host": "a-corriger.invalid", "sender": "a@corriger.invalid"},
+    }
+
+
+def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay the environment over the file, section by section, as the settings themselves do."""
+    merged = dict(below)
+    for name, value in above.items():
+        old = merged.get(name)
+        merged[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def written_secrets(path: Path) -> bool:
+    """Tell whether a settings file itself holds a secret, and does not merely say where one is."""
+    try:
+        return _holds_secret("", whole._read_toml(path))
+    except SettingsError:
+        return True
+
+
+_SECRET_NAMES: Final = frozenset(
+    {"signing", "provisional", "pepper", "factors", "client_secret", "password", "secrets"}
+)
+
+_PASSWORD_IN_URL: Final = re.compile(r"://[^/@]*:[^/@]+@|password=")
+
+
+def _holds_secret(name: str, value: object) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_secret(str(key), each) for key, each in value.items())
+    if isinstance(value, list):
+        return any(_holds_secret(name, each) for each in value)
+    if not isinstance(value, str):
+        return False
+    if name == "url":
+        return bool(_PASSWORD_IN_URL.search(value))
+    return name in _SECRET_NAMES and bool(value) and not value.startswith(("env:", "file:"))
+
+
+_HEAD: Final = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY: Final = re.compile(r"\s*([A-Za-z0-9_\".-]+)\s*=")
+
+
+def lines_of(text: str) -> dict[str, int]:
+    """Return the line, from 1, on which each section and key of a settings file first stands.
+
+    Good enough to point at: what a string over several lines holds may look like a key.
+    """
+    found: dict[str, int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if head := _HEAD.fullmatch(line):
+            section = head[1].replace('"', "").replace(" ", "")
+            found.setdefault(section, number)
+        elif key := _KEY.match(line):
+            name = key[1].replace('"', "")
+            found.setdefault(f"{section}.{name}" if section else name, number)
+    return found
+
+
+def variables_of() -> dict[str, str]:
+    """Return the variable of the environment that says each key, for those that do."""
+    told = (name for name in os.environ if name.upper().startswith(ENVIRONMENT_PREFIX))
+    return {name[len(ENVIRONMENT_PREFIX) :].lower().replace("__", "."): name for name in told}

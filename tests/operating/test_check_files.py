@@ -1,0 +1,450 @@
+"""`check` on what stands on this machine: each thing is broken for real, and named with what to do."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from examples.demo.portals import saml_messages
+from imagin_gateway.errors import SettingsError
+from imagin_gateway.gateway import open_portals
+from imagin_gateway.operating.findings import Severity
+from imagin_gateway.operating.ground import Ground
+from imagin_gateway.operating.probes.portals import RSA_2048_UNTIL
+from imagin_gateway.policy import siec
+from imagin_gateway.settings import Settings
+from tests.operating.house import House, named, toml
+from tests.providers.saml.forge import PORTAL, SSO, keys
+
+FATAL, WARNING, UNKNOWN = Severity.FATAL, Severity.WARNING, Severity.UNKNOWN
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    house = House.new(tmp_path)
+    house.add_saml()
+    return house
+
+
+def test_a_good_house_has_nothing_to_mend(house: House) -> None:
+    report = house.checked()
+    assert [each for each in report.findings if each.severity in (FATAL, WARNING)] == []
+    assert report.exit_code == 0
+    left = {each.id for each in report.findings if each.severity is UNKNOWN}
+    assert left == {"mail.not_checked", "saml.not_checked", "site.not_checked"}
+    assert all(each.asked for each in report.findings if each.severity is UNKNOWN)
+
+
+@dataclass
+class Row:
+    """One thing that is broken.
+
+    Attributes:
+        name: id of the finding.
+        breaks: breaks it.
+        remedy: a part of what to do.
+        key: of the settings.
+    """
+
+    name: str
+    breaks: Callable[[House], object]
+    remedy: str
+    key: str = ""
+    severity: Severity = FATAL
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def say(*path: str, value: object) -> Callable[[House], None]:
+    def change(house: House) -> None:
+        section = house.values
+        for name in path[:-1]:
+            section = section.setdefault(name, {})
+        section[path[-1]] = value
+
+    return change
+
+
+def drop(*path: str) -> Callable[[House], None]:
+    def change(house: House) -> None:
+        section = house.values
+        for name in path[:-1]:
+            section = section[name]
+        del section[path[-1]]
+
+    return change
+
+
+def by_hand(content: bytes, mode: int = 0o600) -> Callable[[House], None]:
+    def change(house: House) -> None:
+        house.write("gateway.toml", content, mode)
+        house.options["written"] = True
+
+    return change
+
+
+def of_accounts(*statements: str) -> Callable[[House], None]:
+    def change(house: House) -> None:
+        with closing(sqlite3.connect(house.folder / "accounts.db")) as opened:
+            for statement in statements:
+                opened.execute(statement)
+            opened.commit()
+
+    return change
+
+
+def replaced(name: str, content: bytes) -> Callable[[House], object]:
+    def change(house: House) -> None:
+        for suffix in ("-wal", "-shm"):
+            (house.folder / f"{name}{suffix}").unlink(missing_ok=True)
+        house.write(name, content, 0o600)
+
+    return change
+
+
+def another_application(name: str) -> Callable[[House], object]:
+    def change(house: House) -> None:
+        (house.folder / name).unlink(missing_ok=True)
+        with closing(sqlite3.connect(house.folder / name)) as opened:
+            opened.execute("CREATE TABLE theirs (a)")
+            opened.commit()
+
+    return change
+
+
+def metadata(name: str = "strong", bits: int = 3072) -> bytes:
+    return saml_messages.metadata(PORTAL, SSO, [keys(name, bits)])
+
+
+def portal(**more: object) -> Callable[[House], None]:
+    return lambda house: house.add_saml(**more)  # type: ignore[arg-type]  # of `add_saml`
+
+
+def other_pair(house: House) -> None:
+    house.write("saml.crt", keys("other", 2048).certificate_pem)
+
+
+def ended(house: House) -> None:
+    text = (
+        metadata().decode().replace("<md:EntityDescriptor ", '<md:EntityDescriptor validUntil="2020-01-01T00:00:00Z" ')
+    )
+    if "validUntil" not in text:
+        head, _, rest = metadata().decode().partition("EntityDescriptor ")
+        text = f'{head}EntityDescriptor validUntil="2020-01-01T00:00:00Z" {rest}'
+    house.write("creteil.xml", text)
+    house.write("federation.crt", keys("strong", 3072).certificate_pem)
+
+
+def signed_by_nobody(house: House) -> None:
+    house.write("federation.crt", keys("strong", 3072).certificate_pem)
+    house.values["portals"]["arena-creteil"]["metadata_certificate"] = "federation.crt"
+
+
+def mode(name: str, bits: int) -> Callable[[House], None]:
+    def change(house: House) -> None:
+        house.save()
+        house.options["written"] = True
+        (house.folder / name).chmod(bits)
+
+    return change
+
+
+def network(house: House) -> None:
+    house.options["mounts"] = house.write("mounts", f"srv:/x {house.folder} nfs4 rw 0 0\n/dev/sda / ext4 rw 0 0\n")
+
+
+def protect_our_pages(house: House) -> None:
+    by_hand((toml(house.values) + '[[protect]]\nprefix = "/connexion"\n').encode())(house)
+
+
+def plain_mail(house: House) -> None:
+    house.values["mail"] |= {"host": "relais.exemple.test", "security": "none"}
+
+
+def variable_gone(house: House) -> None:
+    house.values["keys"]["signing"] = ["env:IMAGIN_THAT_NOBODY_DEFINES"]
+
+
+def one_key_for_two_uses(house: House) -> None:
+    house.values["keys"]["provisional"] = house.values["keys"]["signing"]
+
+
+def breached(content: str) -> Callable[[House], None]:
+    def change(house: House) -> None:
+        house.values["passwords"] = {"breached_list": str(house.write("seen.txt", content))}
+
+    return change
+
+
+def template(house: House) -> None:
+    (house.folder / "templates").mkdir()
+    house.write("templates/choose.html", "{% if %}")
+    house.values["appearance"] = {"templates": "templates"}
+
+
+ROWS = [
+    # -- settings
+    Row("settings.file", by_hand(b"[keys\n"), "corriger la ligne", "(fichier)"),
+    Row("settings.file", by_hand(b"\xff\xfe"), "UTF-8", "(fichier)"),
+    Row("settings.unknown_key", say("trusted_proxys", value=1), "trusted_proxies", "trusted_proxys"),
+    Row("settings.missing", drop("mail", "sender"), "imagin@siec.education.fr", "mail.sender"),
+    Row("settings.value", say("passwords", value={"minimum_length": 3}), "au moins 12", "passwords.minimum_length"),
+    Row("settings.value", say("base_url", value="http://imagin.exemple.test"), "https://", "base_url"),
+    Row("settings.together", drop("second_factor"), "optional", "second_factor"),
+    Row("settings.together", plain_mail, "starttls", "mail.security"),
+    Row("settings.variable", variable_gone, "la définir", "keys.signing.0"),
+    Row(
+        "settings.secret_file", say("keys", "signing", value=["file:/nowhere"]), "vérifier le chemin", "keys.signing.0"
+    ),
+    Row("keys.missing", say("keys", "signing", value=[]), "token_urlsafe", "keys.signing"),
+    Row("keys.weak", say("keys", "signing", value=["short"]), "token_urlsafe", "keys.signing"),
+    Row("keys.weak", say("keys", "signing", value=["change-me" * 8]), "token_urlsafe", "keys.signing"),
+    Row("keys.shared", one_key_for_two_uses, "une clé par usage", "keys.provisional"),
+    # -- files
+    Row("files.secret_readable", mode("gateway.toml", 0o644), "chmod 600"),
+    Row("files.secret_readable", mode("saml.key", 0o604), "chmod 600", "portals.arena-creteil.private_key"),
+    Row("files.secret_readable", mode("accounts.db", 0o604), "chmod 600", "accounts.url"),
+    Row("files.secret_writable", mode("accounts.db", 0o660), "chmod 600", "accounts.url"),
+    Row("files.believed_writable", mode("creteil.xml", 0o666), "chmod o-w", "portals.arena-creteil.metadata"),
+    Row("disk.folder", say("events", "path", value="/nowhere/at/all/events.jsonl"), "mkdir", "events.path"),
+    Row("disk.network", network, "PostgreSQL", "accounts.url"),
+    Row("disk.nearly_full", lambda house: house.options.update(least_free=1 << 60), "place", "accounts.url", WARNING),
+    # -- accounts and state
+    Row("accounts.missing", lambda house: (house.folder / "accounts.db").unlink(), "chemin", "accounts.url", WARNING),
+    Row("accounts.not_sqlite", replaced("accounts.db", b"not a database" * 99), "sauvegarde", "accounts.url"),
+    Row("accounts.foreign", another_application("accounts.db"), "autre chemin", "accounts.url"),
+    Row(
+        "accounts.ahead",
+        of_accounts("UPDATE alembic_version SET version_num = '9999'"),
+        "installer cette version",
+        "accounts.url",
+    ),
+    Row(
+        "accounts.behind",
+        of_accounts("UPDATE alembic_version SET version_num = '0001'"),
+        "accounts upgrade",
+        "accounts.url",
+        WARNING,
+    ),
+    Row("accounts.not_wal", of_accounts("PRAGMA journal_mode = DELETE"), "journal_mode=WAL", "accounts.url", WARNING),
+    Row("state.foreign", another_application("state.db"), "autre chemin", "state.url"),
+    Row("state.not_sqlite", replaced("state.db", b"not a database" * 99), "autre chemin", "state.url"),
+    # -- keys and metadata of a portal
+    Row(
+        "portal.file",
+        lambda house: (house.folder / "saml.key").unlink(),
+        "rsa:3072",
+        "portals.arena-creteil.private_key",
+    ),
+    Row("saml.own_pair", other_pair, "openssl req", "portals.arena-creteil.certificate"),
+    Row("saml.own_key_weak", portal(bits=1024), "2048 bits", "portals.arena-creteil.private_key"),
+    Row(
+        "saml.own_key_2048", portal(bits=2048), "keys make arena-creteil", "portals.arena-creteil.private_key", WARNING
+    ),
+    Row(
+        "saml.own_certificate_expired",
+        portal(ours="expired"),
+        "keys make arena-creteil",
+        "portals.arena-creteil.certificate",
+        WARNING,
+    ),
+    Row("saml.portal_key_weak", portal(theirs=metadata("weak", 1024)), "3072", "portals.arena-creteil.metadata"),
+    Row(
+        "saml.portal_key_2048",
+        portal(theirs=metadata("portal", 2048)),
+        f"{RSA_2048_UNTIL:%d/%m/%Y}",
+        "portals.arena-creteil.metadata",
+        WARNING,
+    ),
+    Row(
+        "saml.portal_certificate_expired",
+        portal(theirs=metadata("expired", 3072)),
+        "métadonnées du jour",
+        "portals.arena-creteil.metadata",
+        WARNING,
+    ),
+    Row(
+        "saml.metadata_missing",
+        lambda house: (house.folder / "creteil.xml").unlink(),
+        "XML",
+        "portals.arena-creteil.metadata",
+    ),
+    Row("saml.metadata_refused", portal(theirs=b"<html"), "telles qu’il les publie", "portals.arena-creteil.metadata"),
+    Row(
+        "saml.metadata_entity",
+        portal(portal_entity_id="https://other.test"),
+        "entityID",
+        "portals.arena-creteil.metadata",
+    ),
+    Row("saml.metadata_not_signed", signed_by_nobody, "signées", "portals.arena-creteil.metadata"),
+    Row(
+        "portal.no_door", say("portals", "arena-lyon", value={"protocol": "link"}), "arena-paris", "portals.arena-lyon"
+    ),
+    # -- what the host wrote
+    Row(
+        "policy.refused",
+        lambda house: say("policy", value=str(house.write("p.toml", "x = 1")))(house),
+        "policy check",
+        "policy",
+    ),
+    Row(
+        "admission.refused",
+        lambda house: say("admission", value=str(house.write("a.toml", "x = 1")))(house),
+        "a.toml",
+        "admission",
+    ),
+    Row("passwords.breached_list", breached("not digests at all\n"), "", "passwords.breached_list"),
+    Row("appearance.refused", template, "corriger le gabarit", "templates.choose.html"),
+    # -- address, cookies, proxies
+    Row("site.short_name", say("base_url", value="https://imagin"), "siec.education.fr", "base_url"),
+    Row("site.number", say("base_url", value="https://192.0.2.1"), "nom d’hôte", "base_url", WARNING),
+    Row("site.port", say("base_url", value="https://imagin.exemple.test:8443"), "443", "base_url", WARNING),
+    Row("cookies.loop", protect_our_pages, "autre préfixe", "protect"),
+    Row("site.landing", lambda house: house.values.update(landing="/connexion/x", landings=["/"]), "hôte", "landing"),
+    Row("proxy.none", drop("trusted_proxies"), "nginx", "trusted_proxies", WARNING),
+    Row("proxy.many", say("trusted_proxies", value=3), "nombre exact", "trusted_proxies", WARNING),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[f"{number}-{row}" for number, row in enumerate(ROWS)])
+def test_what_is_broken_is_named_with_what_to_do(house: House, row: Row) -> None:
+    row.breaks(house)
+    report = house.checked()
+    found = [each for each in named(report, row.name) if each.key == row.key or not row.key]
+    assert found, [(each.id, each.key, each.text) for each in report.findings if each.severity is not Severity.OK]
+    assert found[0].severity is row.severity
+    assert row.remedy in found[0].remedy
+    assert found[0].remedy
+    assert found[0].text
+    assert report.exit_code == (2 if row.severity is FATAL else 1)
+
+
+@pytest.mark.row("KEY-02")
+def test_a_portal_key_of_2048_bits_is_told_with_its_last_day_and_one_of_1024_lets_nobody_in(house: House) -> None:
+    house.add_saml(theirs=metadata("portal", 2048))
+    report = house.checked()
+    (found,) = named(report, "saml.portal_key_2048")
+    assert (found.severity, report.exit_code) == (WARNING, 1)
+    assert "31/12/2030" in found.text
+    assert set(open_portals(Settings.load(house.file), siec())) == {"arena-creteil"}
+    house.add_saml(theirs=metadata("weak", 1024))
+    report = house.checked()
+    (found,) = named(report, "saml.portal_key_weak")
+    assert (found.severity, report.exit_code) == (FATAL, 2)
+    with pytest.raises(SettingsError, match="trop faible"):
+        open_portals(Settings.load(house.file), siec())
+
+
+def test_one_broken_section_hides_nothing_of_the_others(house: House) -> None:
+    house.values["keys"]["signing"] = ["short"]
+    house.values["portals"]["arena-paris"] = {"protocol": "oidc"}
+    house.write("creteil.xml", "<html")
+    (house.folder / "accounts.db").chmod(0o604)
+    report = house.checked()
+    told = {each.id for each in report.findings}
+    assert {"keys.weak", "settings.missing", "saml.metadata_refused", "files.secret_readable"} <= told
+    assert [each.severity for each in named(report, "keys.not_checked")] == [UNKNOWN]
+
+
+def test_a_probe_that_fails_or_hangs_is_told_and_hides_nothing(house: House) -> None:
+    from imagin_gateway.operating.ground import Probe
+    from imagin_gateway.operating.running import run
+
+    def fails(ground: Ground) -> list[object]:
+        raise RuntimeError("canary: a value from outside")
+
+    def hangs(ground: Ground) -> list[object]:
+        import threading
+
+        threading.Event().wait(60)
+        return []
+
+    from imagin_gateway.operating.probes.rules import mode as works
+
+    house.values["development"] = True
+    house.values["base_url"] = "http://localhost:1"
+    ground = Ground(settings=Settings.load(house.save()), file=house.file, now=datetime.now(UTC))
+    probes = [Probe("a", "a", fails), Probe("b", "b", hangs), Probe("c", "c", works)]  # type: ignore[arg-type]
+    found = run(probes, ground, seconds=2)
+    assert [each.id for each in found] == ["a.fault", "b.not_checked", "mode.development"]
+    assert "canary" not in str(found)
+
+
+def test_a_certificate_that_ends_soon_is_told_in_time(house: House) -> None:
+    ends = keys("ours", 3072).certificate.not_valid_after_utc
+    theirs = keys("strong", 3072).certificate.not_valid_after_utc
+    before = house.checked(min(ends, theirs) - timedelta(days=40))
+    assert not named(before, "saml.own_certificate_ending")
+    soon = house.checked(min(ends, theirs) - timedelta(days=20))
+    assert named(soon, "saml.own_certificate_ending")
+    assert named(soon, "saml.portal_certificate_ending")
+
+
+def test_no_check_changes_anything(house: House) -> None:
+    (house.folder / "accounts.db").unlink()
+    house.save()
+    before = {path.name: path.read_bytes() for path in house.folder.iterdir() if path.is_file()}
+    house.checked()
+    assert {path.name: path.read_bytes() for path in house.folder.iterdir() if path.is_file()} == before
+
+
+def test_the_place_of_a_key_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    from imagin_gateway.operating.check import places
+
+    house.save()
+    lines = house.file.read_text().splitlines()
+    number = next(number for number, line in enumerate(lines, 1) if line.startswith("portal_entity_id"))
+    told = places(house.file)
+    assert told.of("portals.arena-creteil.portal_entity_id") == f"gateway.toml, ligne {number}"
+    assert told.of("mail.unknown") == f"gateway.toml, ligne {lines.index('[mail]') + 1}"
+    assert told.of("nowhere") == ""
+    monkeypatch.setenv("IMAGIN_GATEWAY_MAIL__HOST", "relais")
+    assert places(house.file).of("mail.host") == "variable IMAGIN_GATEWAY_MAIL__HOST"
+
+
+def run(house: House, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "imagin_gateway.cli.main", "check", *words],
+        cwd=house.folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith("IMAGIN_GATEWAY_")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_command_ends_as_a_monitoring_expects_and_shows_no_secret(house: House) -> None:
+    import json
+
+    canary = "canary-" + "k3ys4nd5ecrets" * 4
+    house.values["keys"]["signing"] = [canary]
+    house.values["mail"]["password"] = "canary-of-the-relay"
+    house.save()
+    done = run(house, "--offline")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("BON : ")
+    assert "porte arena-creteil : saml" in done.stdout
+    house.values["accounts"]["url"] = "postgresql+psycopg://imagin:canary-of-the-base@127.0.0.1:1/x"
+    house.save()
+    told = run(house, "--json", "--timeout", "1")
+    assert "canary" not in done.stdout + told.stdout + told.stderr
+    report = json.loads(told.stdout)
+    assert set(report) == {"schema", "version", "at", "settings", "status", "exit", "counts", "findings"}
+    assert (report["schema"], report["exit"], report["status"]) == (1, 2, "fatal")
+    assert told.returncode == 2
+    shape = {"id", "severity", "subject", "text", "remedy", "key", "where", "asked"}
+    assert all(set(each) == shape for each in report["findings"])
+    assert sum(report["counts"].values()) == len(report["findings"])
+    database = next(each for each in report["findings"] if each["id"] == "accounts.unreachable")
+    assert database["where"].startswith("gateway.toml, ligne ")
