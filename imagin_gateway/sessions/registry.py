@@ -246,6 +246,10 @@ class SessionRegistry(SessionReader):
         """Return the live sessions opened by a door, oldest first. Costs as much as there are."""
         return self._list(indexes.by_door(door))
 
+    def list_all(self) -> list[Session]:
+        """Return every live session, oldest first. Costs as much as there are."""
+        return self._list(indexes.EVERY_SESSION)
+
     def list_person(self, issuer: str, subject: str) -> list[Session]:
         """Return the live sessions of a person, oldest first."""
         return self._list(indexes.by_person(issuer, subject))

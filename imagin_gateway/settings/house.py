@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from imagin_gateway.identity import Activity
 from imagin_gateway.keys import Secret
 from imagin_gateway.problems import wrong
+from imagin_gateway.settings import key_files
 from imagin_gateway.settings.paths import checked_prefix
 from imagin_gateway.settings.secrets import SecretText, strong_keys
 from imagin_gateway.settings.section import Section
@@ -17,6 +21,8 @@ from imagin_gateway.settings.section import Section
 class Keys(Section):
     """Secrets of the house, each a list from the oldest to the newest."""
 
+    folder: Path | None = None
+    """Where `imagin-gateway keys` keeps those that are not written here, a file a purpose."""
     signing: tuple[SecretText, ...]
     """Signs cookies, forms, journeys and reset links, each under a purpose of its own."""
     provisional: tuple[SecretText, ...]
@@ -27,6 +33,25 @@ class Keys(Section):
 
     factors: tuple[SecretText, ...] = ()
     """Encrypts the secrets of second factors and keeps recovery codes; needed unless `second_factor.mode` is off."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_folder(cls, told: Any) -> Any:
+        """Take from the folder what is not written here."""
+        if not isinstance(told, Mapping) or not isinstance(folder := told.get("folder"), str | Path):
+            return told
+        found = dict(told)
+        for purpose in key_files.PURPOSES:
+            if purpose in found:
+                continue
+            try:
+                keys = key_files.read(Path(folder), purpose)
+            except key_files.KeyFileWrong as error:
+                where = key_files.path_of(Path(folder), purpose)
+                raise wrong(f"{purpose} : {error}", f"restaurer {where}", id="keys.file") from None
+            if keys is not None:
+                found[purpose] = tuple(each.secret for each in keys)
+        return found
 
     @field_validator("signing", "provisional", "pepper", "factors")
     @classmethod

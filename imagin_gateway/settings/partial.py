@@ -58,7 +58,7 @@ def load_what_holds(path: Path) -> Held:
         problems = error.problems
     if any(problem.key == WHOLE_FILE for problem in problems):
         return Held(None, problems, frozenset())
-    values = whole._anchored(_merged(whole._read_toml(path), EnvSettingsSource(Settings)()), path.resolve().parent)
+    values = raw_values(path)
     try:
         return Held(_FromValues(**values), problems, frozenset())
     except ValidationError:
@@ -80,6 +80,16 @@ def load_what_holds(path: Path) -> Held:
     # What two sections say together is told too, where both hold.
     together = [each for each in whole._across(settings) if _section(each.key) not in broken]
     return Held(settings, (*problems, *together), broken)
+
+
+def raw_values(path: Path) -> dict[str, Any]:
+    """Return what the file and the environment say, paths anchored, nothing validated.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    told = _merged(whole._read_toml(path), EnvSettingsSource(Settings)())
+    return whole._anchored(told, path.resolve().parent)
 
 
 def _section(key: str) -> str:

@@ -263,7 +263,7 @@ def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     for name in ("policy", "admission"):
         if isinstance(path := anchored.get(name), str):
             anchored[name] = folder / path
-    named = [("mail", "ca_file"), ("passwords", "breached_list")]
+    named = [("mail", "ca_file"), ("keys", "folder"), ("passwords", "breached_list")]
     for section, name in named + [("appearance", name) for name in Appearance.model_fields]:
         part = anchored.get(section)
         if isinstance(part, dict) and isinstance(path := part.get(name), str):
@@ -364,14 +364,16 @@ def _factor_problems(settings: Settings) -> list[Problem]:
     return []
 
 
+_KEYS_EXPECTED: Final = f'folder = "cles" puis imagin-gateway keys make ; ou ["..."], une clé : {MAKE_A_KEY}'
+
 _EXPECTED: Final = {
     "base_url": '"https://imagin.siec.education.fr"',
     "privacy_url": "l'adresse de la notice « données personnelles »",
     "legal_url": "l'adresse des mentions légales",
     "accessibility_url": "l'adresse de la déclaration d'accessibilité",
-    "keys": f"une section [keys] avec signing et provisional ; une clé : {MAKE_A_KEY}",
-    "keys.signing": f'["..."] ; une clé : {MAKE_A_KEY}',
-    "keys.provisional": f'["..."] ; une clé : {MAKE_A_KEY}',
+    "keys": 'une section [keys] avec folder = "cles", puis imagin-gateway keys make',
+    "keys.signing": _KEYS_EXPECTED,
+    "keys.provisional": _KEYS_EXPECTED,
     "state": 'une section [state] avec url = "sqlite:///etat.db"',
     "state.url": '"sqlite:///etat.db"',
     "accounts": 'une section [accounts] avec url = "sqlite:///comptes.db"',

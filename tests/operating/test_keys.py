@@ -1,0 +1,344 @@
+"""Keys that are made, replaced and retired: under people who are logged in, and under `kill -9`."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from imagin_gateway.errors import SettingsError
+from imagin_gateway.gateway import Stores, open_portals, open_stores
+from imagin_gateway.identity import DIRECT_ISSUER, Activity, Door, Identity
+from imagin_gateway.keys import Keyring, Secret
+from imagin_gateway.local.database import Database
+from imagin_gateway.local.schema import accounts, totp_factors
+from imagin_gateway.local.second_factors import _SECRET
+from imagin_gateway.operating import dependents, key_pairs, key_store
+from imagin_gateway.operating.key_store import KeysRefused
+from imagin_gateway.policy import siec
+from imagin_gateway.settings import SamlPortal, Settings
+from imagin_gateway.settings.key_files import HeldKey, KeyState, path_of, read
+from tests.clock import ManualClock
+from tests.local.helper import import_list
+from tests.operating.house import House, named
+
+NOW = datetime(2026, 12, 14, 8, 0, tzinfo=UTC)
+
+LIST = "Identifiant;Nom;Prénom;Courriel\nmdurand7;DURAND;Marie;marie@exemple.test\n"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    house = House.new(tmp_path)
+    house.values["keys"] = {"folder": "cles"}
+    house.values["passwords"] = {"profile": "unsafe-tests"}
+    house.values |= {"development": True, "base_url": "http://localhost:8400"}
+    for purpose in ("signing", "provisional", "factors"):
+        key_store.make(tmp_path / "cles", purpose, NOW)
+    house.save()
+    return house
+
+
+def versions(house: House, purpose: str) -> list[tuple[str, KeyState]]:
+    return [(each.version, each.state) for each in read(house.folder / "cles", purpose) or ()]
+
+
+def opened(house: House, clock: ManualClock) -> Stores:
+    return open_stores(Settings.load(house.file), clock)
+
+
+def person(now: datetime) -> Identity:
+    return Identity(
+        issuer=DIRECT_ISSUER,
+        subject="mdurand7",
+        door=Door.DIRECT,
+        activities=frozenset({Activity.MISSIONS}),
+        authenticated_at=now,
+        method="password",
+    )
+
+
+@pytest.mark.row("KEY-04")
+def test_a_key_is_replaced_under_people_who_are_logged_in_one_process_after_the_other(house: House) -> None:
+    """First process, published, turned: at every moment every process reads what any other has signed."""
+    clock = ManualClock(NOW)
+    folder = house.folder / "cles"
+    with closing(opened(house, clock)) as first:
+        cookie = first.sessions.open(person(NOW))
+        turned, _ = key_store.rotate(folder, "signing", NOW)
+        assert not turned
+        with closing(opened(house, clock)) as second:
+            # A process that was restarted still signs with what the others know.
+            other = second.sessions.open(person(NOW))
+            assert second.sessions.look(cookie) is not None
+            assert first.sessions.look(other) is not None
+            turned, _ = key_store.rotate(folder, "signing", NOW)
+            assert turned
+            with closing(opened(house, clock)) as third:
+                newest = third.sessions.open(person(NOW))
+                for each in (second, third):
+                    assert all(each.sessions.look(one) is not None for one in (cookie, other, newest))
+                assert first.sessions.look(newest) is None  # never restarted: it was told to be, twice
+    former = [version for version, state in versions(house, "signing") if state is KeyState.FORMER]
+    key_store.retire(folder, "signing", frozenset(former))
+    with closing(opened(house, clock)) as last:
+        assert last.sessions.look(cookie) is None
+        assert last.sessions.look(newest) is not None
+
+
+@pytest.mark.row("KEY-04")
+def test_letters_links_and_second_factors_stay_good_and_retiring_says_what_would_be_lost(house: House) -> None:
+    clock = ManualClock(NOW)
+    folder = house.folder / "cles"
+    house.write("list.csv", LIST)
+    with closing(opened(house, clock)) as before:
+        (letter,) = import_list(before.direct, house.folder / "list.csv").letters
+        before.sessions.open(person(NOW))
+    url = Settings.load(house.file).accounts.url
+    with closing(Database(url)) as database:
+        with database.write() as connection:
+            account = connection.execute(sa.select(accounts.c.id)).scalar_one()
+            keys = Keyring(Settings.load(house.file).keys.factors)
+            sealed = keys.seal(_SECRET, Secret("JBSWY3DPEHPK3PXP"), str(account))
+            row = {"account_id": account, "secret": sealed, "step": 0, "added_at": NOW}
+            connection.execute(sa.insert(totp_factors).values(row))
+        for purpose in ("signing", "provisional", "factors"):
+            key_store.rotate(folder, purpose, NOW, at_once=True)
+        with closing(opened(house, clock)) as after:
+            told: dict[str, list[dependents.Dependent]] = {}
+            for purpose in ("signing", "provisional", "factors"):
+                (former,) = [each for each in read(folder, purpose) or () if each.state is KeyState.FORMER]
+                told[purpose] = dependents.of_key(after, database, purpose, former, NOW)
+            sessions = next(each for each in told["signing"] if "sessions" in each.text)
+            assert (sessions.count, sessions.until) == (1, NOW + timedelta(hours=10))
+            (letters,) = told["provisional"]
+            assert (letters.count, letters.until) == (1, NOW + timedelta(days=21))
+            (codes,) = told["factors"]
+            assert (codes.count, codes.until) == (1, None)
+            # The letter opens its account though its key signs no more.
+            checked = after.direct.check("mdurand7", letter.provisional, address="192.0.2.1")  # type: ignore[arg-type]  # it has one
+            assert checked.must_choose
+            # Time brings the end of a session and of a letter, and says so.
+            clock.move(timedelta(days=22))
+            for purpose in ("signing", "provisional"):
+                (former,) = [each for each in read(folder, purpose) or () if each.state is KeyState.FORMER]
+                left = dependents.of_key(after, database, purpose, former, clock.now())
+                assert [each for each in left if not each.only_told] == []
+        # The secrets of second factors change their key without their owners.
+        keys = Keyring(Settings.load(house.file).keys.factors)
+        (old,) = [version for version, state in versions(house, "factors") if state is KeyState.FORMER]
+        assert dependents.seal_again(database, keys, old) == 1
+        with database.read() as connection:
+            now_sealed = connection.execute(sa.select(totp_factors.c.secret)).scalar_one()
+        key_store.retire(folder, "factors", frozenset({old}))
+        left_keys = Keyring(Settings.load(house.file).keys.factors)
+        again = left_keys.unseal(_SECRET, now_sealed, str(account))
+        assert again is not None
+        assert again.reveal() == "JBSWY3DPEHPK3PXP"
+        assert left_keys.unseal(_SECRET, sealed, str(account)) is None
+
+
+def points() -> Iterator[tuple[str, int]]:
+    for name in ("open", "fsync", "replace", "chown", "close"):
+        for number in range(1, 3):
+            yield name, number
+
+
+@pytest.mark.parametrize(("call", "number"), list(points()))
+def test_a_change_that_is_cut_anywhere_is_whole_or_was_never_begun(
+    house: House, call: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ends at each call to the system in turn: what is on disk is the keys of before, or those of after."""
+    folder = house.folder / "cles"
+    before = versions(house, "signing")
+    script = f"""
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from imagin_gateway.operating import key_store
+real, left = os.{call}, {number}
+def cut(*words, **more):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), 9)
+    return real(*words, **more)
+os.{call} = cut
+key_store.rotate(Path(sys.argv[1]), "signing", datetime.now(UTC), at_once=True)
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, timeout=60, check=False)
+    assert done.returncode in (0, -9), done.stderr
+    after = versions(house, "signing")
+    assert {version for version, _ in before} <= {version for version, _ in after}
+    assert [state for _, state in after] in ([KeyState.CURRENT], [KeyState.FORMER, KeyState.CURRENT])
+    Settings.load(house.file)
+    key_store.rotate(folder, "signing", NOW, at_once=True)
+    assert {path.name for path in folder.iterdir()} <= {
+        ".lock",
+        "signing.json",
+        "provisional.json",
+        "factors.json",
+    }
+
+
+def test_keys_are_for_their_owner_alone_and_never_shown(house: House) -> None:
+    folder = house.folder / "cles"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for path in folder.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    values = [each.secret.reveal() for purpose in ("signing", "factors") for each in read(folder, purpose) or ()]
+    shown = "".join(
+        run(house, *words).stdout
+        for words in (["list"], ["list", "--json"], ["rotate", "signing"], ["rotate", "signing"], ["retire", "signing"])
+    )
+    assert "en service" in shown
+    assert not any(value in shown for value in values)
+    assert not any(value in repr(read(folder, "signing")) for value in values)
+
+
+def run(house: House, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "imagin_gateway.cli.main", "keys", *words],
+        cwd=house.folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith("IMAGIN_GATEWAY_")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_retiring_refuses_while_a_letter_depends_on_the_key_unless_told_to_lose_it(house: House) -> None:
+    clock = ManualClock(datetime.now(UTC))
+    house.write("list.csv", LIST)
+    with closing(opened(house, clock)) as before:
+        import_list(before.direct, house.folder / "list.csv")
+    key_store.rotate(house.folder / "cles", "provisional", datetime.now(UTC), at_once=True)
+    done = run(house, "retire", "provisional")
+    assert done.returncode == 1
+    assert "1 mots de passe provisoires" in done.stdout
+    assert "jusqu’au" in done.stdout
+    assert "--lose" in done.stderr
+    assert len(versions(house, "provisional")) == 2
+    assert run(house, "retire", "provisional", "--lose").returncode == 0
+    assert len(versions(house, "provisional")) == 1
+
+
+def spoil(change: Callable[[Any], None]) -> Callable[[House], None]:
+    def act(house: House) -> None:
+        path = path_of(house.folder / "cles", "signing")
+        told = json.loads(path.read_text())
+        change(told)
+        path.write_text(json.dumps(told))
+
+    return act
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        spoil(lambda told: told.update(schema=9)),
+        spoil(lambda told: told.update(purpose="provisional")),
+        spoil(lambda told: told["keys"].clear()),
+        spoil(lambda told: told["keys"][0].update(state="former")),
+        spoil(lambda told: told["keys"][0].update(key="short")),
+        spoil(lambda told: told["keys"][0].update(made_at="2026-01-01")),
+        lambda house: path_of(house.folder / "cles", "signing").write_text("{"),
+        lambda house: path_of(house.folder / "cles", "signing").write_bytes(b"\xff"),
+    ],
+)
+def test_a_damaged_key_file_is_told_and_nothing_starts(house: House, breaks: Callable[[House], None]) -> None:
+    breaks(house)
+    with pytest.raises(SettingsError, match="signing"):
+        Settings.load(house.file)
+    report = house.checked()
+    (found,) = named(report, "keys.file")
+    assert "signing.json" in found.remedy
+
+
+def test_the_steps_of_a_rotation_are_refused_out_of_turn(house: House) -> None:
+    folder = house.folder / "cles"
+    key_store.make(folder, "signing", NOW)
+    with pytest.raises(KeysRefused, match="attend déjà"):
+        key_store.make(folder, "signing", NOW)
+    waiting = next(version for version, state in versions(house, "signing") if state is KeyState.NEXT)
+    with pytest.raises(KeysRefused):
+        key_store.retire(folder, "signing", frozenset({waiting}))
+    with pytest.raises(KeysRefused, match="aucune clé"):
+        key_store.rotate(folder, "pepper", NOW)
+    keys = Settings.load(house.file).keys
+    assert Keyring(keys.signing).newest == next(
+        v for v, state in versions(house, "signing") if state is KeyState.CURRENT
+    )
+
+
+def test_keys_of_the_settings_are_taken_into_the_folder_unchanged(tmp_path: Path) -> None:
+    house = House.new(tmp_path)
+    house.values["keys"]["signing"] = ["a1b2c3d4e5" * 5, "f6g7h8i9j0" * 5]
+    house.values["keys"]["folder"] = "cles"
+    house.save()
+    before = Settings.load(house.file).keys.signing
+    done = run(house, "adopt", "signing")
+    assert done.returncode == 0, done.stderr
+    assert "l’emportent" in run(house, "rotate", "signing").stderr
+    del house.values["keys"]["signing"]
+    house.save()
+    assert Settings.load(house.file).keys.signing == before
+
+
+def test_a_pair_of_keys_for_a_portal_is_made_and_both_are_published(house: House) -> None:
+    house.add_saml()
+    section = Settings.load(house.save()).portals["arena-creteil"]
+    assert isinstance(section, SamlPortal)
+    private, public = key_pairs.make("arena-creteil", section, house.folder, datetime.now(UTC))
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    certificate = x509.load_pem_x509_certificate(public.read_bytes())
+    steps = key_pairs.steps("arena-creteil", section, private, public)
+    both = [line.split(" = ") for line in steps[0].lines[1:]]
+    house.values["portals"]["arena-creteil"] |= {name: json.loads(value) for name, value in both}
+    house.save()
+    portal: Any = open_portals(Settings.load(house.file), siec())["arena-creteil"]
+    published = portal.metadata(datetime.now(UTC)).body.decode()
+    for each in (certificate, x509.load_pem_x509_certificate((house.folder / "saml.crt").read_bytes())):
+        assert b64encode(each.public_bytes(Encoding.DER)).decode() in published
+    assert len(portal._config.private_keys) == 2
+    turned = [line.split(" = ") for line in steps[2].lines[1:]]
+    house.values["portals"]["arena-creteil"] |= {name: json.loads(value) for name, value in turned}
+    house.save()
+    portal = open_portals(Settings.load(house.file), siec())["arena-creteil"]
+    assert portal._config.certificates[0].public_key() == certificate.public_key()
+    assert len(portal._config.private_keys) == 2
+
+
+def test_the_versions_of_keys_in_files_are_those_of_the_keyring(house: House) -> None:
+    (held,) = read(house.folder / "cles", "signing") or ()
+    assert isinstance(held, HeldKey)
+    assert held.version == Keyring(Settings.load(house.file).keys.signing).newest
+
+
+def test_check_tells_a_rotation_left_halfway_an_old_key_and_a_key_in_two_places(house: House) -> None:
+    folder = house.folder / "cles"
+    key_store.make(folder, "signing", NOW)
+    assert named(house.checked(NOW + timedelta(days=6)), "keys.waiting") == []
+    (found,) = named(house.checked(NOW + timedelta(days=8)), "keys.waiting")
+    assert found.remedy == "imagin-gateway keys rotate signing"
+    old = named(house.checked(NOW + timedelta(days=3 * 365 + 1)), "keys.old")
+    assert {each.key for each in old} == {"keys.signing", "keys.provisional", "keys.factors"}
+    house.values["keys"]["factors"] = ["a1b2c3d4e5" * 5]
+    path_of(folder, "signing").chmod(0o644)
+    report = house.checked(NOW)
+    assert [each.key for each in named(report, "keys.two_places")] == ["keys.factors"]
+    assert [each.key for each in named(report, "files.secret_readable")] == ["keys.signing"]
