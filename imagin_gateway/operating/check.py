@@ -91,6 +91,8 @@ def probes(ground: Ground) -> Iterator[Probe]:
     yield Probe("accounts", "comptes", accounts.look, frozenset({"accounts"}), remote)
     yield Probe("state", "état", state.look, frozenset({"state"}), state.is_remote(settings.state.url))
     yield Probe("site", "adresse et cookies", site.static, frozenset({"base_url", "mount_path", "landing", "protect"}))
+    rests = frozenset({"state", "keys", "trusted_proxies"})
+    yield Probe("proxy", "mandataires", site.proxies, rests, state.is_remote(settings.state.url))
     if not settings.development:
         yield Probe("site", "notre site", site.live, frozenset({"base_url", "mount_path"}), remote=True)
     yield Probe("mail", "courrier", mail.look, frozenset({"mail"}), remote=True)

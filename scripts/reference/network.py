@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from imagin_gateway.flows import house
 from imagin_gateway.local import database, mailer, outbox, patience
+from imagin_gateway.operating.check import LONGEST_SECONDS, check
 from imagin_gateway.providers.oidc import bounded, kept, wire
 from imagin_gateway.providers.saml import documents, fetch
 from imagin_gateway.settings import Mail, OidcPortal, SamlPortal
@@ -52,6 +53,10 @@ class Connection:
 
 def _default(of: Any, name: str) -> Any:
     return of.model_fields[name].default
+
+
+def _default_of(function: Any, name: str) -> Any:
+    return inspect.signature(function).parameters[name].default
 
 
 def connections() -> tuple[Connection, ...]:
@@ -108,6 +113,16 @@ def connections() -> tuple[Connection, ...]:
             "none within a command, but for a cluster that moves (3)",
             "grows with the threads; one more for announcements",
             "503; who is signed in still is afterwards",
+        ),
+        Connection(
+            "all of these, the portals' pages and our own address",
+            "imagin_gateway.operating",
+            "`base_url`, and the same settings",
+            "the operator runs `imagin-gateway check`; never a server that serves",
+            f"{_default_of(check, 'timeout'):g} s for each step (`--timeout`), {LONGEST_SECONDS:g} s for everything",
+            "none",
+            "none kept",
+            "a finding, told with what to do",
         ),
     )
 

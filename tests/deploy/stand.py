@@ -331,7 +331,8 @@ def deployed(kind: str, *, people: int = 20, workers: int = 2) -> Iterator[Site]
         site.lay_out()
         site.command("accounts", "upgrade")
         site.import_people(people)
-        site.command("check")
+        looked = site.command("check", "--offline", check=False)
+        assert looked.returncode in (0, 1), looked.stdout + looked.stderr
         site.start()
         yield site
     finally:

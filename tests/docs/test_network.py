@@ -22,6 +22,7 @@ from examples.demo.ports import free_ports
 from imagin_gateway import Gateway
 from imagin_gateway.local.database import BUSY_SECONDS, Database
 from imagin_gateway.local.mailer import Relay
+from imagin_gateway.operating.probes.reaching import ask
 from imagin_gateway.providers.oidc.bounded import MAX_CONNECTIONS, BoundedTransport
 from imagin_gateway.providers.saml.fetch import fetch
 from imagin_gateway.settings import Mail
@@ -74,6 +75,7 @@ def test_each_kind_of_connection_is_seen_and_is_listed(web: str, redis_server: P
         # As the rooms do it, and not this test: the stack is theirs.
         assert client.get(web).status_code == 200
     assert fetch(web, 100) == b"{}"
+    assert ask(web, 5).status == 200
     port = free_ports(1)[0]
     mailbox = Mailbox(port)
     mailbox.start()

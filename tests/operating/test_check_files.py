@@ -15,13 +15,16 @@ from pathlib import Path
 import pytest
 
 from examples.demo.portals import saml_messages
+from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import SettingsError
-from imagin_gateway.gateway import open_portals
+from imagin_gateway.flows.proxies import _key
+from imagin_gateway.gateway import open_portals, open_stores
 from imagin_gateway.operating.findings import Severity
 from imagin_gateway.operating.ground import Ground
 from imagin_gateway.operating.probes.portals import RSA_2048_UNTIL
 from imagin_gateway.policy import siec
 from imagin_gateway.settings import Settings
+from imagin_gateway.state.store import Space
 from tests.operating.house import House, named, toml
 from tests.providers.saml.forge import PORTAL, SSO, keys
 
@@ -157,6 +160,14 @@ def mode(name: str, bits: int) -> Callable[[House], None]:
         (house.folder / name).chmod(bits)
 
     return change
+
+
+def proxy_seen(house: House) -> None:
+    settings = Settings.load(house.save())
+    with closing(open_stores(settings)) as opened:
+        now = timestamp(opened.clock.now())
+        key = _key(opened.keys)
+        opened.sessions.store.put(Space.SEEN, key, b"forwarded", expires_at=now + 60, now=now)
 
 
 def network(house: House) -> None:
@@ -312,6 +323,7 @@ ROWS = [
     Row("cookies.loop", protect_our_pages, "autre préfixe", "protect"),
     Row("site.landing", lambda house: house.values.update(landing="/connexion/x", landings=["/"]), "hôte", "landing"),
     Row("proxy.none", drop("trusted_proxies"), "nginx", "trusted_proxies", WARNING),
+    Row("proxy.noticed", proxy_seen, "X-Forwarded-For", "trusted_proxies"),
     Row("proxy.many", say("trusted_proxies", value=3), "nombre exact", "trusted_proxies", WARNING),
 ]
 

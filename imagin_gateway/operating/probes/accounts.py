@@ -45,7 +45,8 @@ def is_remote(url: str) -> bool:
     if url.startswith("sqlite:///"):
         return False
     address = sa.make_url(url)
-    host = str(address.host or address.query.get("host", ""))
+    options = dict(address.query)
+    host = str(address.host or options.get("host", ""))
     return not (host in _LOOPBACK or host.startswith("/"))
 
 
@@ -98,7 +99,8 @@ def _postgresql(ground: Ground, url: str) -> Iterator[Finding]:
     address = sa.make_url(url)
     where = f"{address.host or 'socket locale'}, base {address.database or '?'}"
     subject = f"{SUBJECT}, {where}"
-    if is_remote(url) and address.query.get("sslmode") not in ("verify-full", "verify-ca"):
+    options = dict(address.query)
+    if is_remote(url) and options.get("sslmode") not in ("verify-full", "verify-ca"):
         text = "la liaison vers une autre machine n’est pas vérifiée : les comptes y passent, peut-être en clair"
         yield warning("accounts.no_tls", subject, text, "…?sslmode=verify-full&sslrootcert=/chemin/ac.pem", KEY)
     try:

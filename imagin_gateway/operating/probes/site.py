@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from imagin_gateway.errors import SettingsError, Unavailable
 from imagin_gateway.operating.findings import Finding, fatal, good, warning
 from imagin_gateway.operating.ground import Ground
 from imagin_gateway.operating.probes.reaching import NoAnswer, ask, certificate, clock
@@ -95,6 +98,26 @@ def _name(url: str, host: str, port: int | None) -> Iterator[Finding]:
     if port not in (None, 443):
         text = f"le port {port} fait partie de l’adresse : Host doit le dire, et le portail l’inscrire"
         yield warning("site.port", SUBJECT, text, "le port 443, sans le dire", KEY)
+
+
+def proxies(ground: Ground) -> Iterator[Finding]:
+    """What the processes that serve have noticed of a proxy that the settings do not count."""
+    from imagin_gateway.clock import SystemClock
+    from imagin_gateway.flows.proxies import noticed
+    from imagin_gateway.keys import Keyring
+    from imagin_gateway.state import open_store
+
+    settings = ground.settings
+    url = settings.state.url
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
+        return  # nobody has served yet
+    try:
+        store = open_store(url)
+    except SettingsError:
+        return  # told by the look at the state
+    with contextlib.closing(store), contextlib.suppress(Unavailable):
+        for problem in noticed(settings, store, Keyring(settings.keys.signing), SystemClock()):
+            yield fatal("proxy.noticed", "mandataires", problem.message, problem.remedy, problem.key)
 
 
 def live(ground: Ground) -> Iterator[Finding]:
