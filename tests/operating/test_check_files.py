@@ -227,6 +227,7 @@ ROWS = [
     Row("files.secret_readable", mode("accounts.db", 0o604), "chmod 600", "accounts.url"),
     Row("files.secret_writable", mode("accounts.db", 0o660), "chmod 600", "accounts.url"),
     Row("files.believed_writable", mode("creteil.xml", 0o666), "chmod o-w", "portals.arena-creteil.metadata"),
+    Row("files.events_readable", lambda house: house.write("events.jsonl", ""), "chmod 600", "events.path", WARNING),
     Row("disk.folder", say("events", "path", value="/nowhere/at/all/events.jsonl"), "mkdir", "events.path"),
     Row("disk.network", network, "PostgreSQL", "accounts.url"),
     Row("disk.nearly_full", lambda house: house.options.update(least_free=1 << 60), "place", "accounts.url", WARNING),
@@ -317,7 +318,7 @@ ROWS = [
     Row("passwords.breached_list", breached("not digests at all\n"), "", "passwords.breached_list"),
     Row("appearance.refused", template, "corriger le gabarit", "templates.choose.html"),
     # -- address, cookies, proxies
-    Row("site.short_name", say("base_url", value="https://imagin"), "siec.education.fr", "base_url"),
+    Row("site.short_name", say("base_url", value="https://imagin"), "siec.education.fr", "base_url", WARNING),
     Row("site.number", say("base_url", value="https://192.0.2.1"), "nom d’hôte", "base_url", WARNING),
     Row("site.port", say("base_url", value="https://imagin.exemple.test:8443"), "443", "base_url", WARNING),
     Row("cookies.loop", protect_our_pages, "autre préfixe", "protect"),

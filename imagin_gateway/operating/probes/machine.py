@@ -37,8 +37,6 @@ def secrets_of(ground: Ground) -> Iterator[tuple[str, str, Path]]:
         url = getattr(settings, section).url
         if url.startswith("sqlite:///"):
             yield f"{section}.url", "base SQLite", Path(url.removeprefix("sqlite:///"))
-    if settings.events.path != "-":
-        yield "events.path", "fichier d’événements", Path(settings.events.path)
 
 
 def _private(key: str, path: Path | None) -> Iterator[tuple[str, str, Path]]:
@@ -76,6 +74,10 @@ def permissions(ground: Ground) -> Iterator[Finding]:
             worst += 1
             text = f"{path} peut être changé par tout le monde (mode {mode:o})"
             yield fatal("files.believed_writable", what, text, f"chmod o-w {path}", key)
+    told = Path(ground.settings.events.path)
+    if ground.settings.events.path != "-" and told.is_file() and stat.S_IMODE(told.stat().st_mode) & stat.S_IROTH:
+        text = f"{told} est lisible par tout le monde : il tient des adresses de personnes"
+        yield warning("files.events_readable", "événements", text, _CHMOD.format(path=told), "events.path")
     if not worst:
         yield good("files.permissions", "droits des fichiers", "les secrets ne sont lisibles que du service")
 

@@ -89,7 +89,7 @@ def _name(url: str, host: str, port: int | None) -> Iterator[Finding]:
         )
         return
     if "." not in host:
-        yield fatal(
+        yield warning(
             "site.short_name", SUBJECT, f"{host} n’est pas un nom complet", '"https://imagin.siec.education.fr"', KEY
         )
     elif host.endswith(_SHARED):
