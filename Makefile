@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-check test test-peers test-faults load parts gallery fuzz mutants lint format types contract rows bench lock build wheel-check pythons docs reference ci clean set-up-demo set-up-dev
+.PHONY: help demo demo-check test test-peers test-faults load parts gallery fuzz mutants lint format types contract rows bench lock build wheel-check pythons audit docs reference ci clean set-up-demo set-up-dev
 
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
@@ -78,6 +78,9 @@ wheel-check: set-up-dev ## install the wheel in clean environments, with each ex
 
 pythons: set-up-dev ## the wheel and a part of the tests under every Python here; ARGS=--quick
 	@$(VENV) -m scripts.clean --pythons $(call given,ARGS)
+
+audit: set-up-dev ## known vulnerabilities of the locked versions; fails where none can be asked
+	@$(VENV) -m pip_audit --strict --disable-pip --require-hashes --progress-spinner off --requirement requirements/dev.lock
 
 docs: set-up-dev ## the documentation site, in site/: strictly, every link and anchor of ours checked
 	@NO_MKDOCS_2_WARNING=true .venv/bin/mkdocs build --strict
