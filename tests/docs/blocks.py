@@ -11,6 +11,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 ELSEWHERE: Final[dict[tuple[str, str], str]] = {
     ("docs/hosts.md", "python"): "tests/hosts/test_docs.py",
+    ("docs/json.md", "js"): "tests/hosts/test_script_front.py",
     ("docs/trusted-headers.md", "nginx"): "tests/agent/test_headers_behind_nginx.py",
     ("README.md", "python"): "tests/test_readme.py",
     ("README.md", "toml"): "tests/test_readme.py",

@@ -34,7 +34,8 @@ def of(*languages: str) -> list[Block]:
 
 def test_every_block_is_run_or_says_why_not() -> None:
     run = {"python", "toml", "sh"}
-    assert {block.language for block in ALL} <= run | set(NOT_RUN)
+    here = {block.language for block in ALL if (block.page, block.language) not in ELSEWHERE}
+    assert here <= run | set(NOT_RUN)
     counted = Counter(
         "run by a test of its room"
         if (block.page, block.language) in ELSEWHERE
