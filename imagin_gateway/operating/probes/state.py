@@ -138,6 +138,7 @@ def _why(url: str, address: Any, ground: Ground) -> Finding:
     import redis
 
     from imagin_gateway.operating.probes import reaching
+    from imagin_gateway.state.address import Reach
     from imagin_gateway.state.connecting import _server_options
 
     where = address.socket or ", ".join(f"{host}:{port}" for host, port in address.hosts)
@@ -170,6 +171,9 @@ def _why(url: str, address: Any, ground: Ground) -> Finding:
         return fatal(
             "redis.unreachable", subject, "ce Redis ne répond pas", "le lancer ; vérifier l’adresse et le port", KEY
         )
+    if address.reach is Reach.DIRECT:
+        text = "ce Redis répond, mais refuse nos clés à cet utilisateur"
+        return fatal("redis.acl", subject, text, "les droits de docs/redis.md : ~{imagin-gateway}*", KEY)
     text = "ce Redis répond, mais aucun serveur n’est maître de nos clés"
     return fatal("redis.no_master", subject, text, "vérifier Sentinel ou le cluster (docs/redis.md)", KEY)
 

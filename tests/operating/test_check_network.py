@@ -1,0 +1,142 @@
+"""`check` on what it must connect to: real servers, each broken for real, and named with what to do."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagin_gateway.operating.findings import Severity
+from tests.local.conftest import PrivatePostgres, postgres
+from tests.local.helper import MailServer
+from tests.operating.house import House, named, write_certificate
+from tests.state.servers import PrivateRedis
+
+__all__ = ["postgres"]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House.new(tmp_path)
+
+
+@pytest.fixture
+def online(house: House) -> House:
+    house.options["offline"] = False
+    return house
+
+
+def fatal_ones(house: House) -> list[str]:
+    return [each.id for each in house.checked().findings if each.severity is Severity.FATAL]
+
+
+def test_each_setting_of_a_redis_that_endangers_the_state_is_named(house: House) -> None:
+    with closing(PrivateRedis("maxmemory 100mb", "maxmemory-policy allkeys-lru")) as server:
+        server.start()
+        house.values["state"]["url"] = server.url
+        report = house.checked()
+        (found,) = named(report, "redis.eviction")
+        assert (found.severity, found.key) == (Severity.FATAL, "state.url")
+        assert "noeviction" in found.remedy
+        (found,) = named(report, "redis.persistence")
+        assert "appendonly yes" in found.remedy
+        assert named(report, "redis.rights")
+        with server.client() as client:
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("appendonly", "yes")
+            client.execute_command("ACL", "SETUSER", "weak", "on", ">weak", "~other:*", "+@all")
+        report = house.checked()
+        assert [each.id for each in report.findings if each.id.startswith("redis.") and each.severity != "ok"] == []
+        house.values["state"]["url"] = server.url.replace("unix://", "unix://weak:weak@")
+        assert fatal_ones(house) == ["redis.acl"]
+        house.values["state"]["url"] = server.url.replace("unix://", "unix://weak:canary@")
+        (found,) = named(house.checked(), "redis.login")
+        assert "canary" not in str(found)
+        server.stop()
+        house.values["state"]["url"] = server.url
+        assert [each.id for each in house.checked().findings if each.severity is Severity.FATAL] == [
+            "redis.unreachable"
+        ]
+
+
+def test_a_postgresql_that_cannot_serve_is_named(house: House, postgres: PrivatePostgres) -> None:
+    house.values["accounts"]["url"] = postgres.make()
+    (found,) = named(house.checked(), "accounts.empty")
+    assert (found.severity, found.remedy) == (Severity.FATAL, "imagin-gateway accounts upgrade")
+    url = postgres.empty()
+    house.values["accounts"]["url"] = url
+    assert named(house.checked(), "accounts.schema")
+    postgres._run("ALTER DATABASE accounts SET default_transaction_read_only = on")
+    try:
+        (found,) = named(house.checked(), "accounts.read_only")
+        assert found.severity is Severity.FATAL
+    finally:
+        postgres._run("ALTER DATABASE accounts RESET default_transaction_read_only")
+    house.values["accounts"]["url"] = url.replace("/accounts", "/nowhere")
+    assert named(house.checked(), "accounts.database")
+
+
+@pytest.fixture
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tls")
+
+
+def relay(certificate: Path | None, **more: Any) -> MailServer:
+    if certificate is None:
+        return MailServer(**more)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return MailServer(tls_context=context, require_starttls=True, **more)
+
+
+@pytest.fixture
+def stopped() -> Iterator[list[MailServer]]:
+    servers: list[MailServer] = []
+    yield servers
+    for server in servers:
+        server.stop()
+
+
+def test_a_relay_that_cannot_be_believed_or_used_is_named(
+    online: House, certificates: Path, stopped: list[MailServer]
+) -> None:
+    def told(certificate: Path | None, ca: Path | None) -> dict[str, Any]:
+        server = relay(certificate)
+        stopped.append(server)
+        online.values["mail"] = {"host": "localhost", "port": server.port, "sender": "imagin@exemple.test"}
+        if ca is not None:
+            online.values["mail"]["ca_file"] = str(ca)
+        report = online.checked()
+        return {each.id: each for each in report.findings if each.id.startswith("mail.")}
+
+    good, ending = write_certificate(certificates, ends=90), write_certificate(certificates, ends=9)
+    expired = write_certificate(certificates, begins=-9, ends=-1)
+    assert set(told(good, good)) == {"mail.certificate", "mail.relay"}
+    assert "mail.certificate_ending" in told(ending, ending)
+    assert told(expired, expired)["mail.certificate_expired"].severity is Severity.FATAL
+    assert "ca_file" in told(good, None)["mail.certificate_self_signed"].remedy
+    assert "465" in told(None, None)["mail.no_starttls"].remedy
+    online.values["mail"]["port"] = 1
+    assert named(online.checked(), "mail.refused")
+
+
+def test_a_test_mail_is_sent_only_when_it_is_asked_for(
+    online: House, certificates: Path, stopped: list[MailServer]
+) -> None:
+    certificate = write_certificate(certificates)
+    server = relay(certificate)
+    stopped.append(server)
+    online.values["mail"] = {
+        "host": "localhost",
+        "port": server.port,
+        "sender": "imagin@exemple.test",
+        "ca_file": str(certificate),
+    }
+    online.checked()
+    assert server.inbox.received == []
+    assert named(online.checked(mail_to="operator@exemple.test"), "mail.sent")
+    assert server.inbox.recipients == [["operator@exemple.test"]]
