@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-check test test-peers test-faults load parts gallery fuzz mutants lint format types contract rows bench lock build wheel-check pythons audit docs reference ci clean set-up-demo set-up-dev
+.PHONY: help demo demo-check test test-peers test-faults load parts gallery fuzz mutants coverage lint format types contract rows bench lock build wheel-check pythons audit docs reference ci clean set-up-demo set-up-dev
 
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
@@ -37,6 +37,9 @@ parts: set-up-dev ## get what the tests need beside Python packages (as root: by
 
 fuzz: set-up-dev ## attacks by machine on every way in; MINUTES=60, ONLY=landing, ARGS="--keep"
 	@$(VENV) -m fuzz $(if $(call given,ONLY),--only $(call given,ONLY)) $(if $(call given,MINUTES),--minutes $(call given,MINUTES)) $(call given,ARGS)
+
+coverage: parts ## branches of the package that tests take: 95 % or it fails; ARGS="tests/policy" for a part
+	@$(VENV) -m pytest $(WORKERS) --cov --cov-branch --cov-report=term-missing:skip-covered $(call given,ARGS)
 
 mutants: set-up-dev ## break the code by machine, and see which tests notice; ONLY=sessions, ARGS="--minutes 30"
 	@$(VENV) -m mutants $(if $(call given,ONLY),--only $(call given,ONLY)) $(call given,ARGS)
