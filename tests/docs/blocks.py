@@ -33,6 +33,8 @@ NOT_RUN: Final = {
     "yaml": "a part of a collector's configuration",
     "dockerfile": "no engine for containers among the real parts",
     "sql": "a server's own",
+    "js": "for a browser; the example of a front end runs in one",
+    "javascript": "for a browser",
     "json": "what is printed; tests compare it where it is made",
     "promql": "a part of a collector's configuration",
     "": "what is printed, or a part of a server's configuration",

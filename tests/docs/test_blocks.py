@@ -129,7 +129,11 @@ def known() -> dict[str, Any]:
 def lines(block: Block) -> list[str]:
     """Return the commands of a block: comments gone, continued lines joined, `a && b` apart."""
     text = re.sub(r"\\\n\s*", " ", block.text)
-    found = [part.strip() for line in text.splitlines() for part in re.split(r"&&|\|", line.partition(" #")[0])]
+    found = [
+        part.strip()
+        for line in text.splitlines()
+        for part in re.split(r"&&|\|", re.split(r" #| [12]?>{1,2} ", line)[0])
+    ]
     return [line for line in found if line and not line.startswith("#")]
 
 
