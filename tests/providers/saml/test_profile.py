@@ -350,6 +350,12 @@ def test_a_period_that_ends_before_it_begins_is_refused(there: House, part: str)
     assert there.code(forged(backwards)) is Code.SAML_TIME
 
 
+@pytest.mark.parametrize("part", ["Conditions", "SubjectConfirmationData"])
+def test_a_period_without_a_moment_in_it_is_none_however_far_apart_clocks_may_be(there: House, part: str) -> None:
+    empty = _both(_at(part, "NotBefore", NOW), _at(part, "NotOnOrAfter", NOW))
+    assert there.code(forged(empty)) is Code.SAML_TIME
+
+
 @pytest.mark.parametrize("part", ["Response", "Assertion"])
 def test_what_is_issued_in_the_future_is_refused(there: House, part: str) -> None:
     assert there.come_back(forged(_at(part, "IssueInstant", NOW + SKEW))).issuer == PORTAL
