@@ -58,9 +58,7 @@ def test_each_setting_of_a_redis_that_endangers_the_state_is_named(house: House)
         assert "canary" not in str(found)
         server.stop()
         house.values["state"]["url"] = server.url
-        assert [each.id for each in house.checked().findings if each.severity is Severity.FATAL] == [
-            "redis.unreachable"
-        ]
+        assert fatal_ones(house) == ["redis.refused"]
 
 
 def test_a_postgresql_that_cannot_serve_is_named(house: House, postgres: PrivatePostgres) -> None:
