@@ -6,7 +6,6 @@ import functools
 import logging
 import os
 import secrets
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 from imagin_gateway.clock import Clock, SystemClock
 from imagin_gateway.errors import Code, GatewayError, Problem, RequestRefused, SettingsError
 from imagin_gateway.events import Event, EventLog, EventName, FileSink, Sink, StreamSink
+from imagin_gateway.events.syslog import SyslogSink, read_target
 from imagin_gateway.exchange import Request, Response
 from imagin_gateway.flows.direct_login import choose_address, factor_address
 from imagin_gateway.flows.going import gone
@@ -98,6 +98,11 @@ class Gateway:
         self._pool_lock = threading.Lock()
         self._proxies = Proxies()
         self.house = replace(open_house(settings, clock or SystemClock(), sink, templates), hooks=hooks or Hooks())
+        if settings.metrics.enabled or settings.metrics.traces:
+            # Imported here: who does not count does not pay.
+            from imagin_gateway.flows.metrics import Watch
+
+            self.house = replace(self.house, watch=Watch(self.house))
         self._questions = tuple(question.id for question in self.house.policy.all_questions)
         if settings.development:
             self.house.events.emit(Event(name=EventName.DEVELOPMENT_MODE))
@@ -125,6 +130,11 @@ class Gateway:
         """Threads of our own for the sessions of the host's pages."""
         return self._threads("lookups", LOOKUPS)
 
+    @property
+    def watching(self) -> ThreadPoolExecutor:
+        """Threads for the machine that watches: it is answered while logins wait."""
+        return self._threads("watching", 2)
+
     def _threads(self, use: str, count: int) -> ThreadPoolExecutor:
         with self._pool_lock:
             if use not in self._pools:
@@ -133,11 +143,38 @@ class Gateway:
 
     def handle(self, request: Request) -> Response:
         """Answer a request to one of our own addresses. Never raises."""
+        watch = self.house.watch
+        if watch is None:
+            return self._answer(request)
+        found = find(request.path)
+        route, door = (found[0].pattern, found[1]) if found else ("other", "")
+        return watch.around(request, route, door if door in self.house.portals else "", self._answer)
+
+    def _for_machines(self, request: Request, route: Route) -> Response | None:
+        """Answer the machine that watches, whatever the Host and whatever the stores do."""
+        handler = route.handler(request.method) if route.for_machines else None
+        if handler is None:
+            return None
+        try:
+            return handler(self.house, Visit(request, None, "", False, self.language(request, route)))
+        except GatewayError as error:
+            detail: dict[str, str | int | bool] = {"reason": str(error), "status": 404}
+            code, address, correlation = error.code, request.address, request.correlation
+            self.house.events.emit(
+                Event(
+                    name=EventName.REQUEST_REFUSED, code=code, address=address, correlation=correlation, detail=detail
+                )
+            )
+            return Response(404, headers=self.house.pages.bare_headers())
+
+    def _answer(self, request: Request) -> Response:
         house = self.house
         found = find(request.path)
         route = found[0] if found else None
         visit = Visit(request, None, "", False, self.language(request, route))
         try:
+            if route is not None and (told := self._for_machines(request, route)) is not None:
+                return told
             self._start_threads()
             self._proxies.notice(house, request)
             asset = house.pages.asset(request.path) if request.method in ("GET", "HEAD") else None
@@ -283,6 +320,7 @@ class Gateway:
             close: Callable[[], None] | None = getattr(portal, "close", None)
             if close is not None:
                 close()
+        self.house.events.close()
 
     def __enter__(self) -> Gateway:
         return self
@@ -309,16 +347,14 @@ class Stores:
         self.direct.close()
         self.sessions.close()
         self.sessions.store.close()
+        self.events.close()
 
 
 def open_stores(settings: Settings, clock: Clock | None = None, sink: Sink | None = None) -> Stores:
     """Open accounts and sessions. Raises `SettingsError` when they cannot be."""
     clock = clock or SystemClock()
     keys = Keyring(settings.keys.signing)
-    if sink is None:
-        path = settings.events.path
-        sink = StreamSink(sys.stderr) if path == "-" else FileSink(Path(path))
-    events = EventLog(sink, clock, keys)
+    events = open_events(settings, clock, sink)
     state = open_store(settings.state.url)
     sessions = SessionRegistry(
         state,
@@ -334,6 +370,29 @@ def open_stores(settings: Settings, clock: Clock | None = None, sink: Sink | Non
     )
     direct = DirectDoor.open(settings, state, clock, events)
     return Stores(settings, clock, keys, events, sessions, direct)
+
+
+def open_events(settings: Settings, clock: Clock | None = None, sink: Sink | None = None) -> EventLog:
+    """Return what writes the events of a house: nothing but the settings is needed.
+
+    Args:
+        settings: where events go.
+        clock: when they happened.
+        sink: where they go instead.
+    """
+    told, clock = settings.events, clock or SystemClock()
+    sinks: list[Sink] = [sink] if sink is not None else []
+    if sink is None:
+        if told.path == "-":
+            sinks.append(StreamSink())
+        elif told.file is not None:
+            sinks.append(FileSink(told.file, clock))
+        if told.stdout:
+            sinks.append(StreamSink(name="stdout"))
+        if told.syslog:
+            sinks.append(SyslogSink(read_target(told.syslog)))
+    keys = Keyring(settings.keys.events or settings.keys.signing)
+    return EventLog(sinks, clock, keys, retention=told.retention)
 
 
 def open_policy(settings: Settings) -> Policy:

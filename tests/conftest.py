@@ -1,4 +1,4 @@
-"""What every test has: the rows' plugin, one Hypothesis profile, and the list of missing parts at the end."""
+"""What every test has: rows, events held to their schema, one Hypothesis profile, and at the end what is missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from tests import parts
 
-pytest_plugins = ["tests.rows.plugin", "tests.docs.outbound"]
+pytest_plugins = ["tests.rows.plugin", "tests.docs.outbound", "tests.events.captured"]
 
 LONGEST: Final = (
     "pages/test_states_in_browser.py",

@@ -126,7 +126,7 @@ def show(
     with _helping(settings, actor) as (opened, helping):
         dossier = opened.direct.desk.dossier_of(identifier)
         subject = dossier.account.identifier if dossier else identifier
-        helping.tell(EventName.ACCOUNT_SHOWN, subject, found=dossier is not None)
+        helping.tell(EventName.ACCOUNT_SHOWN, subject, found=int(dossier is not None))
         factors = opened.direct.factors.of(subject)
         live = len(opened.sessions.list_person(DIRECT_ISSUER, subject))
         pseudonym = opened.events.pseudonym((DIRECT_ISSUER, subject))

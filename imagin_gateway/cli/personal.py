@@ -22,6 +22,7 @@ from imagin_gateway.cli.common import (
     print_json,
     stores,
 )
+from imagin_gateway.events.retention import files_of
 from imagin_gateway.flows.export import export_person
 from imagin_gateway.flows.helping import By, Helping
 from imagin_gateway.settings import Settings
@@ -70,8 +71,8 @@ def export(
 
 
 def _own_log(settings: Settings) -> list[Path]:
-    path = Path(settings.events.path)
-    return [path] if settings.events.path != "-" and path.is_file() else []
+    file = settings.events.file
+    return [kept.path for kept in files_of(file)] if file is not None else []
 
 
 def erase(identifier: Identifier, yes: Yes = False, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE) -> None:

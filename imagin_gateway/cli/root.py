@@ -5,7 +5,21 @@ from __future__ import annotations
 import typer
 
 import imagin_gateway
-from imagin_gateway.cli import accounts, check, convocations, keys, mail, oidc, openapi, policy, saml, sessions
+from imagin_gateway.cli import (
+    accounts,
+    check,
+    convocations,
+    events,
+    keys,
+    mail,
+    oidc,
+    openapi,
+    policy,
+    report,
+    saml,
+    sessions,
+    watching,
+)
 from imagin_gateway.cli.common import out
 
 app = typer.Typer(
@@ -18,7 +32,10 @@ app.command("check")(check.check)
 app.command("openapi")(openapi.describe)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(convocations.app, name="convocations")
+app.add_typer(events.app, name="events")
 app.add_typer(keys.app, name="keys")
+app.command("report")(report.report)
+app.add_typer(watching.app, name="metrics")
 app.add_typer(mail.app, name="mail")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(policy.app, name="policy")

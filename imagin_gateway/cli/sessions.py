@@ -85,7 +85,7 @@ def end(
 
 def _person(opened: Stores, door: str, subject: str) -> tuple[str, str] | None:
     """Return the person behind a door, or None when none is named. Ends the command when the door opens nothing."""
-    issuer = _issuer(opened.settings, door)
+    issuer = issuer_of(opened.settings, door)
     if not subject:
         return None
     if door == Door.DIRECT and (account := opened.direct.find(subject)) is not None:
@@ -93,7 +93,7 @@ def _person(opened: Stores, door: str, subject: str) -> tuple[str, str] | None:
     return (issuer, subject)
 
 
-def _issuer(settings: Settings, door: str) -> str:
+def issuer_of(settings: Settings, door: str) -> str:
     """Return the issuer behind a door: a person is (issuer, subject)."""
     if door in (Door.DIRECT, PROCONNECT):
         return DIRECT_ISSUER

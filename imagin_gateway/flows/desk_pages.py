@@ -95,7 +95,7 @@ def account(house: House, visit: Visit) -> Response:
         return who
     found = access.dossier(house, who, visit.request.query.get("dossier", ""))
     access.count(house, who, "looks")
-    who.helping.tell(EventName.ACCOUNT_SHOWN, found.account.identifier, found=True)
+    who.helping.tell(EventName.ACCOUNT_SHOWN, found.account.identifier, found=1)
     done = visit.request.query.get("fait", "")
     own = access.is_own(house, who, found)
     factors = house.direct.factors.of(found.account.identifier)

@@ -23,6 +23,7 @@ from imagin_gateway.flows.trusted_computer import is_trusted
 from imagin_gateway.flows.typed import forget_typed, keep_typed, typed
 from imagin_gateway.identity import DIRECT_ISSUER, Door, Identity
 from imagin_gateway.keys import Secret
+from imagin_gateway.local.accounts import identifier_key
 from imagin_gateway.local.door import AccountView
 from imagin_gateway.local.factors import MFA, MFA_CLASS
 from imagin_gateway.sessions.session import FIRST_PASSWORD, SECOND_FACTOR, Session
@@ -100,8 +101,16 @@ def submit(house: House, visit: Visit) -> Response:
         if refused.code is not Code.CREDENTIALS:
             raise
         reason = str(getattr(refused, "reason", ""))
+        # Under the pseudonym of what was typed, whether an account has it or not: both cost the same.
+        tried = identifier_key(identifier)
         visit.event(
-            house, EventName.LOGIN_REFUSED, refused.code, door=Door.DIRECT, method="password", detail={"reason": reason}
+            house,
+            EventName.LOGIN_REFUSED,
+            refused.code,
+            door=Door.DIRECT,
+            method="password",
+            person=(DIRECT_ISSUER, tried) if tried else None,
+            detail={"reason": reason},
         )
         return _form(house, visit, next_page=next_page, identifier=identifier, failed=True)
     return enter(house, visit, checked.account, next_page, must_choose=checked.must_choose)

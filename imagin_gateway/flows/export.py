@@ -8,6 +8,7 @@ from pathlib import Path
 
 from imagin_gateway.clock import Clock
 from imagin_gateway.events import EventLog, EventName
+from imagin_gateway.events.reading import Damage, holding, read
 from imagin_gateway.flows.helping import Helping
 from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.local.door import DirectDoor
@@ -85,8 +86,8 @@ def _session(session: Session) -> dict[str, object]:
 
 
 def _lines(logs: Iterable[Path], pseudonyms: frozenset[str]) -> Iterator[dict[str, object]]:
+    wanted = holding(sorted(pseudonyms))
     for log in logs:
-        with log.open(encoding="utf-8") as file:
-            for line in file:
-                if any(pseudonym in line for pseudonym in pseudonyms):
-                    yield json.loads(line)
+        for found in read(log, wanted):
+            if not isinstance(found, Damage):
+                yield json.loads(found[0])

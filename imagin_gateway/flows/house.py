@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from imagin_gateway.clock import Clock, timestamp
@@ -15,6 +15,7 @@ from imagin_gateway.errors import Code
 from imagin_gateway.events import Event, EventLog, EventName
 from imagin_gateway.exchange import Request, Response, SetCookie
 from imagin_gateway.flows.hooks import Hooks
+from imagin_gateway.flows.readiness import Readiness
 from imagin_gateway.keys import Keyring, new_token
 from imagin_gateway.local.door import DirectDoor
 from imagin_gateway.pages.language import Language
@@ -27,6 +28,9 @@ from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import Session
 from imagin_gateway.settings import Settings
 from imagin_gateway.state.store import Space, StateStore
+
+if TYPE_CHECKING:
+    from imagin_gateway.flows.metrics import Watch
 
 JOURNEY: Final = timedelta(minutes=10)
 """Longest time between leaving for a portal and coming back (rows SAM-13, OID-17)."""
@@ -52,6 +56,9 @@ class House:
     portals: Mapping[str, Portal]
     turnstiles: Mapping[str, threading.BoundedSemaphore] = field(default_factory=dict)
     hooks: Hooks = field(default_factory=Hooks)
+    readiness: Readiness = field(default_factory=Readiness)
+    watch: Watch | None = None
+    """Counts and times what happens, where the settings ask for it."""
 
     def path(self, below: str) -> str:
         """Return the path of one of our pages, as the browser asks for it."""

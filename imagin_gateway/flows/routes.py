@@ -17,8 +17,10 @@ from imagin_gateway.flows import (
     desk_acts,
     desk_pages,
     direct_login,
+    health,
     last_door,
     logout,
+    metrics,
     my_session,
     my_sessions,
     passkey_login,
@@ -53,6 +55,7 @@ class Route:
         shows: its GET acts, but not when what it answers is a page.
         takes: fields that a script may POST here as JSON; None where only forms are taken, or nothing is.
         by_browser: only a browser comes here, sent by a portal or led by a person: it has no form in JSON.
+        for_machines: its GET is answered whatever the Host, before any session is looked for.
     """
 
     pattern: str
@@ -64,6 +67,7 @@ class Route:
     shows: bool = False
     takes: frozenset[str] | None = None
     by_browser: bool = False
+    for_machines: bool = False
 
     @property
     def tells(self) -> bool:
@@ -165,6 +169,9 @@ ROUTES: Final = (
     Route("/assistance/compte", {"GET": desk_pages.account}, by_browser=True),
     Route("/assistance/acte", {"GET": desk_acts.ask, "POST": desk_acts.do}, acts=True, by_browser=True),
     Route("/fin", {"GET": logout.show, "POST": logout.submit}, takes=_fields()),
+    Route(health.LIVENESS, {"GET": health.alive}, stateless=True, for_machines=True, by_browser=True),
+    Route(health.READINESS, {"GET": health.ready}, stateless=True, for_machines=True, by_browser=True),
+    Route(metrics.METRICS, {"GET": metrics.show}, stateless=True, for_machines=True, by_browser=True),
     Route("/fin/faite", {"GET": logout.show_done}),
 )
 

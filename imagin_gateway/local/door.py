@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -37,10 +37,10 @@ from imagin_gateway.local.links import Links
 from imagin_gateway.local.login import CredentialsRefused, Login, LoginFailure
 from imagin_gateway.local.mail_texts import MailKind
 from imagin_gateway.local.mailer import Takes
-from imagin_gateway.local.outbox import Outbox, is_address
+from imagin_gateway.local.outbox import Outbox, depth, is_address
 from imagin_gateway.local.passkeys import Ceremonies
 from imagin_gateway.local.password_policy import PasswordPolicy, PasswordRefused
-from imagin_gateway.local.passwords import Hasher
+from imagin_gateway.local.passwords import Hasher, Limiter
 from imagin_gateway.local.personal import PersonalData
 from imagin_gateway.local.provisional import Provisionals
 from imagin_gateway.local.reset import LinkDead, Resets
@@ -110,6 +110,7 @@ class DirectDoor:
         self._breached = breached
         self._clock = clock
         self._events = events
+        self._hasher = hasher
         self._throttle = Throttle(state, lock=passwords.attempts == "lock", in_a_row=passwords.in_a_row)
         self._clients = KnownClients(state)
         self.links = Links(database, clock, events)
@@ -568,6 +569,19 @@ class DirectDoor:
             Unavailable: the accounts database does not answer.
         """
         return self._sender.deliver_due(relay)
+
+    @property
+    def limiter(self) -> Limiter:
+        """Turns of those who check a password."""
+        return self._hasher.limiter
+
+    def check_schema(self) -> None:
+        """Ask the database whether it is there, and as this release knows it. Raises as `migrate.check`."""
+        migrate.check(self._database)
+
+    def outbox_depth(self) -> tuple[int, datetime | None]:
+        """Return how many mails wait, and since when the oldest does. Raises `Unavailable`."""
+        return depth(self._database)
 
     def _forget_old(self) -> None:
         forgotten = self._history.purge()

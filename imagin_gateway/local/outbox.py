@@ -50,6 +50,13 @@ def is_address(text: str) -> bool:
     return found is not None and len(found[1]) <= 64
 
 
+def depth(database: Database) -> tuple[int, datetime | None]:
+    """Return how many mails wait, and since when the oldest does. Raises `Unavailable`."""
+    with database.read() as connection:
+        row = connection.execute(sa.select(sa.func.count(), sa.func.min(outbox.c.created_at))).one()
+    return row[0], row[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """One mail claimed by this sender.

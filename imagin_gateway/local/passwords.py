@@ -85,6 +85,16 @@ class Limiter:
         self._free = width
         self._waiting: deque[threading.Event] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """Callers that wait now."""
+        return len(self._waiting)
+
+    @property
+    def working(self) -> int:
+        """Callers that hold a turn now."""
+        return self.width - self._free
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold a turn. Raises `Unavailable` (`BUSY`) when there is no place, or no turn in time."""
@@ -160,14 +170,14 @@ class Hasher:
         )
         self._pepper = pepper
         width = cores()
-        self._limiter = limiter or Limiter(width, WAITING_PER_WORKER * width)
+        self.limiter = limiter or Limiter(width, WAITING_PER_WORKER * width)
         # Same parameters as a real one, and nobody knows its password: the cost of a check says nothing.
         self._decoy = self._argon2.hash(secrets.token_urlsafe(32))
 
     def hash(self, password: Secret) -> str:
         """Return the encoded hash of a password. Raises `Unavailable` when the queue is full."""
         version = "" if self._pepper is None else self._pepper.newest
-        with self._limiter.turn():
+        with self.limiter.turn():
             try:
                 return version + self._argon2.hash(self._peppered(password, version) or "")
             except Argon2Error as error:
@@ -195,7 +205,7 @@ class Hasher:
             stored, password = None, Secret("")
         found = _STORED.match(stored or "")
         hashed = None if found is None else self._peppered(password, found["version"] or "")
-        with self._limiter.turn():
+        with self.limiter.turn():
             if found is not None and hashed is not None:
                 try:
                     return self._argon2.verify(found["argon2"], hashed)

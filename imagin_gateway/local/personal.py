@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import sqlalchemy as sa
 
+from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.local import store
 from imagin_gateway.local.accounts import identifier_key
 from imagin_gateway.local.clients import KnownClients
 from imagin_gateway.local.database import Database
-from imagin_gateway.local.schema import accounts, metadata, reset_requests
+from imagin_gateway.local.schema import account_links, accounts, metadata, reset_requests
 from imagin_gateway.local.throttle import Throttle
 
 WITHHELD: Final = frozenset(
@@ -61,6 +63,15 @@ class PersonalData:
                 table.name: [_told(table, row) for row in connection.execute(sa.select(table).where(condition))]
                 for table, condition in _about(account.id, key)
             }
+
+    def everybody(self) -> Iterator[tuple[str, str]]:
+        """Yield everybody of whom something is kept, as (issuer, subject), a few at a time."""
+        linked = sa.select(account_links.c.issuer, account_links.c.subject)
+        with self._database.read() as connection:
+            for row in connection.execute(sa.select(accounts.c.identifier)).yield_per(1000):
+                yield DIRECT_ISSUER, row[0]
+            for row in connection.execute(linked).yield_per(1000):
+                yield row[0], row[1]
 
     def erase(self, identifier: str) -> str | None:
         """Remove every row about a person, in one transaction; return the identifier, or None if there was none.

@@ -16,7 +16,9 @@ from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from imagin_gateway.exchange import MAX_BODY_BYTES, Request, Response
+from imagin_gateway.flows.health import LIVENESS
 from imagin_gateway.flows.hooks import LOOP
+from imagin_gateway.flows.routes import find
 from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.mounts.asking import Denied
 from imagin_gateway.mounts.doorman import Doorman
@@ -170,6 +172,8 @@ class GatewayASGI:
         if scope["type"] == "websocket":
             await _refuse(scope, receive, send, Response(404))
             return
+        found = find(asked.path)
+        machine = found is not None and found[0].for_machines
         body = await _body(receive, asked.headers) if scope["method"] == "POST" else b""
         if body is None:
             return
@@ -181,6 +185,14 @@ class GatewayASGI:
             certificate=certificate_of_scope(scope),
             doubtful=doubtful_names(scope["headers"]),
         )
+        if machine:
+            # Not in the queue of people: who asks whether this process lives must not wait for a login.
+            if found is not None and found[0].pattern == LIVENESS:
+                response = self._gateway.handle(request)
+            else:
+                response = await self._in(self._gateway.watching, lambda: self._gateway.handle(request))
+            await _write(send, response, head=scope["method"] == "HEAD")
+            return
         if self._waiting >= MOST_WAITING:
             await _write(send, self._doorman.refusal_of_rush)
             return

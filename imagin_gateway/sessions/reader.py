@@ -78,7 +78,16 @@ class SessionReader:
         self._idle_seconds = idle.total_seconds()
         self._seen = LastSeen(self._write_seen, grain)
         self._cache = SessionCache(cached)
+        self.found_here = 0
+        """Requests whose session this process knew."""
+        self.asked = 0
+        """Requests whose session was asked of the store."""
         self._watch = store.watch(Space.SESSION, self._cache.forget, lag=lag) if cached else None
+
+    @property
+    def known(self) -> int:
+        """Sessions this process knows."""
+        return len(self._cache)
 
     def glance(self, cookie: str) -> Live | None:
         """Return the live session of a cookie if this process knows it for sure; None says nothing.
@@ -92,6 +101,7 @@ class SessionReader:
         live = self._cache.by_cookie.get(cookie)
         if live is None:
             return None
+        self.found_here += 1
         now = self._seconds()
         if now >= live.until:
             return None  # another process may have seen this person since: the store knows
@@ -119,6 +129,7 @@ class SessionReader:
         key = self._key(cookie)
         if key is None:
             return None
+        self.asked += 1
         reading = self._cache.begin(key) if self._watch is not None else None
         live = None
         try:

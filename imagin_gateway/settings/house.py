@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from imagin_gateway.events.syslog import read_target
 from imagin_gateway.identity import Activity
 from imagin_gateway.keys import Secret
 from imagin_gateway.problems import wrong
 from imagin_gateway.settings import key_files
 from imagin_gateway.settings.paths import checked_prefix
-from imagin_gateway.settings.secrets import SecretText, strong_keys
+from imagin_gateway.settings.secrets import MAKE_A_KEY, SecretText, strong_keys
 from imagin_gateway.settings.section import Section
 
 
@@ -33,6 +35,9 @@ class Keys(Section):
 
     factors: tuple[SecretText, ...] = ()
     """Encrypts the secrets of second factors and keeps recovery codes; needed unless `second_factor.mode` is off."""
+
+    events: tuple[SecretText, ...] = ()
+    """Optional: makes the pseudonyms in events; without it they follow `signing`, and change when that is rotated."""
 
     @model_validator(mode="before")
     @classmethod
@@ -53,12 +58,12 @@ class Keys(Section):
                 found[purpose] = tuple(each.secret for each in keys)
         return found
 
-    @field_validator("signing", "provisional", "pepper", "factors")
+    @field_validator("signing", "provisional", "pepper", "factors", "events")
     @classmethod
     def _strong(cls, keys: tuple[Secret, ...], info: ValidationInfo) -> tuple[Secret, ...]:
-        if keys or info.field_name not in ("pepper", "factors"):
+        if keys or info.field_name not in ("pepper", "factors", "events"):
             strong_keys(keys)
-        for other in ("signing", "provisional", "pepper", "factors"):
+        for other in ("signing", "provisional", "pepper", "factors", "events"):
             if other == info.field_name:
                 break
             if {key.reveal() for key in keys} & {key.reveal() for key in info.data.get(other, ())}:
@@ -67,19 +72,88 @@ class Keys(Section):
 
 
 class Events(Section):
-    """Where events go."""
+    """Where events go, and how long they are kept."""
 
     path: str = "-"
-    """A file to append to, or `-` for standard error."""
+    """A file to append to, `-` for standard error, or "" for none.
+
+    With `{day}` in its name there is a file a day, which nothing has to rotate."""
+    stdout: bool = False
+    """To standard output, too."""
+    syslog: str = ""
+    """To syslog, too: `/dev/log`, `udp://host:514` or `tcp://host:601`."""
     retention_months: int = Field(default=12, ge=6, le=60)
-    """How long the last events of an account are kept beside it, for the help desk; the file is the operator's."""
+    """How long files of events, and the last events kept beside an account, stay before they are removed."""
     reason: str = ""
     """Why more than twelve months."""
+
+    @field_validator("path")
+    @classmethod
+    def _place(cls, path: str) -> str:
+        if path not in ("", "-") and "{day}" in str(Path(path).parent):
+            raise wrong(
+                "le jour s'écrit dans le nom du fichier, pas dans celui d'un dossier", '"evenements-{day}.jsonl"'
+            )
+        return path
+
+    @field_validator("syslog")
+    @classmethod
+    def _target(cls, target: str) -> str:
+        if target:
+            read_target(target)
+        return target
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if not (self.path or self.stdout or self.syslog):
+            raise wrong("les événements n'iraient nulle part", 'path = "evenements-{day}.jsonl"')
+        return self
+
+    @property
+    def file(self) -> Path | None:
+        """The file to append to, perhaps with a day in its name."""
+        return None if self.path in ("", "-") else Path(self.path)
 
     @property
     def retention(self) -> timedelta:
         """Months of thirty days and a half."""
         return timedelta(days=30.5 * self.retention_months)
+
+
+class Metrics(Section):
+    """Figures for a monitoring system: closed unless it says `enabled`."""
+
+    enabled: bool = False
+    """Answer at `/metriques` in the form of Prometheus."""
+    token: SecretText | None = None
+    """What the monitoring system sends as `Authorization: Bearer`; without it, the address does not exist."""
+    readers: tuple[str, ...] = ()
+    """Networks it may come from (`10.0.0.0/8`); none is any, with the token."""
+    traces: bool = False
+    """A span of OpenTelemetry for each request to our own pages."""
+
+    @field_validator("token")
+    @classmethod
+    def _long(cls, token: Secret | None) -> Secret | None:
+        if token is not None:
+            strong_keys((token,))
+        return token
+
+    @field_validator("readers")
+    @classmethod
+    def _networks(cls, readers: tuple[str, ...]) -> tuple[str, ...]:
+        for reader in readers:
+            try:
+                ipaddress.ip_network(reader)
+            except ValueError:
+                raise wrong("un réseau est illisible", '["10.0.0.0/8", "192.0.2.7/32"]') from None
+        return readers
+
+    @model_validator(mode="after")
+    def _closed(self) -> Self:
+        if self.enabled and self.token is None:
+            raise wrong("les mesures seraient ouvertes à tous", 'token = "env:..." ; une clé : ' + MAKE_A_KEY)
+        return self
 
 
 class Protected(Section):

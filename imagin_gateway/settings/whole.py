@@ -19,7 +19,7 @@ from imagin_gateway.settings.appearance import Appearance
 from imagin_gateway.settings.desk import Desk
 from imagin_gateway.settings.direct import Accounts, Mail, Passwords, SecondFactor
 from imagin_gateway.settings.header import HeaderPortal
-from imagin_gateway.settings.house import Events, Keys, Protected
+from imagin_gateway.settings.house import Events, Keys, Metrics, Protected
 from imagin_gateway.settings.oidc import OidcPortal
 from imagin_gateway.settings.paths import checked_prefix, under
 from imagin_gateway.settings.portal import LinkPortal
@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     """To be decided, in writing, outside development; there, none is none."""
     mail: Mail
     events: Events = Events()
+    metrics: Metrics = Metrics()
     appearance: Appearance = Appearance()
     desk: Desk = Desk()
     portals: dict[str, PortalSettings] = Field(default_factory=dict)
@@ -269,7 +270,7 @@ def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(part, dict) and isinstance(path := part.get(name), str):
             anchored[section] = {**part, name: folder / path}
     events = anchored.get("events")
-    if isinstance(events, dict) and isinstance(path := events.get("path"), str) and path != "-":
+    if isinstance(events, dict) and isinstance(path := events.get("path"), str) and path not in ("", "-"):
         anchored["events"] = {**events, "path": str(folder / path)}
     service = anchored.get("proconnect")
     if isinstance(service, dict):

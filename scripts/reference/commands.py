@@ -38,6 +38,8 @@ def commands() -> Iterator[tuple[str, Any]]:
     def below(group: Any, words: str) -> Iterator[tuple[str, Any]]:
         for name, command in group.commands.items():
             if hasattr(command, "commands"):
+                if command.invoke_without_command:
+                    yield words + name, command
                 yield from below(command, f"{words}{name} ")
             elif not command.hidden:
                 yield words + name, command

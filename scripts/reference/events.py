@@ -10,6 +10,7 @@ from typing import Final
 
 from imagin_gateway.errors import Code
 from imagin_gateway.events import Event, EventName, render
+from imagin_gateway.events.kinds import FACTS, KINDS
 from imagin_gateway.local.history import KEPT
 from scripts.reference.advice import OF_EVENTS
 from scripts.reference.markdown import table
@@ -18,10 +19,11 @@ PAGE: Final = "reference/events.md"
 
 HEAD: Final = """# Events
 
-One JSON object a line, ASCII alone, to `events.path` or to a function of the host: what a collector of logs needs. Nothing
-in a line is a secret, a password, a token or a name: a person is a pseudonym, the same as long as `keys.signing` keeps its
-newest key. Control characters of what came from outside are escaped, so no value forges a line. A sink that fails
-never stops a login; `gateway.house.events.failing` says so.
+One JSON object a line, ASCII alone, to a file (`events.path`), standard output, syslog or a function of the host. Nothing
+in a line is a secret, a password, a token or a name: a person is a pseudonym, the same as long as `keys.events` (without
+it, `keys.signing`) keeps its newest key. Control characters of what came from outside are escaped, so no value forges a
+line. A sink that fails never stops a login; readiness, a figure and the other sinks say so.
+`imagin-gateway events schema` prints the JSON Schema of a line.
 
 Times are UTC, from the gateway's own clock: keep it right.
 """
@@ -51,9 +53,21 @@ def text() -> str:
             "## Kinds\n",
             "*Kept* are those that are also kept beside the account, for the help desk, for `events.retention_months`.\n",
             table(["event", "what happened", "what to do", "kept"], rows),
+            "\n## Facts\n",
+            "What `detail` may hold.\n",
+            table(["fact", "what it says", "told by"], facts()),
             "",
         ]
     )
+
+
+def facts() -> list[tuple[str, str, str]]:
+    """Return each fact, what it says, and the kinds that tell it."""
+    told = []
+    for fact, (_, says) in FACTS.items():
+        kinds = ", ".join(f"`{name.value}`" for name, kind in KINDS.items() if fact in kind.facts)
+        told.append((f"`{fact}`", says, kinds))
+    return told
 
 
 def field_list() -> dict[str, str]:

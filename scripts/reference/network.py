@@ -6,6 +6,7 @@ import inspect
 from dataclasses import dataclass
 from typing import Any, Final
 
+from imagin_gateway.events import outlet, syslog
 from imagin_gateway.flows import house
 from imagin_gateway.local import database, mailer, outbox, patience
 from imagin_gateway.operating.check import LONGEST_SECONDS, check
@@ -123,6 +124,16 @@ def connections() -> tuple[Connection, ...]:
             "none",
             "none kept",
             "a finding, told with what to do",
+        ),
+        Connection(
+            "syslog",
+            "imagin_gateway.events.syslog",
+            "`events.syslog`",
+            "an event, from a thread of its own",
+            f"{syslog.SECONDS:g} s to connect and to write",
+            f"every {outlet.RETRY_SECONDS:g} s; {outlet.MOST_WAITING} lines wait meanwhile",
+            "one a process",
+            "nothing: readiness and the other sinks say so",
         ),
     )
 

@@ -449,7 +449,7 @@ def test_when_passwords_are_too_many_the_login_says_when_to_come_back_and_the_re
     signed_in = personalised(house)
     full = Limiter(1, 0)
     hasher = house.gateway.house.direct._login._hasher
-    hasher._limiter = full
+    hasher.limiter = full
     with full.turn():
         for _ in range(5):
             busy = direct(house.client(), "mdurand7", GOOD)

@@ -195,7 +195,7 @@ def test_an_account_that_changed_while_its_password_was_verified_does_not_open(o
 def test_a_busy_machine_says_so_and_counts_no_failure(office: Office) -> None:
     office.personalise("mdurand7")
     full = Limiter(1, 0)
-    office.hasher._limiter = full
+    office.hasher.limiter = full
     with full.turn():
         for _ in range(30):
             with pytest.raises(Unavailable) as caught:

@@ -174,7 +174,7 @@ def test_a_turn_is_given_back_after_an_error() -> None:
 
 
 def test_the_limiter_is_as_wide_as_the_cores() -> None:
-    assert Hasher("unsafe-tests")._limiter.width == cores()
+    assert Hasher("unsafe-tests").limiter.width == cores()
 
 
 # -- pepper ------------------------------------------------------------------

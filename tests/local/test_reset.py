@@ -224,10 +224,10 @@ def test_a_password_refused_and_a_busy_machine_leave_the_link(office: Office, re
     with pytest.raises(PasswordRefused) as caught:
         office.door.use_reset(token, Secret("court"), Secret("court"))
     assert (caught.value.code, caught.value.missing) == (Code.PASSWORD_TOO_SHORT, 10)
-    limiter, office.hasher._limiter = office.hasher._limiter, Limiter(1, 0)
-    with office.hasher._limiter.turn(), pytest.raises(Unavailable):
+    limiter, office.hasher.limiter = office.hasher.limiter, Limiter(1, 0)
+    with office.hasher.limiter.turn(), pytest.raises(Unavailable):
         office.door.use_reset(token, GOOD, GOOD)
-    office.hasher._limiter = limiter
+    office.hasher.limiter = limiter
     office.door.use_reset(token, GOOD, GOOD)
 
 

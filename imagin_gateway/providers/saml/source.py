@@ -109,6 +109,11 @@ class Source:
         """The portal as its last good metadata tells it; None while there is none."""
         return self._current
 
+    @property
+    def asked_at(self) -> datetime | None:
+        """When the metadata was last asked for, by this process."""
+        return self._asked_at
+
     def open(self, now: datetime) -> None:
         """Have the metadata, from the file, or from the copy on disk, or else from the address.
 

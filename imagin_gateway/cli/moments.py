@@ -1,0 +1,45 @@
+"""Moments as an operator types them: a date, an hour, « hier », « 2h » ago; read in Paris, as they read the clock."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import typer
+
+from imagin_gateway.pages.spoken import PARIS
+
+_AGO: Final = re.compile(r"(\d{1,4}) ?(min|h|j|d)")
+_UNITS: Final = {"min": "minutes", "h": "hours", "j": "days", "d": "days"}
+_WORDS: Final = {"hier": 1, "yesterday": 1, "aujourd'hui": 0, "aujourd’hui": 0, "today": 0}
+
+FORMS: Final = "2026-12-13, 2026-12-13T22:00, 22:00, hier, 2h, 30min, 7j"
+
+
+def moment(typed: str, now: datetime) -> datetime:
+    """Return the moment that was typed, in UTC.
+
+    Args:
+        typed: one of `FORMS`; what has no time zone is of Paris.
+        now: the present moment.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    text = typed.strip().lower()
+    here = now.astimezone(PARIS)
+    if ago := _AGO.fullmatch(text):
+        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    if text in _WORDS:
+        day = here - timedelta(days=_WORDS[text])
+        return day.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    try:
+        if re.fullmatch(r"\d{1,2}:\d\d", text):
+            hour, minute = text.split(":")
+            found = here.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+        else:
+            found = datetime.fromisoformat(typed.strip())
+    except ValueError:
+        raise typer.BadParameter(f"moment illisible ; par exemple : {FORMS}") from None
+    return (found if found.tzinfo else found.replace(tzinfo=PARIS)).astimezone(UTC)

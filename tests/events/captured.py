@@ -1,0 +1,41 @@
+"""A plugin: every event that a test of this process causes is held to the shipped schema (row LOG-02)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+import jsonschema_rs
+import pytest
+
+from imagin_gateway.events import Event, log
+from imagin_gateway.events.event import render
+from imagin_gateway.events.schema import PATH
+
+VALIDATOR = jsonschema_rs.validator_for(json.loads(PATH.read_text(encoding="utf-8")))
+
+seen: list[str] = []
+"""Kinds seen since the process began, for the test of the plugin itself."""
+
+_wrong: list[str] = []
+
+
+def _checked(event: Event, at: datetime, pseudonym: str) -> str:
+    line = render(event, at, pseudonym)
+    seen.append(event.name.value)
+    told = json.loads(line)
+    _wrong.extend(f"{told['event']}: {error.message}" for error in VALIDATOR.iter_errors(told))
+    return line
+
+
+log.render = _checked  # type: ignore[attr-defined]  # where events are written
+
+
+@pytest.fixture(autouse=True)
+def _events_are_as_declared() -> Iterator[None]:
+    _wrong.clear()
+    yield
+    wrong = list(_wrong)
+    _wrong.clear()
+    assert not wrong, "events that the schema does not know:\n" + "\n".join(wrong)
