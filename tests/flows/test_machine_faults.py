@@ -26,7 +26,7 @@ from tests.flows.conftest import direct, open_house
 
 folder = Path(sys.argv[1])
 house = open_house("wsgi", folder)
-house.gateway.house.events._sink = FileSink(folder / "events.jsonl")
+house.gateway.house.events.outlets[0].sink = FileSink(folder / "events.jsonl")
 client = house.client()
 page = client.follow(direct(client, "mdurand7", house.letters["mdurand7"]))
 held = dict(client.cookies)
