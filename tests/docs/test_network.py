@@ -20,6 +20,7 @@ import imagin_gateway
 from examples.demo.mailbox import Mailbox
 from examples.demo.ports import free_ports
 from imagin_gateway import Gateway
+from imagin_gateway.events.syslog import SyslogSink, read_target
 from imagin_gateway.local.database import BUSY_SECONDS, Database
 from imagin_gateway.local.mailer import Relay
 from imagin_gateway.operating.probes.reaching import ask
@@ -86,6 +87,11 @@ def test_each_kind_of_connection_is_seen_and_is_listed(web: str, redis_server: P
             relay.send(message)
     finally:
         mailbox.stop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        syslog = SyslogSink(read_target(f"udp://127.0.0.1:{daemon.getsockname()[1]}"))
+        syslog.write("{}")
+        syslog.close()
     seen = {room for module in outbound.SEEN for room in outbound._rooms() if outbound._within(module, (room,))}
     # Metadata goes by the same transport as OpenID; PostgreSQL's library connects below Python.
     below = {"imagin_gateway.local.database", "imagin_gateway.providers.saml.fetch"}
