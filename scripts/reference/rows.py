@@ -84,8 +84,19 @@ def marks(source: str, name: str) -> Iterator[tuple[list[str], str]]:
                 if isinstance(decorator, ast.Call) and _is_row(decorator.func):
                     read += 1
                     yield [str(ast.literal_eval(each)) for each in decorator.args], f"{name}::{node.name}"
+    tests = [node.name for node in tree.body if isinstance(node, _FUNCTION) and node.name.startswith("test_")]
+    for line in tree.body:
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "pytestmark":
+            for mark in ast.walk(line.value):
+                if isinstance(mark, ast.Call) and _is_row(mark.func):
+                    read += 1
+                    for test in tests:  # a mark of the module is over each of its tests
+                        yield [str(ast.literal_eval(each)) for each in mark.args], f"{name}::{test}"
     if read != sum(_is_row(node) for node in ast.walk(tree)):
         raise Unreadable(f"{name}: a mark.row(...) that is not over a test or a class")
+
+
+_FUNCTION: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def _is_row(node: ast.AST) -> bool:

@@ -33,11 +33,12 @@ def test_what_the_page_reads_is_what_pytest_collects(request: pytest.FixtureRequ
 
 def test_a_mark_over_a_test_or_a_class_is_read() -> None:
     source = "@pytest.mark.row('SAM-01', 'SAM-02')\ndef test_a(): pass\n@pytest.mark.row('RTE-01')\nclass TestB: pass"
+    assert list(rows.marks("pytestmark = pytest.mark.row('A')\ndef test_a(): pass", "f")) == [(["A"], "f::test_a")]
     assert list(rows.marks(source, "f")) == [(["SAM-01", "SAM-02"], "f::test_a"), (["RTE-01"], "f::TestB")]
 
 
 @pytest.mark.parametrize(
-    "source", ["pytestmark = pytest.mark.row('SAM-01')", "x = [pytest.param(1, marks=pytest.mark.row('A'))]"]
+    "source", ["mark = pytest.mark.row('SAM-01')", "x = [pytest.param(1, marks=pytest.mark.row('A'))]"]
 )
 def test_a_mark_that_cannot_be_read_is_an_error(source: str) -> None:
     with pytest.raises(rows.Unreadable):
