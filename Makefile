@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-check test test-peers test-faults load parts gallery fuzz mutants coverage lint format types contract rows bench lock build wheel-check pythons audit docs reference ci clean set-up-demo set-up-dev
+.PHONY: help demo demo-check test test-peers test-faults load parts gallery fuzz mutants coverage lint format types contract rows bench lock build wheel-check pythons sbom audit docs reference ci clean set-up-demo set-up-dev
 
 VENV := .venv/bin/python
 # A variable of the shell may be called HOST too: only what stands on make's command line counts.
@@ -81,6 +81,9 @@ wheel-check: set-up-dev ## install the wheel in clean environments, with each ex
 
 pythons: set-up-dev ## the wheel and a part of the tests under every Python here; ARGS=--quick
 	@$(VENV) -m scripts.clean --pythons $(call given,ARGS)
+
+sbom: set-up-dev ## the software bill of materials (CycloneDX) of the package with every extra, in dist/
+	@$(VENV) -m scripts.clean --sbom dist
 
 audit: set-up-dev ## known vulnerabilities of the locked versions; fails where none can be asked
 	@$(VENV) -m pip_audit --strict --disable-pip --require-hashes --progress-spinner off --requirement requirements/dev.lock

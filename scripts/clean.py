@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from scripts import sbom
 from scripts.bootstrap import make_environment, pip_of
 from scripts.build import build
 
@@ -76,15 +77,23 @@ class Environment:
         name: of its folder.
         python: the interpreter it is made with; this one by default.
         upon: another environment, whose packages are there too: only what they lack is installed.
+        by: another environment, whose pip installs here: nothing is there but what is asked for, not even pip.
     """
 
-    def __init__(self, name: str, python: Path | None = None, upon: Environment | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        python: Path | None = None,
+        upon: Environment | None = None,
+        by: Environment | None = None,
+    ) -> None:
         self.folder = WORK / name
         self.python = self.folder / "bin" / "python"
-        if upon is not None:
-            _run([upon.python, "-m", "venv", "--without-pip", self.folder], "no environment could be made")
-            self._pip = [str(upon.python), "-m", "pip", "--python", str(self.python)]
-            (self._site / "upon.pth").write_text(f"{upon._site}\n", encoding="utf-8")
+        if (other := upon or by) is not None:
+            _run([other.python, "-m", "venv", "--without-pip", self.folder], "no environment could be made")
+            self._pip = [str(other.python), "-m", "pip", "--python", str(self.python)]
+            if upon is not None:
+                (self._site / "upon.pth").write_text(f"{upon._site}\n", encoding="utf-8")
             return
         if python is None:
             make_environment(self.folder)
@@ -155,6 +164,12 @@ def each_extra(wheel: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(alone, extras()))
 
+    together = Environment("together", by=base)
+    together.install(f"imagin-gateway[{','.join(extras())}] @ {wheel.as_uri()}")
+    together.smoke(*extras())
+    listed = sbom.write(together.python, WORK / "sbom")
+    _say(f"every extra together; {listed} packages in the bill of materials")
+
 
 def each_python(wheel: Path, *, quick: bool) -> None:
     """Install the wheel with its extras under each interpreter here, and run a part of the tests on it."""
@@ -183,17 +198,22 @@ def main() -> int:
     """Try it from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pythons", action="store_true", help="under every interpreter here, instead of each extra")
+    parser.add_argument("--sbom", type=Path, metavar="FOLDER", help="only write the bill of materials there")
     parser.add_argument("--quick", action="store_true", help="with --pythons: the other interpreters, and fewer tests")
     options = parser.parse_args()
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     try:
         _, wheel = build(WORK / "dist")
-        if options.pythons:
+        if options.sbom:
+            whole = Environment("sbom", by=Environment("pip"))
+            whole.install(f"imagin-gateway[{','.join(extras())}] @ {wheel.as_uri()}")
+            print(f"{options.sbom / sbom.FILE}: {sbom.write(whole.python, options.sbom)} packages")
+        elif options.pythons:
             each_python(wheel, quick=options.quick)
         else:
             each_extra(wheel)
-    except Failed as failure:
+    except (Failed, sbom.Incomplete) as failure:
         print(failure, file=sys.stderr)
         return 1
     return 0

@@ -188,3 +188,10 @@ def test_the_files_that_begin_first_exist() -> None:
     from tests.conftest import LONGEST
 
     assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []
+
+
+def test_the_page_of_the_libraries_names_each() -> None:
+    page = (ROOT / "docs" / "libraries.md").read_text(encoding="utf-8")
+    named = {re.split(r"[\[>=<]", each)[0] for each in project()["dependencies"]}
+    told = {name for line in page.splitlines() if line.startswith("| ") for name in line.split("|")[1].split(", ")}
+    assert named <= {name.strip() for name in told}
