@@ -10,6 +10,7 @@ from imagin_gateway.cli import (
     check,
     convocations,
     events,
+    inventory,
     keys,
     mail,
     oidc,
@@ -33,6 +34,7 @@ app.command("openapi")(openapi.describe)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(convocations.app, name="convocations")
 app.add_typer(events.app, name="events")
+app.command("inventory")(inventory.inventory)
 app.add_typer(keys.app, name="keys")
 app.command("report")(report.report)
 app.add_typer(watching.app, name="metrics")
