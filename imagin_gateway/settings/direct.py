@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -14,6 +15,14 @@ from imagin_gateway.settings.secrets import SecretText
 from imagin_gateway.settings.section import Section
 
 _DOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
+
+
+_VERIFYING: Final = ("verify-full", "verify-ca")
+_LOOPBACK: Final = ("", "localhost", "127.0.0.1", "::1")
+
+
+def _is_here(host: str) -> bool:
+    return host in _LOOPBACK or host.startswith("/")
 
 
 class Accounts(Section):
@@ -31,6 +40,15 @@ class Accounts(Section):
             if not _DOMAIN.fullmatch(domain.lower()):
                 raise wrong("ce n'est pas un domaine de courriel", '["ac-paris.fr"]')
         return tuple(domain.lower() for domain in domains)
+
+    @property
+    def unverified(self) -> bool:
+        """Whether the address itself asks libpq to believe any server on another machine (row KEY-05)."""
+        parts = urlsplit(self.url)
+        options = parse_qs(parts.query)
+        host = parts.hostname or options.get("host", [""])[-1]
+        modes = options.get("sslmode", [])
+        return not _is_here(host) and any(mode not in _VERIFYING for mode in modes)
 
     def is_of_a_portal(self, email: str) -> bool:
         """Tell whether a mail address is of a domain, or below one, whose people must enter by a portal."""

@@ -302,6 +302,14 @@ def _across(settings: Settings) -> list[Problem]:
         problems.append(Problem("passwords.profile", "ce profil est réservé aux tests", '"rfc9106" ou "owasp"'))
     if settings.mail.security == "none" and not settings.development and settings.mail.host not in _LOOPBACK:
         problems.append(Problem("mail.security", "le courrier partirait en clair", '"starttls" ou "tls"'))
+    if settings.accounts.unverified and not settings.development:
+        problems.append(
+            Problem(
+                "accounts.url",
+                "le certificat de la base ne serait pas vérifié",
+                "sslmode=verify-full&sslrootcert=/chemin/ac.pem",
+            )
+        )
     if settings.desk.enabled and settings.admission is None:
         problems.append(
             Problem(

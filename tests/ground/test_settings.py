@@ -6,12 +6,13 @@ import re
 import secrets
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from imagin_gateway.errors import SettingsError
-from imagin_gateway.settings import Settings, under
+from imagin_gateway.settings import HeaderPortal, OidcPortal, SamlPortal, Settings, under
 from tests.flows.conftest import settings_of
 
 KEY = secrets.token_urlsafe(48)
@@ -296,3 +297,44 @@ def test_a_database_address_does_not_print(tmp_path: Path) -> None:
 def test_a_value_beyond_measure_is_a_problem_of_the_settings_and_not_a_fault(tmp_path: Path, value: str) -> None:
     """Found by fuzzing: what the reader of TOML cannot hold is not always told as an error of TOML."""
     assert "démesurée" in problems(tmp_path, f"a = {value}\n{GOOD}")["(fichier)"]
+
+
+@pytest.mark.row("KEY-05")
+@pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require"])
+@pytest.mark.parametrize("address", ["u:p@base.example.fr/b?sslmode={}", "/b?host=base.example.fr&sslmode={}"])
+def test_a_database_elsewhere_is_never_believed_unverified(tmp_path: Path, mode: str, address: str) -> None:
+    def with_mode(mode: str, address: str = address) -> str:
+        return GOOD.replace("sqlite:///accounts.db", "postgresql+psycopg://" + address.format(mode))
+
+    assert "verify-full" in problems(tmp_path, with_mode(mode))["accounts.url"]
+    assert not load(tmp_path, with_mode("verify-full")).accounts.unverified
+    assert not load(tmp_path, with_mode(mode, "u:p@127.0.0.1/b?sslmode={}")).accounts.unverified
+
+
+@pytest.mark.row("KEY-05")
+def test_no_setting_switches_verification_off(tmp_path: Path) -> None:
+    """Every setting by its name, and the values that would: refused outside development."""
+
+    def names(section: Any, before: str = "") -> set[str]:
+        found = set()
+        for name, field in section.model_fields.items():
+            found.add(before + name)
+            for part in (field.annotation, *get_args(field.annotation)):
+                if isinstance(part, type) and issubclass(part, BaseModel):
+                    found |= names(part, f"{before}{name}.")
+        return found
+
+    portals = {name for kind in (SamlPortal, OidcPortal, HeaderPortal) for name in names(kind)}
+    suspicious = {
+        name
+        for name in names(Settings) | portals
+        if re.search(r"verif|insecure|unsafe|check_host|ssl|tls|trust_any|skip", name.rpartition(".")[2])
+    }
+    assert suspicious == set()
+    for old, new in (
+        ('host = "smtp.example.fr"', 'host = "smtp.example.fr"\nsecurity = "none"'),
+        ("sqlite:///state.db", "rediss://redis.example.fr?ssl_cert_reqs=none"),
+        ("sqlite:///state.db", "rediss://redis.example.fr?ssl_check_hostname=false"),
+        ('base_url = "https:', 'base_url = "http:'),
+    ):
+        assert problems(tmp_path, GOOD.replace(old, new))

@@ -463,6 +463,7 @@ def message(recipient: str = "marie@exemple.test") -> object:
     )
 
 
+@pytest.mark.row("KEY-05")
 def test_mail_leaves_over_verified_tls_with_authentication(secure_server: MailServer, authority: Path) -> None:
     trust = ssl.create_default_context(cafile=str(authority / "cert.pem"))
     settings = relay_of(secure_server, username="imagin", password="secret du relais")
@@ -473,6 +474,7 @@ def test_mail_leaves_over_verified_tls_with_authentication(secure_server: MailSe
     assert secure_server.inbox.logins == [("imagin", "secret du relais")]
 
 
+@pytest.mark.row("KEY-05")
 def test_a_relay_whose_certificate_is_not_trusted_gets_neither_password_nor_mail(secure_server: MailServer) -> None:
     settings = relay_of(secure_server, username="imagin", password="secret du relais")
     with Relay(settings) as relay, pytest.raises(RelayUnavailable, match="SSLCertVerificationError"):

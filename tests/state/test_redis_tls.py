@@ -52,6 +52,7 @@ def servers(request: pytest.FixtureRequest, certificate: Path) -> Iterator[Serve
         started.close()
 
 
+@pytest.mark.row("KEY-05")
 def test_the_contract_holds_over_tls(servers: Servers) -> None:
     with closing(RedisStateStore(servers.url)) as store:
         assert keeps_its_promises(store, servers.empty) > 15
@@ -60,6 +61,7 @@ def test_the_contract_holds_over_tls(servers: Servers) -> None:
             assert client.connection_pool.connection_class.__mro__.count(redis.SSLConnection) == 1
 
 
+@pytest.mark.row("KEY-05")
 def test_servers_that_signed_their_own_certificate_are_told_nothing(servers: Servers, tmp_path: Path) -> None:
     other = write_certificate(tmp_path, "localhost", "127.0.0.1")
     address, _, _ = servers.url.partition("?")
@@ -70,6 +72,7 @@ def test_servers_that_signed_their_own_certificate_are_told_nothing(servers: Ser
                     call(store)
 
 
+@pytest.mark.row("KEY-05")
 def test_servers_of_another_name_are_told_nothing(tmp_path: Path) -> None:
     """The address tells where, the certificate tells who: an IP address that it does not hold is nobody."""
     certificate = write_certificate(tmp_path, "localhost")

@@ -50,6 +50,7 @@ def offering(file: Path) -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.row("KEY-05")
 def test_a_certificate_that_is_believed_lets_the_login_through(
     provider: Provider, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_certificate_that_is_believed_lets_the_login_through(
         there.portal.close()
 
 
+@pytest.mark.row("KEY-05")
 @pytest.mark.row("OID-28")
 @pytest.mark.parametrize(
     ("name", "ends", "trusted"),
