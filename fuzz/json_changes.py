@@ -37,7 +37,7 @@ def changed(document: bytes, random: Random) -> bytes:
     written = json.dumps(told)
     if random.random() < 0.05:
         written = written[:-1] + f', "{name}": {json.dumps(random.choice(_VALUES))}' + "}"
-    return written.encode()
+    return written.encode("utf-8", "surrogatepass")  # half a character is worth a try, too
 
 
 def base64url(octets: bytes) -> str:

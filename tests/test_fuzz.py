@@ -144,7 +144,7 @@ BROKEN: dict[str, tuple[str, object, str, object, bytes]] = {
         b"\na=1&a=2",
     ),
     "a name that cannot be seen": (
-        *("convocations", list_reader, "_wrong", lambda *_: iter(())),
+        *("convocations", list_reader, "_wrong", lambda *_: None),
         "Identifiant;Nom\nmdurand7;DU\u202eRAND\n".encode(),
     ),
     "no word on a second factor": (

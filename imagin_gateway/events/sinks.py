@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, TextIO
@@ -13,6 +14,10 @@ from imagin_gateway.clock import Clock, SystemClock
 
 DAY: Final = "{day}"
 """In the name of a file: the day of the event, in UTC, so that each day has a file of its own."""
+
+_LOOKS: Final = 3
+_BETWEEN_LOOKS: Final = 0.001
+"""Another process may be in the middle of its line: a torn one stays so."""
 
 _MODE: Final = 0o640
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -85,8 +90,7 @@ class FileSink:
             if about.st_size == 0:
                 self._hand_over(descriptor)
             # A line that a full disk cut in two must not swallow the next one.
-            torn = about.st_size > 0 and os.pread(descriptor, 1, about.st_size - 1) != b"\n"
-            raw = memoryview((("\n" if torn else "") + line + "\n").encode())
+            raw = memoryview((("\n" if _is_torn(descriptor) else "") + line + "\n").encode())
             while raw:
                 raw = raw[os.write(descriptor, raw) :]
         finally:
@@ -97,6 +101,17 @@ class FileSink:
         if os.geteuid() == 0:
             folder = self.path.parent.stat()
             os.fchown(descriptor, folder.st_uid, folder.st_gid)
+
+
+def _is_torn(descriptor: int) -> bool:
+    """Tell whether a file ends within a line, which nobody is writing just now."""
+    for left in reversed(range(_LOOKS)):
+        size = os.fstat(descriptor).st_size
+        if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
+            return False
+        if left:
+            time.sleep(_BETWEEN_LOOKS)
+    return True
 
 
 class CallSink:

@@ -10,14 +10,13 @@ import logging
 from datetime import timedelta
 from typing import Final
 
-from imagin_gateway.clock import Clock, timestamp
-from imagin_gateway.errors import Problem, Unavailable
+from imagin_gateway.clock import timestamp
+from imagin_gateway.errors import Unavailable
 from imagin_gateway.events import Event, EventName
 from imagin_gateway.exchange import Request
 from imagin_gateway.flows.house import House
 from imagin_gateway.keys import Keyring
-from imagin_gateway.settings import Settings
-from imagin_gateway.state.store import Space, StateStore
+from imagin_gateway.state.store import Space
 
 _log = logging.getLogger("imagin_gateway")
 
@@ -78,25 +77,11 @@ class Proxies:
         now = timestamp(house.clock.now())
         expires_at = now + KEPT.total_seconds()
         try:
-            house.state.put(Space.SEEN, _key(house.keys), header.encode(), expires_at=expires_at, now=now)
+            house.state.put(Space.SEEN, kept_under(house.keys), header.encode(), expires_at=expires_at, now=now)
         except Unavailable:
             _log.warning("what was noticed of the proxy could not be kept for imagin-gateway check")
 
 
-def noticed(settings: Settings, store: StateStore, keys: Keyring, clock: Clock) -> list[Problem]:
-    """Return what the serving processes noticed, for the operator who checks. Raises `Unavailable`."""
-    kept = store.get(Space.SEEN, _key(keys), now=timestamp(clock.now()))
-    if kept is None:
-        return []
-    header = kept.decode()
-    if not settings.trusted_proxies:
-        what = f"des requêtes portent {header}, et aucun mandataire n'est déclaré : il n'est pas cru"
-        return [Problem("trusted_proxies", what, "trusted_proxies = 1, s'il est à vous")]
-    if header == "x-forwarded-for":
-        return []  # noticed before the setting was changed
-    what = f"des requêtes portent {header} sans X-Forwarded-For, seul à être lu"
-    return [Problem("trusted_proxies", what, "faire ajouter X-Forwarded-For par le mandataire")]
-
-
-def _key(keys: Keyring) -> str:
+def kept_under(keys: Keyring) -> str:
+    """Return the name under which what was noticed is kept."""
     return keys.mac("proxy noticed", "undeclared") or ""

@@ -78,12 +78,11 @@ def marks(source: str, name: str) -> Iterator[tuple[list[str], str]]:
         return
     tree = ast.parse(source)
     read = 0
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            for decorator in node.decorator_list:
-                if isinstance(decorator, ast.Call) and _is_row(decorator.func):
-                    read += 1
-                    yield [str(ast.literal_eval(each)) for each in decorator.args], f"{name}::{node.name}"
+    for node, place in _named(tree, name):
+        for decorator in node.decorator_list:
+            if isinstance(decorator, ast.Call) and _is_row(decorator.func):
+                read += 1
+                yield [str(ast.literal_eval(each)) for each in decorator.args], place
     tests = [node.name for node in tree.body if isinstance(node, _FUNCTION) and node.name.startswith("test_")]
     for line in tree.body:
         if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "pytestmark":
@@ -94,6 +93,16 @@ def marks(source: str, name: str) -> Iterator[tuple[list[str], str]]:
                         yield [str(ast.literal_eval(each)) for each in mark.args], f"{name}::{test}"
     if read != sum(_is_row(node) for node in ast.walk(tree)):
         raise Unreadable(f"{name}: a mark.row(...) that is not over a test or a class")
+
+
+def _named(inside: ast.AST, before: str) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, str]]:
+    """Yield everything that has a name, with the names of what it stands in."""
+    for node in ast.iter_child_nodes(inside):
+        here = before
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            here = f"{before}::{node.name}"
+            yield node, here
+        yield from _named(node, here)
 
 
 _FUNCTION: Final = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from imagin_gateway.exchange import Request
-from imagin_gateway.flows.proxies import KEPT, noticed, undeclared
+from imagin_gateway.flows.proxies import KEPT, undeclared
+from imagin_gateway.operating.proxies import noticed
 from tests.flows.conftest import TheHouse
 
 THROUGH = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}

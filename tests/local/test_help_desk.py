@@ -224,7 +224,7 @@ def test_a_failed_login_writes_nothing_beside_an_account_that_exists(office: Off
 def test_an_account_keeps_so_many_events_and_the_oldest_go(office: Office) -> None:
     for number in range(history.MOST + 7):
         office.door._events.emit(
-            Event(name=EventName.LOGIN, person=(DIRECT_ISSUER, "mdurand7"), detail={"ended": number})
+            Event(name=EventName.SESSIONS_ENDED, person=(DIRECT_ISSUER, "mdurand7"), detail={"ended": number})
         )
     kept = events_of(office, "mdurand7")
     assert len(kept) == history.MOST == len(office.rows(account_events))

@@ -17,7 +17,7 @@ import pytest
 from examples.demo.portals import saml_messages
 from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import SettingsError
-from imagin_gateway.flows.proxies import _key
+from imagin_gateway.flows.proxies import kept_under
 from imagin_gateway.gateway import open_portals, open_stores
 from imagin_gateway.operating.findings import Severity
 from imagin_gateway.operating.ground import Ground
@@ -166,7 +166,7 @@ def proxy_seen(house: House) -> None:
     settings = Settings.load(house.save())
     with closing(open_stores(settings)) as opened:
         now = timestamp(opened.clock.now())
-        key = _key(opened.keys)
+        key = kept_under(opened.keys)
         opened.sessions.store.put(Space.SEEN, key, b"forwarded", expires_at=now + 60, now=now)
 
 

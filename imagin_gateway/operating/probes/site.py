@@ -103,8 +103,8 @@ def _name(url: str, host: str, port: int | None) -> Iterator[Finding]:
 def proxies(ground: Ground) -> Iterator[Finding]:
     """What the processes that serve have noticed of a proxy that the settings do not count."""
     from imagin_gateway.clock import SystemClock
-    from imagin_gateway.flows.proxies import noticed
     from imagin_gateway.keys import Keyring
+    from imagin_gateway.operating.proxies import noticed
     from imagin_gateway.state import open_store
 
     settings = ground.settings
