@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from examples.demo.portals.saml_messages import KeyPair, metadata
+from imagin_gateway.cli.root import app
 from tests.client import Client, over_asgi
 
 ROOT = Path(__file__).parent.parent
@@ -78,9 +80,7 @@ def test_the_commands_of_the_readme_exist() -> None:
     for target in set(re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for words in set(re.findall(r"^imagin-gateway ([a-z]+(?: [a-z]+)?)", README, re.MULTILINE)):
-        command = [sys.executable, "-m", "imagin_gateway.cli.main", *words.split(), "--help"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, (words, done.stderr)
+        assert CliRunner().invoke(app, [*words.split(), "--help"]).exit_code == 0, words
 
 
 def test_every_room_of_the_map_is_there() -> None:

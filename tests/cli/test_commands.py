@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
 import secrets
 import signal
 import stat
@@ -19,7 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from imagin_gateway.cli.root import app
 from imagin_gateway.gateway import open_stores
 from imagin_gateway.identity import DIRECT_ISSUER, Identity
 from imagin_gateway.settings import Settings
@@ -327,13 +328,19 @@ def test_letters_are_issued_again_by_a_command_that_names_who_did_it(operator: O
 
 
 @pytest.mark.row("PWD-13")
-def test_no_command_takes_or_shows_a_password(operator: Operator) -> None:
-    for group in ("accounts", "convocations", "mail", "sessions"):
-        listed = operator.run(group, "--help").stdout
-        for command in re.findall(r"^│ ([a-z-]+) ", listed, re.MULTILINE):
-            told = operator.run(group, command, "--help").stdout.lower()
-            assert "--password" not in told
-            assert "--mot-de-passe" not in told
+def test_no_command_takes_or_shows_a_password() -> None:
+    seen = 0
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        for command in group.typer_instance.registered_commands:
+            assert command.callback is not None
+            name = command.name or command.callback.__name__
+            told = CliRunner().invoke(app, [str(group.name), name, "--help"], env={"COLUMNS": "200"})
+            assert told.exit_code == 0, told.output
+            assert "--password" not in told.output.lower()
+            assert "--mot-de-passe" not in told.output.lower()
+            seen += 1
+    assert seen > 30
 
 
 def test_another_password_is_demanded_of_some_or_of_everybody(operator: Operator) -> None:
