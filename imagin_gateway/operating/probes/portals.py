@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imagin_gateway.providers.saml.partner import Partner
 
 RSA_2048_UNTIL: Final = datetime(2030, 12, 31, tzinfo=UTC)
-"""Last day of RSA keys of less than 3072 bits (ANSSI, Guide des mécanismes cryptographiques 2.04, §2.2.1)."""
+"""Last day of RSA keys of less than 3072 bits (ANSSI, Guide des mécanismes cryptographiques, on factoring)."""
 
 _SLUGS: Final = {
     "découverte": "discovery",
