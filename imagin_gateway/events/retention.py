@@ -27,11 +27,13 @@ class Kept:
     day: date
     live: bool
     """It is appended to, or may be."""
+    changed: float
+    """Its last change, in seconds since the epoch."""
 
 
 def files_of(path: Path) -> list[Kept]:
     """Return every file of events that belongs to a path of the settings, the oldest first."""
-    return sorted(_found(path), key=lambda kept: (kept.day, not kept.live, kept.path.stat().st_mtime, kept.path.name))
+    return sorted(_found(path), key=lambda kept: (kept.day, not kept.live, kept.changed, kept.path.name))
 
 
 def _found(path: Path) -> Iterator[Kept]:
@@ -47,14 +49,18 @@ def _found(path: Path) -> Iterator[Kept]:
         found = name.fullmatch(file.name)
         if found is None:
             continue
-        about = file.lstat()
+        try:
+            about = file.lstat()
+        except FileNotFoundError:
+            continue  # another process purged or renamed it meanwhile
         if not stat.S_ISREG(about.st_mode):
             continue
         if DAY not in path.name:
-            yield Kept(file, datetime.fromtimestamp(about.st_mtime, UTC).date(), file.name == path.name)
+            day = datetime.fromtimestamp(about.st_mtime, UTC).date()
+            yield Kept(file, day, file.name == path.name, about.st_mtime)
             continue
         try:
-            yield Kept(file, date.fromisoformat(found[1]), not found[2])
+            yield Kept(file, date.fromisoformat(found[1]), not found[2], about.st_mtime)
         except ValueError:
             continue  # no such day: not a file of ours
 
