@@ -69,7 +69,7 @@ def _made(person: Identity) -> Any:
     users = get_user_model()
     key = key_of(*person.key)
     if Link.objects.filter(key=key).exists():
-        return None  # there is one, and it is closed
+        return find_user(person)  # made just now by another request; None when it is closed
     try:
         with transaction.atomic():
             # The name says nothing and is nobody's: a login of the portal could be that of an administrator.
