@@ -81,7 +81,6 @@ def _cookies(client: object) -> dict[str, str]:
     return {name: str(value).split(";")[0].strip('"') for name, value in dict(cookies).items() if len(str(value)) > 20}
 
 
-@pytest.mark.row("LOG-01")
 def test_each_act_of_authentication_is_one_event_with_all_that_is_known_of_it(
     make_house: Callable[..., TheHouse],
 ) -> None:
