@@ -71,19 +71,27 @@ def judge(target: Target, data: bytes) -> bool:
         Exception: whatever came out that was not declared.
     """
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    accepted, spent = _timed(target, data)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown
+    if spent > LONGEST:
+        # What is slow is slow each time; a collection of the whole process's garbage is not.
+        spent = min(spent, *(_timed(target, data)[1] for _ in range(2)))
+    if spent > LONGEST:
+        raise Finding(f"an input of {len(data)} bytes took {spent:.1f} s")
+    if grown > MOST_MEMORY:
+        raise Finding(f"an input of {len(data)} bytes took {grown // 1024} MiB")
+    return accepted
+
+
+def _timed(target: Target, data: bytes) -> tuple[bool, float]:
+    """Return whether an input was accepted, and the seconds of processor that took."""
     began = time.process_time()
     try:
         accepted = target.attack(data)
     except target.refusals as refusal:
         accepted = False
         _check_refusal(refusal)
-    spent = time.process_time() - began
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown
-    if spent > LONGEST:
-        raise Finding(f"an input of {len(data)} bytes took {spent:.1f} s")
-    if grown > MOST_MEMORY:
-        raise Finding(f"an input of {len(data)} bytes took {grown // 1024} MiB")
-    return accepted
+    return accepted, time.process_time() - began
 
 
 def _check_refusal(refusal: Exception) -> None:
