@@ -148,7 +148,7 @@ BROKEN: dict[str, tuple[str, object, str, object, bytes]] = {
         "Identifiant;Nom\nmdurand7;DU\u202eRAND\n".encode(),
     ),
     "no word on a second factor": (
-        *("settings_file", whole, "_across", lambda _: []),
+        *("settings_file", whole, "problems_together", lambda _: []),
         next(iter(engines.target("settings_file").seeds())).partition(b"[second_factor]")[0],
     ),
     "another site": (

@@ -13,7 +13,9 @@ from imagin_gateway.operating.findings import Finding, Report, fatal, good
 from imagin_gateway.operating.ground import Ground, Places, Probe
 from imagin_gateway.operating.probes import accounts, keys, machine, mail, portals, rules, site, state
 from imagin_gateway.operating.running import run
-from imagin_gateway.settings.partial import WHOLE_FILE, lines_of, load_what_holds, variables_of
+from imagin_gateway.settings.partial import load_what_holds
+from imagin_gateway.settings.places import lines_of, variables_of
+from imagin_gateway.settings.written import WHOLE_FILE
 
 LONGEST_SECONDS: Final = 30.0
 

@@ -11,18 +11,13 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from imagin_gateway.keys import Secret
 from imagin_gateway.problems import wrong
+from imagin_gateway.settings.loopback import is_this_machine
 from imagin_gateway.settings.secrets import SecretText
 from imagin_gateway.settings.section import Section
 
 _DOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
 
-
 _VERIFYING: Final = ("verify-full", "verify-ca")
-_LOOPBACK: Final = ("", "localhost", "127.0.0.1", "::1")
-
-
-def _is_here(host: str) -> bool:
-    return host in _LOOPBACK or host.startswith("/")
 
 
 class Accounts(Section):
@@ -48,7 +43,7 @@ class Accounts(Section):
         options = parse_qs(parts.query)
         host = parts.hostname or options.get("host", [""])[-1]
         modes = options.get("sslmode", [])
-        return not _is_here(host) and any(mode not in _VERIFYING for mode in modes)
+        return not is_this_machine(host) and any(mode not in _VERIFYING for mode in modes)
 
     def is_of_a_portal(self, email: str) -> bool:
         """Tell whether a mail address is of a domain, or below one, whose people must enter by a portal."""

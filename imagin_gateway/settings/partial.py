@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 
 from imagin_gateway.errors import Problem, SettingsError
-from imagin_gateway.settings import whole
-from imagin_gateway.settings.whole import ENVIRONMENT_PREFIX, Settings
-
-WHOLE_FILE: Final = "(fichier)"
+from imagin_gateway.settings.together import problems_together
+from imagin_gateway.settings.whole import Settings
+from imagin_gateway.settings.written import WHOLE_FILE, anchor, read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ def load_what_holds(path: Path) -> Held:
     except ValidationError:
         return Held(None, problems, broken)
     # What two sections say together is told too, where both hold.
-    together = [each for each in whole._across(settings) if _section(each.key) not in broken]
+    together = [each for each in problems_together(settings) if _section(each.key) not in broken]
     return Held(settings, (*problems, *together), broken)
 
 
@@ -88,8 +85,8 @@ def raw_values(path: Path) -> dict[str, Any]:
     Raises:
         SettingsError: the file cannot be read.
     """
-    told = _merged(whole._read_toml(path), EnvSettingsSource(Settings)())
-    return whole._anchored(told, path.resolve().parent)
+    told = _merged(read_toml(path), EnvSettingsSource(Settings)())
+    return anchor(told, path.resolve().parent)
 
 
 def _section(key: str) -> str:
@@ -117,57 +114,3 @@ def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         old = merged.get(name)
         merged[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
-
-
-def written_secrets(path: Path) -> bool:
-    """Tell whether a settings file itself holds a secret, and does not merely say where one is."""
-    try:
-        return _holds_secret("", whole._read_toml(path))
-    except SettingsError:
-        return True
-
-
-_SECRET_NAMES: Final = frozenset(
-    {"signing", "provisional", "pepper", "factors", "client_secret", "password", "secrets"}
-)
-
-_PASSWORD_IN_URL: Final = re.compile(r"://[^/@]*:[^/@]+@|password=")
-
-
-def _holds_secret(name: str, value: object) -> bool:
-    if isinstance(value, dict):
-        return any(_holds_secret(str(key), each) for key, each in value.items())
-    if isinstance(value, list):
-        return any(_holds_secret(name, each) for each in value)
-    if not isinstance(value, str):
-        return False
-    if name == "url":
-        return bool(_PASSWORD_IN_URL.search(value))
-    return name in _SECRET_NAMES and bool(value) and not value.startswith(("env:", "file:"))
-
-
-_HEAD: Final = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_KEY: Final = re.compile(r"\s*([A-Za-z0-9_\".-]+)\s*=")
-
-
-def lines_of(text: str) -> dict[str, int]:
-    """Return the line, from 1, on which each section and key of a settings file first stands.
-
-    Good enough to point at: what a string over several lines holds may look like a key.
-    """
-    found: dict[str, int] = {}
-    section = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if head := _HEAD.fullmatch(line):
-            section = head[1].replace('"', "").replace(" ", "")
-            found.setdefault(section, number)
-        elif key := _KEY.match(line):
-            name = key[1].replace('"', "")
-            found.setdefault(f"{section}.{name}" if section else name, number)
-    return found
-
-
-def variables_of() -> dict[str, str]:
-    """Return the variable of the environment that says each key, for those that do."""
-    told = (name for name in os.environ if name.upper().startswith(ENVIRONMENT_PREFIX))
-    return {name[len(ENVIRONMENT_PREFIX) :].lower().replace("__", "."): name for name in told}

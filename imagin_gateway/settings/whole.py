@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -12,25 +10,25 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from imagin_gateway.errors import Problem, SettingsError
-from imagin_gateway.extras import absent, how_to_install
+from imagin_gateway.errors import SettingsError
 from imagin_gateway.problems import problem_of, wrong
 from imagin_gateway.settings.appearance import Appearance
 from imagin_gateway.settings.desk import Desk
 from imagin_gateway.settings.direct import Accounts, Mail, Passwords, SecondFactor
 from imagin_gateway.settings.header import HeaderPortal
 from imagin_gateway.settings.house import Events, Keys, Metrics, Protected
+from imagin_gateway.settings.loopback import is_loopback
 from imagin_gateway.settings.oidc import OidcPortal
-from imagin_gateway.settings.paths import checked_prefix, under
+from imagin_gateway.settings.paths import checked_prefix
 from imagin_gateway.settings.portal import LinkPortal
 from imagin_gateway.settings.proconnect import ProConnect
 from imagin_gateway.settings.saml import SamlPortal
 from imagin_gateway.settings.secrets import MAKE_A_KEY
 from imagin_gateway.settings.sessions import Sessions, State
+from imagin_gateway.settings.together import problems_together
+from imagin_gateway.settings.written import anchor, read_toml
 
 ENVIRONMENT_PREFIX: Final = "IMAGIN_GATEWAY_"
-
-_LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 
 PortalSettings = Annotated[LinkPortal | SamlPortal | OidcPortal | HeaderPortal, Field(discriminator="protocol")]
 
@@ -120,16 +118,16 @@ class Settings(BaseSettings):
         if path is not None:
             file = Path(path)
             source, folder = str(file), file.resolve().parent
-            values = {**values, **_read_toml(file)}
+            values = {**values, **read_toml(file)}
         try:
-            settings = cls(**_anchored(values, folder))
+            settings = cls(**anchor(values, folder))
         except ValidationError as error:
             problems = [
                 problem_of(detail, cls, _EXPECTED) for detail in error.errors(include_url=False, include_input=False)
             ]
             # Not chained: the original carries what was typed, secrets included.
             raise SettingsError(problems, source) from None
-        if problems := _across(settings):
+        if problems := problems_together(settings):
             raise SettingsError(problems, source)
         return settings
 
@@ -152,7 +150,7 @@ class Settings(BaseSettings):
         if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username or not parts.hostname:
             raise wrong("l'adresse contient autre chose qu'un schéma et un hôte", '"https://imagin.siec.education.fr"')
         if info.data.get("development"):
-            if parts.hostname not in _LOOPBACK:
+            if not is_loopback(parts.hostname):
                 raise wrong(
                     "le mode développement refuse un nom d'hôte public", "development = false, ou http://localhost"
                 )
@@ -228,149 +226,6 @@ class Settings(BaseSettings):
 
 
 _NO_FACTOR: Final = SecondFactor(mode="off", reason="développement")
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        problem = Problem("(fichier)", "le fichier n'existe pas", "donner le chemin d'un fichier TOML")
-    except UnicodeDecodeError:
-        problem = Problem("(fichier)", "le fichier n'est pas en UTF-8", "l'enregistrer en UTF-8")
-    except OSError:
-        problem = Problem("(fichier)", "le fichier ne peut pas être lu", "vérifier les droits")
-    except tomllib.TOMLDecodeError as error:
-        # The message gives a place and a rule, not the text of the file.
-        problem = Problem("(fichier)", f"TOML illisible ({error})", "corriger la ligne indiquée")
-    except (ValueError, RecursionError):
-        # Well-formed, and nothing that Python holds: a number of thousands of digits, a nest of thousands of brackets.
-        problem = Problem("(fichier)", "TOML illisible (une valeur démesurée)", "l'enlever")
-    raise SettingsError([problem], str(file)) from None
-
-
-_PATH_KEYS: Final = (
-    *("metadata", "metadata_certificate", "metadata_copy", "private_key", "certificate", "ca_file"),
-    *("other_private_keys", "other_certificates"),
-)
-
-
-def _anchored(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Take relative paths from the folder of the file, not from wherever the server was started."""
-    anchored = dict(values)
-    for section in ("state", "accounts"):
-        part = anchored.get(section)
-        if isinstance(part, dict) and isinstance(url := part.get("url"), str) and url.startswith("sqlite:///"):
-            anchored[section] = {**part, "url": "sqlite:///" + str(folder / url.removeprefix("sqlite:///"))}
-    for name in ("policy", "admission"):
-        if isinstance(path := anchored.get(name), str):
-            anchored[name] = folder / path
-    named = [("mail", "ca_file"), ("keys", "folder"), ("passwords", "breached_list")]
-    for section, name in named + [("appearance", name) for name in Appearance.model_fields]:
-        part = anchored.get(section)
-        if isinstance(part, dict) and isinstance(path := part.get(name), str):
-            anchored[section] = {**part, name: folder / path}
-    events = anchored.get("events")
-    if isinstance(events, dict) and isinstance(path := events.get("path"), str) and path not in ("", "-"):
-        anchored["events"] = {**events, "path": str(folder / path)}
-    service = anchored.get("proconnect")
-    if isinstance(service, dict):
-        anchored["proconnect"] = {
-            key: folder / value if key in _PATH_KEYS and isinstance(value, str) else value
-            for key, value in service.items()
-        }
-    portals = anchored.get("portals")
-    if isinstance(portals, dict):
-        anchored["portals"] = {
-            door: {k: _from(folder, v) if k in _PATH_KEYS else v for k, v in portal.items()}
-            if isinstance(portal, dict)
-            else portal
-            for door, portal in portals.items()
-        }
-    return anchored
-
-
-def _from(folder: Path, value: Any) -> Any:
-    if isinstance(value, list):
-        return [_from(folder, each) for each in value]
-    return folder / value if isinstance(value, str) else value
-
-
-def _across(settings: Settings) -> list[Problem]:
-    """Check what two sections say together."""
-    problems: list[Problem] = []
-    if settings.passwords.profile == "unsafe-tests" and not settings.development:
-        problems.append(Problem("passwords.profile", "ce profil est réservé aux tests", '"rfc9106" ou "owasp"'))
-    if settings.mail.security == "none" and not settings.development and settings.mail.host not in _LOOPBACK:
-        problems.append(Problem("mail.security", "le courrier partirait en clair", '"starttls" ou "tls"'))
-    if settings.accounts.unverified and not settings.development:
-        problems.append(
-            Problem(
-                "accounts.url",
-                "le certificat de la base ne serait pas vérifié",
-                "sslmode=verify-full&sslrootcert=/chemin/ac.pem",
-            )
-        )
-    if settings.desk.enabled and settings.admission is None:
-        problems.append(
-            Problem(
-                "desk.enabled",
-                "personne n'est désigné pour aider",
-                "des règles [[assistance]] dans le fichier admission",
-            )
-        )
-    if settings.events.retention_months > 12 and not settings.events.reason.strip():
-        problems.append(
-            Problem(
-                "events.reason", "plus de 12 mois de conservation, sans raison écrite", "écrire la raison, ou réduire"
-            )
-        )
-    if excess := settings.sessions.unreasoned:
-        problems.append(Problem("sessions.reason", f"{excess}, sans raison écrite", "écrire la raison, ou réduire"))
-    problems += _factor_problems(settings)
-    problems += _missing_extras(settings)
-    for door, portal in settings.portals.items():
-        if isinstance(portal, OidcPortal):
-            parts = urlsplit(portal.issuer)
-            local = settings.development and parts.scheme == "http" and parts.hostname in _LOOPBACK
-            if parts.scheme != "https" and not local:
-                problems.append(Problem(f"portals.{door}.issuer", "l'émetteur doit être en https", '"https://..."'))
-    if not any(under(settings.landing, prefix) for prefix in settings.landings):
-        problems.append(Problem("landing", "cette page n'est dans aucun préfixe de landings", "l'ajouter à landings"))
-    return problems
-
-
-def _missing_extras(settings: Settings) -> list[Problem]:
-    """What is asked for must be installed: told at the start, not by the first person who needs it."""
-    used = {
-        "accounts.url": ("postgresql", settings.accounts.url.startswith("postgresql")),
-        "second_factor.mode": ("second-factor", settings.factors.on),
-    }
-    return [
-        Problem(key, f"le complément {extra} n'est pas installé", how_to_install(extra))
-        for key, (extra, needed) in used.items()
-        if needed and absent(extra)
-    ]
-
-
-def _factor_problems(settings: Settings) -> list[Problem]:
-    """A second factor is asked for, or a reason is written why not (row PWD-14)."""
-    asked = settings.second_factor
-    if asked is None:
-        if settings.development:
-            return []
-        remedy = 'mode = "optional" ou "required" ; ou mode = "off" et reason = "..."'
-        return [Problem("second_factor", "rien n'est décidé sur le second facteur des comptes directs", remedy)]
-    if not asked.on:
-        problems = []
-        if not asked.reason:
-            problems.append(Problem("second_factor.reason", "aucun second facteur, sans raison écrite", "l'écrire"))
-        if asked.passkey_alone or asked.trusted_days:
-            what = "un réglage du second facteur, qui est fermé"
-            problems.append(Problem("second_factor.mode", what, '"optional", ou enlever ce réglage'))
-        return problems
-    if not settings.keys.factors:
-        return [Problem("keys.factors", "le second facteur demande sa propre clé", f'["..."] ; une clé : {MAKE_A_KEY}')]
-    return []
 
 
 _KEYS_EXPECTED: Final = f'folder = "cles" puis imagin-gateway keys make ; ou ["..."], une clé : {MAKE_A_KEY}'

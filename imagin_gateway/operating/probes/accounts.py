@@ -17,6 +17,7 @@ from imagin_gateway.operating.ground import Ground
 from imagin_gateway.operating.probes.machine import disk
 from imagin_gateway.operating.probes.reaching import clock
 from imagin_gateway.operating.probes.state import read_sqlite, wal
+from imagin_gateway.settings.loopback import is_this_machine
 
 KEY: Final = "accounts.url"
 
@@ -27,8 +28,6 @@ UPGRADE: Final = "imagin-gateway accounts upgrade"
 CLOCK_SECONDS: Final = 60.0
 
 OLDEST_POSTGRESQL: Final = 130000
-
-_LOOPBACK: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
 
 
 def look(ground: Ground) -> Iterator[Finding]:
@@ -47,7 +46,7 @@ def is_remote(url: str) -> bool:
     address = sa.make_url(url)
     options = dict(address.query)
     host = str(address.host or options.get("host", ""))
-    return not (host in _LOOPBACK or host.startswith("/"))
+    return not is_this_machine(host)
 
 
 def _sqlite(ground: Ground, path: Path) -> Iterator[Finding]:

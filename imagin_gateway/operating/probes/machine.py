@@ -11,7 +11,7 @@ from typing import Final
 from imagin_gateway.operating.findings import Finding, fatal, good, warning
 from imagin_gateway.operating.ground import LEAST_FREE_SHARE, Ground
 from imagin_gateway.settings import OidcPortal, SamlPortal
-from imagin_gateway.settings.partial import written_secrets
+from imagin_gateway.settings.places import written_secrets
 
 NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre"})
 """File systems on which SQLite's locks do not hold between machines, and WAL not at all (sqlite.org/wal.html)."""

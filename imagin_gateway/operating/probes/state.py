@@ -15,14 +15,13 @@ from imagin_gateway.operating.findings import Finding, Severity, fatal, good, wa
 from imagin_gateway.operating.ground import Ground
 from imagin_gateway.operating.probes.machine import disk
 from imagin_gateway.operating.probes.reaching import clock
+from imagin_gateway.settings.loopback import is_loopback
 
 KEY: Final = "state.url"
 
 SUBJECT: Final = "état (sessions, anti-rejeux, compteurs)"
 
 _FATAL: Final = frozenset({"redis.version", "redis.replica", "redis.eviction"})
-
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 CLOCK_SECONDS: Final = 30.0
 """Redis collects what ended a minute ago by its own clock: a clock further ahead loses sessions."""
@@ -44,7 +43,7 @@ def is_remote(url: str) -> bool:
     if url.startswith("sqlite:///"):
         return False
     with contextlib.suppress(AddressRefused):
-        return any(host not in _LOOPBACK for host, _ in parse(url).hosts)
+        return any(not is_loopback(host) for host, _ in parse(url).hosts)
     return True
 
 
@@ -107,7 +106,7 @@ def _redis(ground: Ground, url: str) -> Iterator[Finding]:
     from imagin_gateway.state.redis import RedisStateStore
 
     address = parse(url)
-    if not address.tls and any(host not in _LOOPBACK for host, _ in address.hosts):
+    if not address.tls and any(not is_loopback(host) for host, _ in address.hosts):
         text = "les sessions passent en clair vers une autre machine"
         yield warning("redis.no_tls", SUBJECT, text, "rediss://… (et ssl_ca_certs pour une autorité privée)", KEY)
     for name, path in address.files.items():

@@ -6,8 +6,8 @@ import ssl
 from urllib.parse import SplitResult, urlsplit
 
 from imagin_gateway.errors import Problem, SettingsError
-from imagin_gateway.providers.oidc.wire import LOOPBACK
 from imagin_gateway.settings import OidcPortal
+from imagin_gateway.settings.loopback import is_loopback
 
 
 def hosts(config: OidcPortal) -> frozenset[str]:
@@ -107,4 +107,4 @@ def _reachable(url: str, development: bool) -> bool:
     parts = _split(url)
     if parts is None or not parts.hostname or "@" in parts.netloc or "#" in url or not url.isascii() or " " in url:
         return False
-    return parts.scheme == "https" or (development and parts.scheme == "http" and parts.hostname in LOOPBACK)
+    return parts.scheme == "https" or (development and parts.scheme == "http" and is_loopback(parts.hostname))

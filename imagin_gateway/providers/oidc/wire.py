@@ -15,6 +15,7 @@ import httpx2
 
 from imagin_gateway.errors import AnswerRefused, Code, Unavailable
 from imagin_gateway.providers.oidc.strict_json import read_object
+from imagin_gateway.settings.loopback import is_loopback
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 """Largest answer read from a portal, whatever it announces."""
@@ -25,8 +26,6 @@ MAX_KNOWN: Final = 64
 """Addresses remembered once they are checked: a portal has a handful."""
 
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "imagin-gateway"}
-
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ class Wire:
         # Blanks and backslashes are read differently by different parsers.
         if "@" in parts.netloc or parts.fragment or "\\" in url or " " in url or host not in self._hosts:
             return False
-        return parts.scheme == "https" or (self._plain_loopback and parts.scheme == "http" and host in LOOPBACK)
+        return parts.scheme == "https" or (self._plain_loopback and parts.scheme == "http" and is_loopback(host))
 
     def get(self, url: str, code: Code, headers: Mapping[str, str] | None = None) -> Reply:
         """Read `url`. See `_ask`."""
