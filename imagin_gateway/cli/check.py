@@ -24,6 +24,10 @@ _WORDS: Final = {
 }
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command("check")
 def check(
     settings: SettingsFile = DEFAULT_FILE,
     json: Json = False,

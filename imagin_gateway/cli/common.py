@@ -9,14 +9,15 @@ import pwd
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from imagin_gateway.errors import Code, GatewayError, SettingsError, Unavailable
-from imagin_gateway.gateway import Stores, open_stores
-from imagin_gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from imagin_gateway.gateway import Stores
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -130,6 +131,10 @@ def explained() -> Iterator[None]:
 @contextlib.contextmanager
 def stores(file: Path) -> Iterator[Stores]:
     """Open accounts and sessions for one command."""
+    # Half a second of imports that commands about rules, keys or events do without.
+    from imagin_gateway.gateway import open_stores
+    from imagin_gateway.settings import Settings
+
     with explained():
         opened = open_stores(Settings.load(file))
         try:

@@ -16,6 +16,10 @@ from imagin_gateway.settings import Settings
 SCHEMA: Final = 1
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command("inventory")
 def inventory(
     settings: SettingsFile = DEFAULT_FILE,
     json: Json = False,

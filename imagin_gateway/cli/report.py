@@ -19,7 +19,10 @@ from imagin_gateway.events.reading import Damage
 from imagin_gateway.events.telling import words
 from imagin_gateway.settings import Settings
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command("report")
 def report(
     to: Annotated[Path, typer.Option("--to", help="Page à écrire (HTML).")] = Path("rapport.html"),
     since: Annotated[str, typer.Option(help=f"Début : {FORMS}. Par défaut, il y a sept jours.")] = "",

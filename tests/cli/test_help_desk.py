@@ -9,7 +9,6 @@ import secrets
 import sqlite3
 import stat
 import subprocess
-import sys
 import time
 from contextlib import closing
 from datetime import timedelta
@@ -24,6 +23,7 @@ from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.settings import Settings
 from tests.cli.test_commands import Operator, open_session, operator
 from tests.local.helper import GOOD
+from tests.terminal import imagin_gateway
 
 __all__ = ["operator"]
 
@@ -55,15 +55,7 @@ def desk(operator: Operator) -> Operator:
 
 def answer(operator: Operator, typed: str, *words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
     """Run a command that asks something, and type the answer."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "imagin_gateway.cli.main", *words],
-        cwd=operator.folder,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+    return imagin_gateway(*words, cwd=operator.folder, typed=typed, timeout=seconds)
 
 
 def named(operator: Operator, event: str) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from imagin_gateway.cli.watching import DASHBOARD
+from imagin_gateway.cli.metrics import DASHBOARD
 from imagin_gateway.errors import Code, SettingsError, Unavailable
 from imagin_gateway.events import Event, EventName
 from imagin_gateway.exchange import Request

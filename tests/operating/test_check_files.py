@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from imagin_gateway.settings import Settings
 from imagin_gateway.state.store import Space
 from tests.operating.house import House, named, toml
 from tests.providers.saml.forge import PORTAL, SSO, keys
+from tests.terminal import imagin_gateway
 
 FATAL, WARNING, UNKNOWN = Severity.FATAL, Severity.WARNING, Severity.UNKNOWN
 
@@ -426,15 +425,7 @@ def test_the_place_of_a_key_is_told(house: House, monkeypatch: pytest.MonkeyPatc
 
 
 def run(house: House, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "imagin_gateway.cli.main", "check", *words],
-        cwd=house.folder,
-        env={name: value for name, value in os.environ.items() if not name.startswith("IMAGIN_GATEWAY_")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return imagin_gateway("check", *words, cwd=house.folder, timeout=120)
 
 
 def test_the_command_ends_as_a_monitoring_expects_and_shows_no_secret(house: House) -> None:

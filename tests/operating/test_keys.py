@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from imagin_gateway.settings.key_files import HeldKey, KeyState, path_of, read
 from tests.clock import ManualClock
 from tests.local.helper import import_list
 from tests.operating.house import House, named
+from tests.terminal import imagin_gateway
 
 NOW = datetime(2026, 12, 14, 8, 0, tzinfo=UTC)
 
@@ -210,15 +210,7 @@ def test_keys_are_for_their_owner_alone_and_never_shown(house: House) -> None:
 
 
 def run(house: House, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "imagin_gateway.cli.main", "keys", *words],
-        cwd=house.folder,
-        env={name: value for name, value in os.environ.items() if not name.startswith("IMAGIN_GATEWAY_")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return imagin_gateway("keys", *words, cwd=house.folder, timeout=120)
 
 
 def test_retiring_refuses_while_a_letter_depends_on_the_key_unless_told_to_lose_it(house: House) -> None:
