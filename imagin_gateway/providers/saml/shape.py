@@ -35,6 +35,12 @@ MAX_PREFIXES: Final = 32
 
 _PREFIXES: Final = f"{{{EXC_C14N}}}InclusiveNamespaces"
 
+_SIGNED: Final = [ds("SignedInfo"), ds("SignatureValue")]
+_SIGNED_WITH_KEYS: Final = [*_SIGNED, ds("KeyInfo")]
+_INFO: Final = [ds("CanonicalizationMethod"), ds("SignatureMethod"), ds("Reference")]
+_REFERENCE: Final = [ds("Transforms"), ds("DigestMethod"), ds("DigestValue")]
+_METHODS: Final = RSA_METHODS | ECDSA_METHODS
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -176,24 +182,19 @@ def check_signature(signature: etree._Element) -> None:
     Raises:
         AnswerRefused: `SAML_SHAPE`, or `SAML_ALGORITHM` for a method that is not of the written list.
     """
-    parts = [child.tag for child in signature]
-    if parts not in ([ds("SignedInfo"), ds("SignatureValue")], [ds("SignedInfo"), ds("SignatureValue"), ds("KeyInfo")]):
+    if [child.tag for child in signature] not in (_SIGNED, _SIGNED_WITH_KEYS):
         _refuse("a signature holds something unexpected")
     parent = signature.getparent()
     info = signature[0]
-    if parent is None or [child.tag for child in info] != [
-        ds("CanonicalizationMethod"),
-        ds("SignatureMethod"),
-        ds("Reference"),
-    ]:
+    if parent is None or [child.tag for child in info] != _INFO:
         _refuse("a signature does not sign exactly one thing")
     canonicalization, method, reference = info
     identifier = parent.get("ID", "")
     if not identifier or reference.get("URI") != f"#{identifier}":
         _refuse("a signature does not name the element that holds it")
     _check_exclusive(canonicalization)
-    _check_method(method, RSA_METHODS | ECDSA_METHODS)
-    if [child.tag for child in reference] != [ds("Transforms"), ds("DigestMethod"), ds("DigestValue")]:
+    _check_method(method, _METHODS)
+    if [child.tag for child in reference] != _REFERENCE:
         _refuse("a reference holds something unexpected")
     transforms, digest, _ = reference
     if [each.get("Algorithm") for each in transforms] != [ENVELOPED, EXC_C14N]:
