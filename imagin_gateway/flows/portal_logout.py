@@ -21,7 +21,7 @@ from imagin_gateway.flows.refusals import logout_refusal
 from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out, turnstile
 from imagin_gateway.keys import digest
 from imagin_gateway.local.throttle import NetworkThrottled, network_of
-from imagin_gateway.providers.portal import Departure, LogoutOrder, LogoutWay, Portal, PortalSession, PostedForm
+from imagin_gateway.providers.portal import SHOWN, Departure, LogoutOrder, LogoutWay, Portal, PortalSession, PostedForm
 from imagin_gateway.sessions.session import Session
 from imagin_gateway.settings.proconnect import PROCONNECT
 from imagin_gateway.state.store import Space
@@ -57,7 +57,9 @@ def leave(house: House, visit: Visit, ended: Session) -> Response | None:
     except GatewayError as error:
         visit.event(house, EventName.PORTAL_FAILED, error.code, door=ended.door, detail={"during": "logout"})
         return None
-    visit.event(house, EventName.LOGOUT_AT_PORTAL, door=ended.door, person=ended.person)
+    token = departure.memory.get("id_token")
+    detail = {} if token is None else {"id_token": token == SHOWN}
+    visit.event(house, EventName.LOGOUT_AT_PORTAL, door=ended.door, person=ended.person, detail=detail)
     return response
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from imagin_gateway.settings import HeaderPortal, SamlPortal, Settings
+from imagin_gateway.settings import HeaderPortal, OidcPortal, SamlPortal, Settings
+from imagin_gateway.settings.proconnect import PROCONNECT
 
 ALWAYS: Final = (
     (
@@ -56,7 +57,8 @@ def rows(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "Sessions plus longues que les limites conseillées.", f"décision écrite : {settings.sessions.reason}"
     if settings.events.retention_months > 12:
         yield "Événements gardés plus de douze mois.", f"décision écrite : {settings.events.reason}"
-    for door, portal in sorted(settings.portals.items()):
+    service = settings.proconnect
+    for door, portal in sorted({**settings.portals, **({PROCONNECT: service} if service else {})}.items()):
         if isinstance(portal, SamlPortal) and portal.allow_cbc:
             yield f"{door} : chiffrement AES-CBC accepté.", "dans une réponse signée seulement"
         if isinstance(portal, SamlPortal) and portal.unsolicited and not portal.unsolicited_restarts:
@@ -67,6 +69,11 @@ def rows(settings: Settings) -> Iterator[tuple[str, str]]:
             yield (
                 f"{door} : l’identité est crue sur la foi du mandataire.",
                 "adresse, secret ou certificat du mandataire",
+            )
+        if isinstance(portal, OidcPortal) and portal.logout_id_token == "any":
+            yield (
+                f"{door} : le jeton d’identité est gardé entier jusqu’à la fin de la session, quoi qu’il dise.",
+                "dans la session, jamais montré ; logout_id_token, ou un jeton réduit au portail",
             )
     if settings.mail.security == "none":
         yield "Le courrier part en clair jusqu’au relais.", "sur cette machine seulement"

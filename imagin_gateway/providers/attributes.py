@@ -202,6 +202,13 @@ def map_attributes(
     )
 
 
+def canonical_name(name: str, names: Mapping[str, Sequence[str]] = MappingProxyType({})) -> str:
+    """Return ARENA's name of what a portal calls `name`, "" if it is outside the vocabulary; `names` as above."""
+    folded = name.lower()
+    given = (canonical for canonical, others in names.items() if folded in map(str.lower, others))
+    return next((canonical for canonical in given if canonical in SPELLINGS), _CANONICAL.get(folded, ""))
+
+
 def subject(raw: Mapping[str, Sequence[str]], name: str) -> str:
     """Return the one value of the attribute that tells people apart, or "" when there is none to rely on.
 

@@ -25,6 +25,10 @@ ENTRY: Final = "ENTRY"
 """Stands for the method of an answer when a portal gives none: its agent tells who is there on the entry page."""
 
 
+SHOWN: Final = "shown"
+"""What the memory of a logout holds as `id_token` when the portal is shown one; "" when it is not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Departure:
     """A person leaves for the portal.

@@ -58,6 +58,10 @@ class OidcPortal(FederatedPortal):
     """How long ago the provider may have checked the credentials; asked for, then checked."""
     logout_tokens: Literal["strict", "early"] = "strict"
     """`early`: a provider whose logout tokens say neither `typ: logout+jwt` nor when they end, as drafts allowed."""
+    logout_id_token: Literal["bare", "required", "any", "never"] = "bare"
+    """When the ID token is kept until the logout, to be shown back to the provider (`id_token_hint`): `bare`, when it
+    tells nothing of the person that is not kept anyway, and else `client_id` alone is sent; `required`, the same, for a
+    provider that takes no logout without it; `any`, whatever it tells; `never`."""
     other_hosts: tuple[str, ...] = ()
     """Hosts the provider's discovery document may name besides the issuer's own."""
     timeout_seconds: float = Field(default=5, gt=0, le=30)

@@ -26,6 +26,7 @@ class ProConnect(OidcPortal):
     )
     scopes: tuple[str, ...] = ("openid", "given_name", "usual_name", "email")
     acr_request: Literal["acr_values", "claims"] = "claims"
+    logout_id_token: Literal["bare", "required", "any", "never"] = "required"
     attributes: dict[str, tuple[str, ...]] = Field(default_factory=lambda: dict(_NAMES))
 
     @field_validator("client_authentication")
@@ -41,6 +42,13 @@ class ProConnect(OidcPortal):
         if name != "sub":
             raise wrong("chez ProConnect, une personne se reconnaît à sub seulement", "l'enlever")
         return name
+
+    @field_validator("logout_id_token")
+    @classmethod
+    def _shown(cls, when: str) -> str:
+        if when in ("bare", "never"):
+            raise wrong("ProConnect ne termine une session qu’avec le jeton d’identité", '"required", ou "any"')
+        return when
 
     @field_validator("unsolicited")
     @classmethod

@@ -33,9 +33,6 @@ EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 MAX_BODY_BYTES: Final = 32 * 1024
 """A logout token is a few hundred bytes; some keys and headers are long."""
 
-MAX_HINT_CHARS: Final = 6000
-"""Longest ID token kept for the logout: servers refuse an address that is much longer."""
-
 AGE: Final = timedelta(minutes=10)
 """How long after it was issued a logout token may still come."""
 
@@ -77,11 +74,12 @@ def end_session_url(endpoint: str, *, client_id: str, hint: str, back: str, stat
     Args:
         endpoint: `end_session_endpoint` of the provider.
         client_id: ours.
-        hint: the ID token of the login.
+        hint: the ID token of the login; "" when it was not kept.
         back: our registered `post_logout_redirect_uri`; a constant of the configuration.
         state: unpredictable, of this logout.
     """
-    fields = {"id_token_hint": hint, "client_id": client_id, "post_logout_redirect_uri": back, "state": state}
+    shown = {"id_token_hint": hint} if hint else {}
+    fields = {**shown, "client_id": client_id, "post_logout_redirect_uri": back, "state": state}
     return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(fields)}"
 
 

@@ -14,14 +14,13 @@ from imagin_gateway.providers.portal import Arrival
 from imagin_gateway.settings import OidcPortal
 
 
-def arrival(config: OidcPortal, id_token: IdToken, told: Mapping[str, Any], hint: str = "") -> Arrival:
+def arrival(config: OidcPortal, id_token: IdToken, told: Mapping[str, Any]) -> Arrival:
     """Return what the portal proves.
 
     Args:
         config: section of the portal.
         id_token: checked.
         told: claims about the person, of the ID token and of the userinfo.
-        hint: the ID token itself, when the provider wants it back at the logout.
 
     Raises:
         AnswerRefused: `ATTRIBUTE_MISSING` with the names that lack; `SCOPE_VIOLATION`
@@ -52,7 +51,6 @@ def arrival(config: OidcPortal, id_token: IdToken, told: Mapping[str, Any], hint
         portal_session=id_token.session,
         # A logout token names the person by this, whatever claim tells people apart here.
         name_id=id_token.subject,
-        logout_hint=hint,
     )
 
 

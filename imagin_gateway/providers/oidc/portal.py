@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -23,6 +24,7 @@ from imagin_gateway.providers.oidc import (
     checkup,
     configuration,
     discovery,
+    hint,
     initiation,
     keyset,
     logout,
@@ -37,6 +39,7 @@ from imagin_gateway.providers.oidc.person import arrival
 from imagin_gateway.providers.oidc.signed import LOGOUT_TYPES, PLAIN_TYPES, Verifier
 from imagin_gateway.providers.oidc.wire import Wire
 from imagin_gateway.providers.portal import (
+    SHOWN,
     Arrival,
     Departure,
     Initiation,
@@ -201,8 +204,14 @@ class OidcPortal:
         return Response(200, json.dumps(signer.published()).encode(), "application/jwk-set+json")
 
     def depart_logout(self, session: PortalSession, now: datetime) -> Departure | None:
-        """Prepare a logout at the provider; see `Portal.depart_logout` (RP-Initiated Logout 1.0 §2)."""
-        if not (self._config.single_logout and self._logout_uri and session.logout_hint):
+        """Prepare a logout at the provider; see `Portal.depart_logout` (RP-Initiated Logout 1.0 §2).
+
+        Without the ID token the provider is told which client asks, and may ask the person to confirm.
+        """
+        if not (self._config.single_logout and self._logout_uri):
+            return None
+        token = "" if self._config.logout_id_token == "never" else session.logout_hint
+        if self._config.logout_id_token == "required" and not token:
             return None
         endpoint = self._provider(now).end_session_endpoint
         if endpoint is None:
@@ -211,11 +220,12 @@ class OidcPortal:
         url = logout.end_session_url(
             endpoint,
             client_id=self._config.client_id,
-            hint=session.logout_hint,
+            hint=token,
             back=self._logout_uri,
             state=state,
         )
-        return Departure(url=url, correlation=state, memory={"door": self.door}, cross_site_post=False)
+        memory = {"door": self.door, "id_token": SHOWN if token else ""}
+        return Departure(url=url, correlation=state, memory=memory, cross_site_post=False)
 
     def logout_returned(self, answer: Request, recall: Recall, now: datetime) -> None:
         """Take the browser back after a logout at the provider; see `Portal.logout_returned`."""
@@ -281,12 +291,8 @@ class OidcPortal:
         )
         id_token: IdToken = check_id_token(signed.claims, signed.alg, tokens.access_token.reveal(), expected)
         told = userinfo.ask(self._wire, self._verifier, provider, tokens.access_token, id_token.subject, expected)
-        return arrival(self._config, id_token, userinfo.about_the_person(signed.claims, told), self._hint(tokens))
-
-    def _hint(self, tokens: request.Tokens) -> str:
-        """Return what the provider wants back at the logout; an ID token too long for an address is not kept."""
-        raw = tokens.id_token.reveal()
-        return raw if self._config.single_logout and len(raw) <= logout.MAX_HINT_CHARS else ""
+        arrived = arrival(self._config, id_token, userinfo.about_the_person(signed.claims, told))
+        return replace(arrived, logout_hint=hint.to_keep(self._config, tokens.id_token.reveal(), signed, arrived))
 
     def _recalled(self, query: Params, recall: Recall) -> Memory:
         """RFC 9700 §2.1, §4.7: the state first, once; and §4.4: of a login that went to this very provider."""

@@ -53,10 +53,12 @@ class Signed:
     Attributes:
         alg: algorithm of the signature, one of the configured ones.
         claims: the payload.
+        header: what stands before it, signed too.
     """
 
     alg: str
     claims: dict[str, Any] = field(repr=False)
+    header: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 class Verifier:
@@ -105,7 +107,7 @@ class Verifier:
             if renewed is None or not self._any(jws, renewed, alg, kid):
                 raise AnswerRefused(Code.OIDC_SIGNATURE, "no key of the portal made this signature")
         try:
-            return Signed(alg, read_object(jws.payload))
+            return Signed(alg, read_object(jws.payload), header)
         except ValueError:
             raise AnswerRefused(code, "the payload of the token is not a JSON object") from None
 
