@@ -1,4 +1,4 @@
-"""The one object a host builds: wires the rooms, routes its own addresses, resolves the session of the others."""
+"""The one object a host builds: routes its own addresses, resolves the session of the others."""
 
 from __future__ import annotations
 
@@ -9,45 +9,34 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final
 
 from imagin_gateway.clock import Clock, SystemClock
-from imagin_gateway.errors import Code, GatewayError, Problem, RequestRefused, SettingsError
-from imagin_gateway.events import Event, EventLog, EventName, FileSink, Sink, StreamSink
-from imagin_gateway.events.syslog import SyslogSink, read_target
+from imagin_gateway.errors import Code, GatewayError, RequestRefused
+from imagin_gateway.events import Event, EventName, Sink
 from imagin_gateway.exchange import Request, Response
 from imagin_gateway.flows.direct_login import choose_address, factor_address
 from imagin_gateway.flows.going import gone
 from imagin_gateway.flows.hooks import Hooks
-from imagin_gateway.flows.house import PER_PORTAL, House, Visit, begin_visit
+from imagin_gateway.flows.house import Visit, begin_visit
 from imagin_gateway.flows.language import COOKIE, language_of, remembered, said, same_page
 from imagin_gateway.flows.proxies import Proxies
 from imagin_gateway.flows.refusals import refusal
 from imagin_gateway.flows.routes import ALWAYS_OPEN, OPEN_WHILE, Route, find
 from imagin_gateway.identity import Door
-from imagin_gateway.keys import Keyring
-from imagin_gateway.local.door import DirectDoor
+from imagin_gateway.opening import open_house
 from imagin_gateway.pages.language import Language
-from imagin_gateway.pages.render import LOGO_PATH, Pages
-from imagin_gateway.policy import Policy, siec
-from imagin_gateway.policy import load as load_policy
-from imagin_gateway.policy.admission import Admission, load_admission
-from imagin_gateway.providers import arena
 from imagin_gateway.providers.portal import Portal
 from imagin_gateway.sessions.cache import Live
-from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import SECOND_FACTOR, Session
-from imagin_gateway.settings import HeaderPortal, LinkPortal, OidcPortal, SamlPortal, Settings
-from imagin_gateway.settings.proconnect import PROCONNECT
-from imagin_gateway.state import open_store
+from imagin_gateway.settings import Settings
 
 if TYPE_CHECKING:
     from imagin_gateway.mounts.asgi import ASGIApp, GatewayASGI
     from imagin_gateway.mounts.wsgi import GatewayWSGI, WSGIApp
-    from imagin_gateway.providers.saml.configuration import About, Addresses
 
 _log = logging.getLogger("imagin_gateway")
 
@@ -329,172 +318,3 @@ class Gateway:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """The rooms that keep something, without pages nor portals: what commands work on."""
-
-    settings: Settings
-    clock: Clock
-    keys: Keyring
-    events: EventLog
-    sessions: SessionRegistry
-    direct: DirectDoor
-
-    def close(self) -> None:
-        """Release connections."""
-        self.direct.close()
-        self.sessions.close()
-        self.sessions.store.close()
-        self.events.close()
-
-
-def open_stores(settings: Settings, clock: Clock | None = None, sink: Sink | None = None) -> Stores:
-    """Open accounts and sessions. Raises `SettingsError` when they cannot be."""
-    clock = clock or SystemClock()
-    keys = Keyring(settings.keys.signing)
-    events = open_events(settings, clock, sink)
-    state = open_store(settings.state.url)
-    sessions = SessionRegistry(
-        state,
-        keys,
-        clock,
-        settings.sessions.idle,
-        settings.sessions.absolute,
-        grain=settings.sessions.grain,
-        cached=settings.sessions.cached,
-        lag=settings.sessions.lag_seconds,
-        parallel=settings.sessions.parallel,
-        refuse_more=settings.sessions.beyond_parallel == "refuse",
-    )
-    direct = DirectDoor.open(settings, state, clock, events)
-    return Stores(settings, clock, keys, events, sessions, direct)
-
-
-def open_events(settings: Settings, clock: Clock | None = None, sink: Sink | None = None) -> EventLog:
-    """Return what writes the events of a house: nothing but the settings is needed.
-
-    Args:
-        settings: where events go.
-        clock: when they happened.
-        sink: where they go instead.
-    """
-    told, clock = settings.events, clock or SystemClock()
-    sinks: list[Sink] = [sink] if sink is not None else []
-    if sink is None:
-        if told.path == "-":
-            sinks.append(StreamSink())
-        elif told.file is not None:
-            sinks.append(FileSink(told.file, clock))
-        if told.stdout:
-            sinks.append(StreamSink(name="stdout"))
-        if told.syslog:
-            sinks.append(SyslogSink(read_target(told.syslog)))
-    keys = Keyring(settings.keys.events or settings.keys.signing)
-    return EventLog(sinks, clock, keys, retention=told.retention)
-
-
-def open_policy(settings: Settings) -> Policy:
-    """Return SIEC's table, or the one the settings name."""
-    return siec() if settings.policy is None else load_policy(settings.policy)
-
-
-def open_admission(settings: Settings, policy: Policy) -> Admission:
-    """Return the host's admission rules. Raises `PolicyError` with everything wrong in them."""
-    return Admission(policy) if settings.admission is None else load_admission(settings.admission, policy)
-
-
-def open_portals(settings: Settings, policy: Policy) -> dict[str, Portal]:
-    """Open every federated portal. Raises `SettingsError` listing the problems of all of them."""
-    problems: list[Problem] = []
-    portals: dict[str, Portal] = {}
-    known = set(policy.doors)
-    for door, config in settings.portals.items():
-        if door not in known or door == Door.DIRECT:
-            names = ", ".join(sorted(known - {Door.DIRECT}))
-            problems.append(Problem(f"portals.{door}", "aucune porte de la table ne porte ce nom", f"une de : {names}"))
-            continue
-        if not config.enabled or isinstance(config, LinkPortal):
-            continue
-        try:
-            portals[door] = open_portal(settings, door, config)
-        except SettingsError as error:
-            problems += error.problems
-    if settings.proconnect is not None and settings.proconnect.enabled:
-        try:
-            portals[PROCONNECT] = open_portal(settings, PROCONNECT, settings.proconnect)
-        except SettingsError as error:
-            problems += [replace(each, key=each.key.removeprefix("portals.")) for each in error.problems]
-    if problems:
-        raise SettingsError(problems)
-    return portals
-
-
-def open_portal(settings: Settings, door: str, config: SamlPortal | OidcPortal | HeaderPortal) -> Portal:
-    """Open one federated portal. Raises `SettingsError`."""
-    # Imported here: a host with one protocol does not pay for the other.
-    base = settings.url(f"/portail/{door}")
-    config = arena.settle(door, config)
-    if isinstance(config, HeaderPortal):
-        from imagin_gateway.providers.header import HeaderPortalClient
-
-        below = f"/portail/{door}/entree"
-        return HeaderPortalClient.open(door, config, entry_url=settings.url(below), entry_path=below)
-    if isinstance(config, SamlPortal):
-        from imagin_gateway.providers.saml.portal import SamlPortalClient
-
-        return SamlPortalClient.open(door, config, **saml_surroundings(settings, door, config))
-    from imagin_gateway.providers.oidc.portal import OidcPortal as OidcPortalClient
-
-    return OidcPortalClient.open(
-        door, config, redirect_uri=f"{base}/retour", logout_uri=f"{base}/fin", development=settings.development
-    )
-
-
-class SamlSurroundings(TypedDict):
-    """What a SAML portal is told of the house."""
-
-    addresses: Addresses
-    about: About
-    development: bool
-
-
-def saml_surroundings(settings: Settings, door: str, config: SamlPortal) -> SamlSurroundings:
-    """Return what a SAML portal is told of the house: its own addresses, and what to tell people of us."""
-    from imagin_gateway.providers.saml.configuration import About, Addresses
-
-    base = settings.url(f"/portail/{door}")
-    own = settings.privacy_url.startswith("/")
-    return SamlSurroundings(
-        addresses=Addresses(acs=f"{base}/acs", logout=f"{base}/fin", metadata=f"{base}/metadata"),
-        about=About(
-            privacy_url=settings.base_url + settings.privacy_url if own else settings.privacy_url,
-            logo_url=config.logo_url or settings.url(LOGO_PATH),
-            contact=settings.contact,
-            controller=settings.controller,
-        ),
-        development=settings.development,
-    )
-
-
-def open_house(settings: Settings, clock: Clock, sink: Sink | None, templates: Path | None) -> House:
-    """Wire every room. Raises `SettingsError` listing what each of them finds wrong."""
-    policy = open_policy(settings)
-    admission = open_admission(settings, policy)
-    portals = open_portals(settings, policy)
-    stores = open_stores(settings, clock, sink)
-    return House(
-        settings=settings,
-        clock=clock,
-        events=stores.events,
-        keys=stores.keys,
-        state=stores.sessions.store,
-        sessions=stores.sessions,
-        policy=policy,
-        admission=admission,
-        pages=Pages(settings, overrides=templates),
-        direct=stores.direct,
-        portals=portals,
-        turnstiles={door: threading.BoundedSemaphore(PER_PORTAL) for door in portals},
-    )

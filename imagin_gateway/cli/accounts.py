@@ -32,10 +32,10 @@ from imagin_gateway.cli.common import (
 from imagin_gateway.cli.showing import as_json, lines, state_of
 from imagin_gateway.events import EventName
 from imagin_gateway.flows.helping import By, Helping
-from imagin_gateway.gateway import Stores
 from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.local import search
 from imagin_gateway.local.migrate import upgrade_accounts
+from imagin_gateway.opening import Stores
 from imagin_gateway.settings import Settings
 
 app = typer.Typer(help="Comptes de l'accès direct : trouver, aider, fermer, exporter, effacer.", no_args_is_help=True)

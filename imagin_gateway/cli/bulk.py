@@ -29,10 +29,10 @@ from imagin_gateway.cli.common import (
 )
 from imagin_gateway.events import Event, EventName
 from imagin_gateway.flows.leak import answer_leak
-from imagin_gateway.gateway import Stores
 from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.local.door import Demanded
 from imagin_gateway.local.letters import neutral
+from imagin_gateway.opening import Stores
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Dire ce qui serait fait, et ne rien faire.")]
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from imagin_gateway.errors import Code, GatewayError, SettingsError, Unavailable
 
 if TYPE_CHECKING:
-    from imagin_gateway.gateway import Stores
+    from imagin_gateway.opening import Stores
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -132,7 +132,7 @@ def explained() -> Iterator[None]:
 def stores(file: Path) -> Iterator[Stores]:
     """Open accounts and sessions for one command."""
     # Half a second of imports that commands about rules, keys or events do without.
-    from imagin_gateway.gateway import open_stores
+    from imagin_gateway.opening import open_stores
     from imagin_gateway.settings import Settings
 
     with explained():

@@ -35,8 +35,8 @@ from imagin_gateway.events import Event, EventName
 from imagin_gateway.events.reading import Record
 from imagin_gateway.events.schema import PATH as SCHEMA
 from imagin_gateway.events.telling import LANGUAGES, Words, words
-from imagin_gateway.gateway import open_events
 from imagin_gateway.identity import Door
+from imagin_gateway.opening import open_events
 from imagin_gateway.pages.spoken import PARIS
 from imagin_gateway.settings import Settings
 

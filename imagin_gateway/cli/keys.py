@@ -23,9 +23,9 @@ from imagin_gateway.cli.common import (
     out,
     print_json,
 )
-from imagin_gateway.gateway import open_stores
 from imagin_gateway.keys import Keyring
 from imagin_gateway.local.database import Database
+from imagin_gateway.opening import open_stores
 from imagin_gateway.operating import dependents, key_pairs, key_store
 from imagin_gateway.operating.dependents import Dependent
 from imagin_gateway.operating.key_store import KeysRefused

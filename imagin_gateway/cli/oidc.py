@@ -16,7 +16,7 @@ from imagin_gateway.cli.common import (
     out,
 )
 from imagin_gateway.clock import SystemClock
-from imagin_gateway.gateway import open_policy, open_portals
+from imagin_gateway.opening import open_policy, open_portals
 from imagin_gateway.settings import OidcPortal, Settings
 from imagin_gateway.settings.proconnect import PROCONNECT
 

@@ -15,7 +15,7 @@ import typer
 
 from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, err, explained, out
 from imagin_gateway.errors import GatewayError
-from imagin_gateway.gateway import saml_surroundings
+from imagin_gateway.opening import saml_surroundings
 from imagin_gateway.providers import arena
 from imagin_gateway.settings import SamlPortal, Settings
 

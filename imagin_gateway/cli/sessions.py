@@ -10,8 +10,8 @@ from rich.table import Table
 
 from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, actor, err, out, stores
 from imagin_gateway.events import Event, EventName
-from imagin_gateway.gateway import Stores
 from imagin_gateway.identity import DIRECT_ISSUER, Door
+from imagin_gateway.opening import Stores
 from imagin_gateway.pages.spoken import PARIS
 from imagin_gateway.settings import HeaderPortal, OidcPortal, SamlPortal, Settings
 from imagin_gateway.settings.proconnect import PROCONNECT

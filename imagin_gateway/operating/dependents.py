@@ -9,7 +9,6 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from imagin_gateway.gateway import Stores
 from imagin_gateway.keys import Keyring
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.schema import (
@@ -20,6 +19,7 @@ from imagin_gateway.local.schema import (
     reset_tokens,
     totp_factors,
 )
+from imagin_gateway.opening import Stores
 from imagin_gateway.settings.key_files import HeldKey
 
 RESTART_MARGIN: Final = timedelta(hours=1)

@@ -20,8 +20,8 @@ import pytest
 from typer.testing import CliRunner
 
 from imagin_gateway.cli.root import app
-from imagin_gateway.gateway import open_stores
 from imagin_gateway.identity import DIRECT_ISSUER, Identity
+from imagin_gateway.opening import open_stores
 from imagin_gateway.settings import Settings
 from scripts.reference.commands import commands
 from tests.local.helper import MailServer

@@ -24,9 +24,9 @@ from imagin_gateway.clock import SystemClock
 from imagin_gateway.errors import Code
 from imagin_gateway.events import Event, EventLog, EventName, FileSink
 from imagin_gateway.events.telling import Words
-from imagin_gateway.gateway import open_events, open_stores
 from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.local.accounts import identifier_key
+from imagin_gateway.opening import open_events, open_stores
 from imagin_gateway.settings import Settings
 from tests.cli.test_commands import LIST, SETTINGS
 from tests.clock import ManualClock

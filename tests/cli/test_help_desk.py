@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from imagin_gateway.clock import SystemClock
-from imagin_gateway.gateway import Stores, open_stores
 from imagin_gateway.identity import DIRECT_ISSUER
+from imagin_gateway.opening import Stores, open_stores
 from imagin_gateway.settings import Settings
 from tests.cli.test_commands import Operator, open_session, operator
 from tests.local.helper import GOOD

@@ -16,7 +16,7 @@ from examples.demo.portals import saml_messages
 from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import SettingsError
 from imagin_gateway.flows.proxies import kept_under
-from imagin_gateway.gateway import open_portals, open_stores
+from imagin_gateway.opening import open_portals, open_stores
 from imagin_gateway.operating.findings import Severity
 from imagin_gateway.operating.ground import Ground
 from imagin_gateway.operating.probes.portals import RSA_2048_UNTIL

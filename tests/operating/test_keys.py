@@ -19,12 +19,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from imagin_gateway.errors import SettingsError
-from imagin_gateway.gateway import Stores, open_portals, open_stores
 from imagin_gateway.identity import DIRECT_ISSUER, Activity, Door, Identity
 from imagin_gateway.keys import Keyring, Secret
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.schema import accounts, totp_factors
 from imagin_gateway.local.second_factors import _SECRET
+from imagin_gateway.opening import Stores, open_portals, open_stores
 from imagin_gateway.operating import dependents, key_pairs, key_store
 from imagin_gateway.operating.key_store import KeysRefused
 from imagin_gateway.policy import siec

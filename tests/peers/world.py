@@ -128,7 +128,7 @@ class World:
     @contextmanager
     def saml_with(self, door: str, **changes: object) -> Iterator[None]:
         """Let the gateway's administrator change the section of a SAML door, for a while."""
-        from imagin_gateway.gateway import open_portals
+        from imagin_gateway.opening import open_portals
 
         portals = cast(dict[str, Portal], self.gateway.house.portals)
         before, settings = portals[door], self.gateway.settings

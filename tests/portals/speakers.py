@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from lxml import etree
 
 from examples.demo.portals import saml_messages
-from imagin_gateway.gateway import open_portals
 from imagin_gateway.identity import Door
+from imagin_gateway.opening import open_portals
 from imagin_gateway.providers.oidc.portal import OidcPortal
 from tests.client import Client, Reply
 from tests.flows.conftest import TheHouse

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from imagin_gateway.errors import SettingsError
-from imagin_gateway.gateway import open_portal, saml_surroundings
+from imagin_gateway.opening import open_portal, saml_surroundings
 from imagin_gateway.operating.findings import Finding, fatal, good, warning
 from imagin_gateway.operating.ground import SOON_DAYS, Ground, Probe
 from imagin_gateway.operating.probes.reaching import NoAnswer, ask, certificate, clock

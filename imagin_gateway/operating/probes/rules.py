@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from typing import Final
 
 from imagin_gateway.errors import GatewayError, SettingsError
-from imagin_gateway.gateway import open_admission, open_policy
 from imagin_gateway.identity import Door
 from imagin_gateway.keys import Secret
+from imagin_gateway.opening import open_admission, open_policy
 from imagin_gateway.operating.findings import Finding, fatal, good, warning
 from imagin_gateway.operating.ground import Ground
 from imagin_gateway.settings import LinkPortal
