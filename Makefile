@@ -67,7 +67,7 @@ rows: set-up-dev ## which rows of the checklist have a passing test
 	@$(VENV) -m tests.rows --fresh || $(MAKE) --no-print-directory test || true
 	@$(VENV) -m tests.rows
 
-bench: set-up-dev ## measurements beside peers; ONLY=import_time, ARGS="--json FILE"
+bench: set-up-dev ## measurements beside peers, written into docs/performance.md; ONLY=import_time, ARGS=--write
 	@$(VENV) -m bench $(if $(call given,ONLY),--only $(call given,ONLY)) $(call given,ARGS)
 
 lock: set-up-dev ## write requirements/*.lock again; ARGS=--upgrade for newer versions

@@ -11,7 +11,6 @@ import argparse
 import csv
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from typing import Any, Final
 
 import psutil
 
+from scripts import performance
 from scripts.bootstrap import set_up
 from tests.deploy.stand import Site, Visitor, deployed
 from tests.local.helper import GOOD
@@ -247,9 +247,7 @@ def write(told: dict[str, Any], *, docs: bool) -> None:
     text = page(told)
     if docs:
         whole = PAGE.read_text(encoding="utf-8")
-        whole = re.sub(
-            r"(<!-- load -->\n).*?(\n<!-- end of load -->)", lambda m: m[1] + text + m[2], whole, flags=re.DOTALL
-        )
+        whole = performance.put(whole, "load", text)
         PAGE.write_text(whole, encoding="utf-8")
     else:
         (RESULTS / "part.md").write_text(text + "\n", encoding="utf-8")
