@@ -51,6 +51,7 @@ def calls() -> Iterator[tuple[str, ast.Call, str]]:
 # --- INP-06
 
 
+@pytest.mark.row("INP-06")
 def test_nothing_makes_code_or_commands_of_text() -> None:
     found = []
     for name, node, called in calls():
@@ -66,6 +67,7 @@ def test_nothing_makes_code_or_commands_of_text() -> None:
     assert found == []
 
 
+@pytest.mark.row("INP-06")
 def test_the_one_eval_runs_a_script_that_the_package_carries() -> None:
     text = (PACKAGE / "state" / "redis.py").read_text(encoding="utf-8")
     assert re.findall(r"\.eval\(([^,]+),", text) == ["script.text"]
@@ -77,6 +79,7 @@ def test_the_one_eval_runs_a_script_that_the_package_carries() -> None:
     assert odd == []
 
 
+@pytest.mark.row("INP-06")
 def test_no_statement_of_sql_is_made_of_values() -> None:
     """A statement is a constant, or SQLAlchemy's; what is put into a text is a constant of a module, in capitals."""
     found = []

@@ -105,15 +105,17 @@ def _meanings(typed: str, *, scoped: bool) -> Iterator[sa.ColumnElement[bool]]:
             yield sa.true()
         return
     key, mail = identifier_key(typed), mail_key(typed)
+    # No address holds what is not printable, and an engine does not take all of it: NUL, half a surrogate pair.
+    is_mail = "@" in mail and mail.isprintable()
     if key:
         yield accounts.c.identifier_key == key
-    if "@" in mail:
+    if is_mail:
         yield accounts.c.email_key == mail
     if not long_enough(typed):
         return
     for name in _names(folded(typed)):
         yield _begins(accounts.c.name_key, name)
-    if "@" in mail and not scoped:
+    if is_mail and not scoped:
         yield _begins(accounts.c.email_key, mail)
 
 

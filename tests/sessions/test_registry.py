@@ -56,6 +56,35 @@ def test_the_record_keeps_the_source_the_portal_s_session_the_time_and_the_stren
     assert (session.acr, session.amr) == (person().acr, person().amr)
 
 
+NEIGHBOURS = ("x", "x*", "x%", "x_", "[x]", "{x}", "x:y", "x:", ":x", 'x", "y', "x\x00", "X", "х", "x" * 4000)
+
+
+@pytest.mark.row("INP-06")
+@pytest.mark.parametrize("ended", NEIGHBOURS)
+def test_ending_one_ends_no_neighbour_whatever_their_names_are(registry: SessionRegistry, ended: str) -> None:
+    """By person, by portal's session and by NameID; an issuer's end is not a subject's beginning."""
+    people = [person(each, issuer=issuer) for each in NEIGHBOURS for issuer in (PARIS, PARIS + each)]
+    cookies = [registry.open(each, portal_session=each.subject, name_id=each.subject) for each in people]
+
+    def live() -> list[tuple[str, str]]:
+        found = (registry.resolve(cookie) for cookie in cookies)
+        return [session.person for session in found if session is not None]
+
+    left = [each.key for each in people]
+    assert live() == left
+    for end, issuer in (
+        (registry.end_person, PARIS),
+        (registry.end_portal_session, PARIS + ended),
+    ):
+        assert end(issuer, ended) == 1
+        left.remove((issuer, ended))
+        assert live() == left
+    assert registry.end_name_id(PARIS, ended) == 0, "it was that session"
+    assert registry.end_name_id(PARIS, NEIGHBOURS[NEIGHBOURS.index(ended) - 1]) == 1
+    assert registry.end_door(ended) == 0
+    assert len(live()) == len(left) - 1
+
+
 class TestId:
     @pytest.mark.row("SES-01")
     def test_ten_thousand_ids_are_distinct_and_have_256_bits(self, keyring: Keyring, clock: ManualClock) -> None:

@@ -209,6 +209,7 @@ def test_purge_leaves_what_is_live(store: StateStore) -> None:
     assert [record.key for record in store.find(Space.FLOW, "i", now=NOW + 10)] == ["live"]
 
 
+@pytest.mark.row("INP-06")
 def test_hostile_keys_are_only_keys(store: StateStore) -> None:
     for number, text in enumerate(HOSTILE):
         store.put(Space.SESSION, text, str(number).encode(), expires_at=END, now=NOW, indexes=[text, "every"])
@@ -222,6 +223,7 @@ def test_hostile_keys_are_only_keys(store: StateStore) -> None:
         assert [record.key for record in store.find(Space.SESSION, "every", now=NOW)] == HOSTILE[number + 1 :]
 
 
+@pytest.mark.row("INP-06")
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(), min_size=2, max_size=4, unique=True), value=st.binary())
 def test_any_text_is_a_key_of_its_own_and_any_bytes_a_value(store: StateStore, texts: list[str], value: bytes) -> None:
