@@ -7,7 +7,7 @@ from typing import Final
 from imagin_gateway.local.door import FactorsView, Happened
 from imagin_gateway.local.history import KEPT
 from imagin_gateway.local.lifecycle import AccountState
-from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.pages.texts import Catalogue
 
 _BY_DETAIL: Final = {"password_chosen": ("how", ("first", "required", "change", "reset"))}

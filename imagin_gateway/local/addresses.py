@@ -25,7 +25,7 @@ from imagin_gateway.local import outbox, store
 from imagin_gateway.local.accounts import Account
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.lifecycle import AccountState, TransitionRefused, state_at
-from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.outbox import is_address
 from imagin_gateway.local.schema import address_changes
 

@@ -11,7 +11,7 @@ from imagin_gateway.local import outbox, store
 from imagin_gateway.local.accounts import Account
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused
-from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.password_policy import PasswordPolicy
 from imagin_gateway.local.passwords import Hasher
 from imagin_gateway.local.provisional import Provisionals

@@ -26,7 +26,7 @@ from imagin_gateway.local.dossier import Dossier
 from imagin_gateway.local.history import History
 from imagin_gateway.local.letters import Letter, LetterKind
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, allows, state_at
-from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.provisional import Provisionals
 from imagin_gateway.local.schema import accounts
 from imagin_gateway.local.schema import outbox as waiting

@@ -35,7 +35,7 @@ from imagin_gateway.local.letters import Letter, LetterKind, LettersCsv
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, state_at
 from imagin_gateway.local.links import Links
 from imagin_gateway.local.login import CredentialsRefused, Login, LoginFailure
-from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.mailer import Takes
 from imagin_gateway.local.outbox import Outbox, depth, is_address
 from imagin_gateway.local.passkeys import Ceremonies

@@ -14,7 +14,7 @@ from imagin_gateway.local import history, store
 from imagin_gateway.local import outbox as mails
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.lifecycle import AccountState, Act, move
-from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.schema import accounts, address_changes, outbox, reset_requests, reset_tokens
 
 _BATCH: Final = 500

@@ -17,7 +17,7 @@ from imagin_gateway.local.letter_files import LetterFiles
 from imagin_gateway.local.letters import Letter, LetterKind
 from imagin_gateway.local.lifecycle import AccountState, state_at
 from imagin_gateway.local.list_reader import COLUMNS, Row
-from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.provisional import Provisionals
 
 _DETAILS: Final = tuple(column for column in COLUMNS if column != "identifier")

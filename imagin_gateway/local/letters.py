@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, TextIO
 
 from imagin_gateway.keys import Secret
-from imagin_gateway.local.mail_texts import PARIS
+from imagin_gateway.local.dates import PARIS
 
 
 class LetterKind(StrEnum):

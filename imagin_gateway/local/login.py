@@ -23,7 +23,7 @@ from imagin_gateway.local.clients import KnownClients
 from imagin_gateway.local.credentials import Credentials
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.lifecycle import AccountState, Act, allows, state_at
-from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.passwords import Hasher
 from imagin_gateway.local.provisional import Provisionals
 from imagin_gateway.local.throttle import Throttle

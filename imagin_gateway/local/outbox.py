@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from imagin_gateway.keys import new_token
 from imagin_gateway.local.accounts import Account
 from imagin_gateway.local.database import Database
-from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.schema import accounts, address_changes, outbox, reset_tokens
 
 LEASE: Final = timedelta(minutes=15)

@@ -27,7 +27,7 @@ from imagin_gateway.local.accounts import Account, identifier_key
 from imagin_gateway.local.credentials import Credentials
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.lifecycle import Act, allows, state_at
-from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.schema import reset_requests, reset_tokens
 from imagin_gateway.local.throttle import Throttle
 

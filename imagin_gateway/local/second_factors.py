@@ -33,7 +33,7 @@ from imagin_gateway.local.factors import (
     TotpView,
 )
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, allows, state_at
-from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.passkeys import Ceremonies, NewPasskey, handle_of, read
 from imagin_gateway.local.recovery import RecoveryCodes
 from imagin_gateway.local.schema import passkeys, totp_factors

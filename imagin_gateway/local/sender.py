@@ -15,7 +15,8 @@ from imagin_gateway.events import Event, EventLog, EventName
 from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.addresses import Addresses
-from imagin_gateway.local.mail_texts import MailKind, MailText, compose
+from imagin_gateway.local.mail_kinds import MailKind
+from imagin_gateway.local.mail_texts import MailText, compose
 from imagin_gateway.local.mailer import MailDeferred, MailRefused, Relay, RelayUnavailable, Takes, build
 from imagin_gateway.local.outbox import GIVE_UP, Outbox, Waiting
 from imagin_gateway.local.reset import Resets

@@ -12,8 +12,8 @@ from typing import Final, TextIO
 
 from markupsafe import Markup
 
+from imagin_gateway.local.dates import day_in_french
 from imagin_gateway.local.letters import Letter, LetterKind
-from imagin_gateway.local.mail_texts import day_in_french
 
 _HEAD: Final = Markup(
     """\

@@ -447,7 +447,7 @@ def test_the_file_of_letters_is_for_its_owner_and_holds_what_is_printed(
 def test_the_printed_day_is_good_to_its_last_minute_in_paris(office: Office, listing: Callable[..., Path]) -> None:
     from datetime import datetime
 
-    from imagin_gateway.local.mail_texts import PARIS
+    from imagin_gateway.local.dates import PARIS
 
     letter = import_list(office.door, listing("Identifiant;Nom\nnouveau;X\n")).letters[0]
     assert letter.last_day is not None

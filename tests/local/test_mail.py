@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from lxml import html
 
 from imagin_gateway.errors import SettingsError
-from imagin_gateway.local.mail_texts import MailKind, MailText, compose
+from imagin_gateway.local.mail_kinds import MailKind
+from imagin_gateway.local.mail_texts import MailText, compose
 from imagin_gateway.local.mailer import MailRefused, Relay, RelayUnavailable, build
 from imagin_gateway.local.outbox import GIVE_UP, LEASE, Outbox, add, is_address
 from imagin_gateway.local.provisional import canonical

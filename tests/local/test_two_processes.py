@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from imagin_gateway.keys import Secret
-from imagin_gateway.local.mail_texts import MailKind
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.outbox import add
 from imagin_gateway.local.schema import outbox, totp_factors
 from tests.local.conftest import Office, keys_of, values_of
