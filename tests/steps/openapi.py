@@ -19,7 +19,7 @@ from imagin_gateway.flat_json import MAX_BYTES
 from imagin_gateway.flows.forms import FIELD
 from imagin_gateway.flows.routes import ROUTES, Route
 from imagin_gateway.pages.render import Pages
-from imagin_gateway.pages.steps import STEPS, account, doors, login, session
+from imagin_gateway.pages.steps import STEPS, account, doors, factors, login, session
 from imagin_gateway.pages.steps.shape import Go, Problem, Step
 from imagin_gateway.policy import siec
 from tests.pages.conftest import LANGUAGES, settings
@@ -30,7 +30,7 @@ FILE: Final = Path(imagin_gateway.__file__).parent / "openapi" / "openapi.json"
 
 TYPES: Final[Mapping[str, type[msgspec.Struct]]] = {
     each.__struct_config__.tag: each  # type: ignore[misc]  # a tag of ours is a text
-    for module in (doors, login, account, session)
+    for module in (doors, login, account, factors, session)
     for each in vars(module).values()
     if isinstance(each, type) and issubclass(each, msgspec.Struct) and each.__struct_config__.tag and each is not Step
 }

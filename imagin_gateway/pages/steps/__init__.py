@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from imagin_gateway.pages.steps import account, doors, login, session
+from imagin_gateway.pages.steps import account, doors, factors, login, session
 from imagin_gateway.pages.steps.say import Say
 from imagin_gateway.pages.steps.shape import Told
 
@@ -32,10 +32,10 @@ STEPS: Final[Mapping[str, Callable[[Say, Mapping[str, Any]], Told | session.Sess
     "address": account.address,
     "address_codes": account.address_codes,
     "address_done": account.address_done,
-    "security": account.security,
-    "totp_add": account.totp_add,
-    "passkey_add": account.passkey_add,
-    "recovery_codes": account.recovery_codes,
+    "security": factors.security,
+    "totp_add": factors.totp_add,
+    "passkey_add": factors.passkey_add,
+    "recovery_codes": factors.recovery_codes,
     "proconnect": account.proconnect,
     "session": session.session,
     "sessions": session.sessions,
