@@ -47,6 +47,9 @@ _SECRET: Final = frozenset(
 )
 """Columns no list may bring: a password comes from a letter or from its owner, whatever it was hashed with."""
 
+_SEPARATOR: Final = re.compile(r"sep=([;,])\s*", re.IGNORECASE)
+"""The line that some spreadsheets write before the header, for themselves."""
+
 _CHUNK: Final = 1 << 20
 
 _TELL_EVERY: Final = 1000
@@ -57,7 +60,7 @@ class Row:
     """One person of the list.
 
     Attributes:
-        line: where, the header being line 1.
+        line: where in the file; the header is mostly line 1.
         key: identifier, as compared.
         values: by column name, for the columns the list has.
     """
@@ -109,26 +112,38 @@ class ConvocationList:
     def _header(self) -> tuple[str, tuple[str | None, ...], tuple[str, ...]]:
         with self._path.open(encoding=self._encoding, newline="") as file:
             first = file.readline(_CHUNK)
-        delimiter = ";" if first.count(";") >= first.count(",") else ","
+            told = _SEPARATOR.fullmatch(first)
+            first = file.readline(_CHUNK) if told else first
+        self._before = 1 if told else 0
+        header = 1 + self._before
+        if not first.strip():
+            raise _unreadable(header, "le fichier est vide" if not first else "la ligne d’en-tête est vide")
+        delimiter = told[1] if told else ";" if first.count(";") >= first.count(",") else ","
+        if delimiter not in first and "\t" in first:
+            raise _unreadable(
+                header, "les champs sont séparés par des tabulations\u00a0: l’enregistrer en «\u00a0CSV\u00a0»"
+            )
         try:
             names = next(csv.reader([first], delimiter=delimiter, strict=True), [])
         except csv.Error:
-            raise _unreadable(1, "la ligne d’en-tête ne peut pas être lue") from None
+            raise _unreadable(header, "la ligne d’en-tête ne peut pas être lue") from None
         by_name = {_plain(name): column for column, (name, _) in COLUMNS.items()}
         columns = tuple(by_name.get(_plain(name)) for name in names)
         known = [column for column in columns if column is not None]
         problems = [
-            LineProblem(1, f"la colonne «\u00a0{COLUMNS[column][0]}\u00a0» manque")
+            LineProblem(header, f"la colonne «\u00a0{COLUMNS[column][0]}\u00a0» manque")
             for column in REQUIRED
             if column not in known
         ]
         problems += [
-            LineProblem(1, f"la colonne «\u00a0{COLUMNS[column][0]}\u00a0» figure deux fois")
+            LineProblem(header, f"la colonne «\u00a0{COLUMNS[column][0]}\u00a0» figure deux fois")
             for column in dict.fromkeys(known)
             if known.count(column) > 1
         ]
         problems += [
-            LineProblem(1, "une colonne de mots de passe ne s’importe pas") for name in names if _plain(name) in _SECRET
+            LineProblem(header, "une colonne de mots de passe ne s’importe pas")
+            for name in names
+            if _plain(name) in _SECRET
         ]
         if problems:
             raise ImportRefused(problems)
@@ -143,7 +158,8 @@ class ConvocationList:
         """
         with self._path.open("rb") as raw, TextIOWrapper(raw, self._encoding, newline="") as file:
             reader = csv.reader(file, delimiter=self._delimiter, strict=True)
-            next(reader)
+            for _ in range(1 + self._before):
+                next(reader)
             while True:
                 line = reader.line_num + 1
                 try:

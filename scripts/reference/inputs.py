@@ -127,7 +127,7 @@ def text() -> str:
             f"- A provisional password and a recovery code: {provisional.SIGNS} signs; spaces and hyphens do not count.",
             f"- A code of an address: {addresses.DIGITS} digits.",
             "\n## Lists of convocations\n",
-            "UTF-8 (a BOM is taken) or Windows-1252, semicolons, a header; every bad line is told and nothing is imported then.",
+            "UTF-8 (a BOM is taken) or Windows-1252, semicolons or commas (a `sep=` line is taken), a header; every bad line is told and nothing is imported then.",
             "\n## Cookies\n",
             table(["cookie", "what it is", "how long"], [(f"`{name}`", *COOKIES[name]) for name in COOKIES]),
             "\n## What pages need of a browser\n",

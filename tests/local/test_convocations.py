@@ -280,7 +280,15 @@ def test_a_bad_line_is_told_with_its_number_and_a_reason_that_quotes_nothing(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "ligne 1 : la colonne « Identifiant » manque"),
+        ("", "ligne 1 : le fichier est vide"),
+        ("\n", "ligne 1 : la ligne d’en-tête est vide"),
+        ("sep=;\r\n", "ligne 2 : le fichier est vide"),
+        ("sep=;\r\nNom;Prénom\r\na;b\r\n", "ligne 2 : la colonne « Identifiant » manque"),
+        ("sep=|\r\nIdentifiant|Nom\r\na|b\r\n", "ligne 1 : la colonne « Identifiant » manque"),
+        (
+            "Identifiant\tNom\na\tb\n",
+            "ligne 1 : les champs sont séparés par des tabulations : l’enregistrer en « CSV »",
+        ),
         ("Nom;Prénom\na;b\n", "ligne 1 : la colonne « Identifiant » manque"),
         ("Identifiant;Prénom\na;b\n", "ligne 1 : la colonne « Nom » manque"),
         ("Identifiant;Nom;nom\na;b;c\n", "ligne 1 : la colonne « Nom » figure deux fois"),
@@ -288,6 +296,13 @@ def test_a_bad_line_is_told_with_its_number_and_a_reason_that_quotes_nothing(
 )
 def test_a_header_that_cannot_do_is_told(listing: Callable[..., Path], text: str, reason: str) -> None:
     assert reason in problems(listing(text))
+
+
+@pytest.mark.parametrize("separator", [";", ","])
+def test_the_line_a_spreadsheet_writes_for_itself_is_no_header(listing: Callable[..., Path], separator: str) -> None:
+    rows = ["sep=;", "Identifiant;Nom;Prénom", "bon;BON;A, B" if separator == ";" else "bon;BON;B", ";VIDE;"]
+    text = "".join(row.replace(";", separator) + "\r\n" for row in rows)
+    assert problems(listing(text)) == ["ligne 4 : « Identifiant » est vide"]
 
 
 @pytest.mark.row("HSH-06")
