@@ -18,8 +18,6 @@ from imagin_gateway.policy.admission import parse_admission
 from imagin_gateway.policy.loading import SIEC, parse
 from imagin_gateway.policy.vocabulary import WORDS
 
-ADMISSION: Final = 1
-
 
 def attack(data: bytes) -> bool:
     """Read a table, or rules; then ask of it what the pages ask."""

@@ -5,7 +5,6 @@ Run by the load tool, in its own environment: nothing of the package is imported
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
@@ -19,7 +18,6 @@ CHOSEN = "quatre vaches bleues dansent"
 PAGES = 10
 ACTION = re.compile(r'<form[^>]*action="([^"]+)"')
 HIDDEN = re.compile(r'<input[^>]*type="hidden"[^>]*>')
-NUMBERS = itertools.count()
 
 
 def fields(page: str) -> dict[str, str]:

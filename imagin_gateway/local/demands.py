@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-import sqlalchemy as sa
-
 from imagin_gateway.clock import Clock
 from imagin_gateway.events import EventName
 from imagin_gateway.local import history, store
 from imagin_gateway.local.accounts import identifier_key
 from imagin_gateway.local.database import Database
-from imagin_gateway.local.lifecycle import AccountState, Act, allows, move, state_at
-from imagin_gateway.local.schema import accounts
+from imagin_gateway.local.lifecycle import Act, allows, state_at
 
 _BATCH: Final = 500
 
@@ -99,17 +96,6 @@ class Demands:
                 state = state_at(account.state, account.provisional_ends_at, now)
                 (changed if allows(state, Act.REQUIRE_CHANGE) else left).append(account.identifier)
         return Demanded(tuple(changed), tuple(left), unknown)
-
-    def of_everybody(self, *, actor: str = "") -> int:
-        """Demand another password of everybody who has one, at once; return of how many. Raises `Unavailable`."""
-        after = move(AccountState.ACTIVE, Act.REQUIRE_CHANGE)
-        asked = accounts.c.state == AccountState.ACTIVE.value
-        with self._database.write(long=True) as connection:
-            history.note_where(connection, asked, EventName.CHANGE_REQUIRED, self._clock.now(), actor)
-            changed = connection.execute(
-                sa.update(accounts).where(asked).values(state=after.value, version=accounts.c.version + 1)
-            )
-        return changed.rowcount
 
 
 def _batches(keys: Iterator[str]) -> Iterator[list[str]]:

@@ -461,12 +461,6 @@ class DirectDoor:
             self._tell(EventName.CHANGE_REQUIRED, identifier, actor=actor)
         return demanded
 
-    def require_change_of_everybody(self, *, actor: str) -> int:
-        """Demand another password of everybody who has one; return of how many. Sessions are the caller's to end."""
-        changed = self._demands.of_everybody(actor=actor)
-        self._tell(EventName.CHANGE_REQUIRED, actor=actor, detail={"accounts": changed})
-        return changed
-
     def start_reset(self, identifier: str, *, actor: str, address: str = "", correlation: str = "") -> bool:
         """Have a link mailed to the owner of an account; False if no account has this identifier."""
         account = self._account(identifier)

@@ -34,7 +34,6 @@ class NewPasskey:
     credential_id: str
     public_key: str = field(repr=False)
     sign_count: int
-    verified: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,6 @@ class Ceremonies:
             bytes_to_base64url(verified.credential_id),
             bytes_to_base64url(verified.credential_public_key),
             verified.sign_count,
-            verified.user_verified,
         )
 
     def used(self, answer: Answer, challenge: Secret, public_key: str, sign_count: int) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from imagin_gateway.local.door import CredentialsRefused, LoginFailure
-from imagin_gateway.local.lifecycle import AccountState, Act
 from tests.local.conftest import Office
 from tests.local.helper import ADDRESS, GOOD, OTHER, MailServer
 
@@ -46,22 +45,6 @@ def test_another_password_is_demanded_of_many_at_once(office: Office) -> None:
     assert not office.door._clients.knows("mdurand7", known, office.clock.now())
     assert office.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
     assert office.door.check("pmartin2", OTHER, address=ADDRESS).must_choose
-
-
-@pytest.mark.row("PWD-09")
-def test_another_password_is_demanded_of_everybody_at_once(office: Office) -> None:
-    office.personalise("mdurand7")
-    office.personalise("pmartin2")
-    office.act("pmartin2", Act.DISABLE)
-    version = office.account("mdurand7").version
-    assert office.door.require_change_of_everybody(actor="cli:root") == 1
-    account = office.account("mdurand7")
-    assert (account.state, account.version) == (AccountState.CHANGE_REQUIRED, version + 1)
-    assert office.account("pmartin2").state is AccountState.DISABLED
-    assert office.account("sansmail").state is AccountState.PROVISIONAL
-    assert office.door.require_change_of_everybody(actor="cli:root") == 0
-    (first, _) = office.named("change_required")
-    assert first["detail"] == {"accounts": 1}
 
 
 @pytest.mark.row("PWD-13")

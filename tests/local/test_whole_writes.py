@@ -174,12 +174,6 @@ def change_demanded(office: Office, _: MailServer, __: Path) -> Act:
     return lambda: office.door.desk.require_change("mdurand7", actor="cli:marie")
 
 
-def change_demanded_of_everybody(office: Office, _: MailServer, __: Path) -> Act:
-    office.personalise("mdurand7")
-    office.personalise("pmartin2")
-    return lambda: office.door.require_change_of_everybody(actor="cli:marie")
-
-
 def leak_answered(office: Office, _: MailServer, __: Path) -> Act:
     office.personalise("mdurand7")
     office.door.ask_reset("mdurand7", address=ADDRESS)
@@ -238,7 +232,6 @@ def factors_cleared(office: Office, _: MailServer, __: Path) -> Act:
         (opened, 2),
         (letter_issued, 3),
         (change_demanded, 3),
-        (change_demanded_of_everybody, 2),
         (leak_answered, 5),
         (person_erased, 5),
         (application_added, 3),

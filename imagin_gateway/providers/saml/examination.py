@@ -51,14 +51,13 @@ class KeyFact:
         family: ``RSA``, ``EC`` or another name.
         bits: its size.
         print: beginning of the SHA-256 of the public key.
-        begins, ends: of the certificate that carries it; None without one.
+        ends: of the certificate that carries it; None without one.
     """
 
     use: str
     family: str
     bits: int
     print: str
-    begins: datetime | None
     ends: datetime | None
 
 
@@ -83,9 +82,8 @@ def _fact(use: str, certificate: x509.Certificate | None, public: PublicKeyTypes
         family, bits = "RSA", public.key_size
     elif isinstance(public, EllipticCurvePublicKey):
         family, bits = "EC", public.key_size
-    begins = None if certificate is None else certificate.not_valid_before_utc
     ends = None if certificate is None else certificate.not_valid_after_utc
-    return KeyFact(use, family, bits, fingerprint(public), begins, ends)
+    return KeyFact(use, family, bits, fingerprint(public), ends)
 
 
 def fingerprint(public: PublicKeyTypes) -> str:
