@@ -106,6 +106,7 @@ PARTS: Final = {
         Part("vnu", "the Nu HTML Checker, a validator of pages", vnu.missing, "make parts", fetch=vnu.install),
         _system("systemd", "systemd, which reads units", partial(_no_program, "systemd-analyze"), "systemd"),
         _system("nginx", "a reverse proxy", partial(_no_program, "nginx"), "nginx"),
+        _system("apache", "Apache, another reverse proxy", partial(_no_program, "apache2"), "apache2-bin"),
         Part(
             "lemonldap",
             "LemonLDAP::NG, a real SAML and OpenID Connect portal",

@@ -1,4 +1,5 @@
-"""A real nginx that plays the portal's agent, with the configuration of the documentation, before real servers."""
+"""A real proxy that plays the portal's agent, with the configuration of the documentation, before real servers: nginx,
+or another that `behind` starts."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
@@ -163,18 +164,29 @@ def _parsed(raw: bytes) -> Answer:
     return Answer(response.status, headers, cookies, response.read().decode("utf-8", "replace"))
 
 
+Proxy = Callable[[Path, int, int, str], list[str]]
+"""Writes a proxy's configuration (folder, port in front, port behind, secret); returns the command that starts it."""
+
+
 @contextlib.contextmanager
 def standing(
-    folder: Path, server: str, *, certificate: bool = False, more: str = "", section: dict[str, Any] | None = None
+    folder: Path,
+    server: str,
+    *,
+    certificate: bool = False,
+    more: str = "",
+    section: dict[str, Any] | None = None,
+    behind: Proxy | None = None,
 ) -> Iterator[Stand]:
     """Start the server and the proxy in an empty folder.
 
     Args:
         folder: for everything they write.
         server: ``asgi`` (uvicorn) or ``wsgi`` (gunicorn).
-        certificate: the proxy shows a certificate, over TLS; `wsgi` only.
-        more: more of the proxy's configuration, at its top.
+        certificate: nginx shows a certificate, over TLS; `wsgi` only.
+        more: more of nginx's configuration, at its top.
         section: more of the portal's section of the settings.
+        behind: another proxy than nginx.
     """
     front, back = free_ports(2)
     secret = secrets.token_urlsafe(48)
@@ -184,7 +196,12 @@ def standing(
     if certificate:
         configuration["certificates"], tls = _certificates(folder)
     _settings(folder, front, configuration)
-    _proxy(folder, front, back, secret, certificate=certificate, more=more)
+    command_of_proxy = (
+        behind(folder, front, back, secret)
+        if behind
+        else _nginx(folder, front, back, secret, certificate=certificate, more=more)
+    )
+    (folder / "error.log").touch()
     (folder / "app.py").write_text(APP, encoding="utf-8")
     address = f"127.0.0.1:{back}"
     if server == "asgi":
@@ -203,9 +220,7 @@ def standing(
             stderr=log,
         )
         stack.callback(_stop, backend)
-        proxy = subprocess.Popen(
-            [str(program("nginx")), "-c", str(folder / "nginx.conf"), "-p", str(folder)], stderr=subprocess.DEVNULL
-        )
+        proxy = subprocess.Popen(command_of_proxy, stderr=subprocess.DEVNULL)
         stack.callback(_stop, proxy)
         stand = Stand(front, back, secret, folder / "events.jsonl")
         for _ in range(1200):
@@ -259,8 +274,8 @@ def _settings(folder: Path, front: int, section: dict[str, Any]) -> None:
     (folder / "gateway.toml").write_text("\n".join(lines), encoding="utf-8")
 
 
-def _proxy(folder: Path, front: int, back: int, secret: str, *, certificate: bool, more: str) -> None:
-    """Write the proxy's configuration: that of the documentation, word for word, in a server of ours."""
+def _nginx(folder: Path, front: int, back: int, secret: str, *, certificate: bool, more: str) -> list[str]:
+    """Write nginx's configuration: that of the documentation, word for word, in a server of ours."""
     nobody, agent, locations, over_tls = documented("nginx")
     (folder / "imagin-nobody.conf").write_text(nobody, encoding="utf-8")
     (folder / "imagin-agent.conf").write_text(agent.replace("the value of AGENT_SECRET", secret), encoding="utf-8")
@@ -269,4 +284,4 @@ def _proxy(folder: Path, front: int, back: int, secret: str, *, certificate: boo
         locations = locations.replace("proxy_pass http://imagin;", shown)
     text = MAIN.format(folder=folder, front=front, back=back, agent=AGENT, server=locations, more=more)
     (folder / "nginx.conf").write_text(text, encoding="utf-8")
-    (folder / "error.log").touch()
+    return [str(program("nginx")), "-c", str(folder / "nginx.conf"), "-p", str(folder)]

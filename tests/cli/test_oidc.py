@@ -160,6 +160,13 @@ def test_a_context_class_that_nobody_offers_is_told(there: Provider) -> None:
     assert "acr" not in found(there, required_acr=("eidas1",))
 
 
+def test_a_context_class_that_is_asked_for_and_not_required_is_told(there: Provider) -> None:
+    looked = found(there, acr_values=("eidas1",))["acr"]
+    assert looked.verdict is Verdict.DOUBT
+    assert "required_acr" in looked.text
+    assert "acr" not in found(there, acr_values=("eidas1",), required_acr=("eidas1",))
+
+
 def test_settings_that_are_wrong_end_as_everywhere(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").write_text(SETTINGS, encoding="utf-8")
     assert Operator(tmp_path).run("oidc", "check").returncode == 3

@@ -21,6 +21,7 @@ from tests.cli.test_commands import SETTINGS, Operator
 from tests.providers.saml import forge, logouts
 from tests.providers.saml.forge import NOW, PERSON, PORTAL, SSO, keys, one
 from tests.providers.saml.locksmith import Lock, encrypt_assertion
+from tests.terminal import imagin_gateway
 
 DOOR = "arena-creteil"
 BASE = f"http://127.0.0.1:8400/connexion/portail/{DOOR}"
@@ -133,9 +134,13 @@ def test_a_good_answer_passes_every_step_and_shows_nobody(operator: Operator) ->
 def test_an_answer_comes_as_it_was_found(operator: Operator, form: str) -> None:
     encoded = base64.b64encode(etree.tostring(forged())).decode()
     content = urlencode({"SAMLResponse": encoded, "RelayState": "x"}) if form == "form" else encoded
-    (operator.folder / "found").write_text(content)
-    done = operator.run("saml", "inspect", "found", "--door", DOOR)
+    if form == "stdin":
+        done = imagin_gateway("saml", "inspect", "-", "--door", DOOR, cwd=operator.folder, typed=content)
+    else:
+        (operator.folder / "found").write_text(content)
+        done = operator.run("saml", "inspect", "found", "--door", DOOR)
     assert done.returncode == 0, done.stderr
+    assert "La réponse elle-même est bonne" in done.stdout
 
 
 REFUSED: dict[str, tuple[Any, Step, Code]] = {

@@ -13,6 +13,7 @@ ELSEWHERE: Final[dict[tuple[str, str], str]] = {
     ("docs/hosts.md", "python"): "tests/hosts/test_docs.py",
     ("docs/json.md", "js"): "tests/hosts/test_script_front.py",
     ("docs/trusted-headers.md", "nginx"): "tests/agent/test_headers_behind_nginx.py",
+    ("docs/trusted-headers.md", "apache"): "tests/agent/test_headers_behind_apache.py",
     ("README.md", "python"): "tests/test_readme.py",
     ("README.md", "toml"): "tests/test_readme.py",
     ("docs/policy.md", "toml"): "tests/policy/test_docs.py",
@@ -22,7 +23,7 @@ ELSEWHERE: Final[dict[tuple[str, str], str]] = {
 """Blocks that a test of their own room runs, by page and language."""
 
 NOT_RUN: Final = {
-    "apache": "no Apache among the real parts; the same headers are tried behind nginx",
+    "apache": "a part of a server's configuration",
     "console": "what a terminal shows",
     "css": "read by browsers in tests/pages",
     "html": "a line for a template of the host",

@@ -19,7 +19,7 @@ from imagin_gateway import Settings, testing
 from imagin_gateway.policy import siec
 from imagin_gateway.policy.admission import parse_admission
 from scripts.reference.commands import commands
-from tests.docs.blocks import ELSEWHERE, NOT_RUN, ROOT, Block, blocks
+from tests.docs.blocks import ELSEWHERE, NOT_RUN, ROOT, Block, blocks, of_page
 
 ALL = blocks()
 
@@ -49,6 +49,29 @@ def test_every_block_is_run_or_says_why_not() -> None:
     assert len(marked) <= 6, f"blocks marked as not run: {marked}"
     for test in set(ELSEWHERE.values()):
         assert (ROOT / test).exists(), test
+
+
+PAIRS = [
+    (french, english[1])
+    for french in sorted((ROOT / "docs" / "fr").glob("*.md"))
+    if (english := re.search(r"^English: \[[^]]*\]\(\.\./([a-z-]+\.md)\)", french.read_text(encoding="utf-8"), re.M))
+]
+
+
+@pytest.mark.parametrize(("french", "english"), PAIRS, ids=lambda value: getattr(value, "stem", value))
+def test_what_is_copied_from_a_page_in_french_is_what_is_tried_in_english(french: Path, english: str) -> None:
+    """A configuration that is mended in one language and not in the other opens a door in the other."""
+
+    def told(page: Path) -> list[tuple[str, list[str]]]:
+        found = []
+        for block in of_page(page):
+            lines = [re.sub(r"\s*#.*", "", line) for line in block.text.splitlines()]
+            # Commands have examples of their own in each language: files, dates, addresses.
+            told = [" ".join(line.split()[:3]) for line in lines] if block.language == "sh" else lines
+            found.append((block.language, told))
+        return found
+
+    assert told(french) == told(ROOT / "docs" / english)
 
 
 # -- settings

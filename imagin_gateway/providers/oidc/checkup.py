@@ -214,6 +214,9 @@ def _extras(document: dict[str, Any], config: OidcPortal) -> list[Finding]:
     if wanted and contexts is not None and not wanted & set(contexts):
         text = f"aucune valeur voulue n'est annoncée ; le portail dit : {', '.join(contexts)}"
         found.append(Finding(WRONG, "acr", text))
+    if config.acr_values and not config.required_acr:
+        text = "acr_values demande, sans rien exiger : le portail peut répondre plus faible (required_acr)"
+        found.append(Finding(DOUBT, "acr", text))
     if document.get("backchannel_logout_supported") is not True:
         found.append(Finding(DOUBT, "fin de session", "le portail ne préviendra pas quand il termine une session"))
     else:
