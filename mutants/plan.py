@@ -38,6 +38,7 @@ PLAN: Final[dict[str, tuple[str, ...]]] = {
     "providers/oidc/strict_json": (_OIDC + "strict_json.py",),
     "providers/header": ("tests/providers/test_header.py",),
     "providers/attributes": ("tests/providers/test_attributes.py", "tests/providers/test_arena.py"),
+    "providers/fredu": ("tests/providers/test_attributes.py",),
     "sessions/registry": (_SESSIONS + "registry.py", _SESSIONS + "session.py"),
     "sessions/reader": (_SESSIONS + "registry.py", _SESSIONS + "seen.py", _SESSIONS + "cache.py"),
     "sessions/session": (_SESSIONS + "session.py", _SESSIONS + "registry.py"),

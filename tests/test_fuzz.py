@@ -23,7 +23,7 @@ from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.flows import landing
 from imagin_gateway.local import list_reader
 from imagin_gateway.mounts.cookie import CookieFinder
-from imagin_gateway.providers import attributes, header
+from imagin_gateway.providers import fredu, header
 from imagin_gateway.providers.oidc import claims, keyset
 from imagin_gateway.providers.oidc.signed import Verifier
 from imagin_gateway.providers.oidc.wire import Wire
@@ -127,7 +127,7 @@ BROKEN: dict[str, tuple[str, object, str, object, bytes]] = {
         [*engines.target("arena").seeds()][2],
     ),
     "a school that does not exist": (
-        *("arena", attributes, "is_uai", lambda _: True),
+        *("arena", fredu, "is_uai", lambda _: True),
         b"\x01FrEduRne: 0750001A$UAJ$PU$ENS$0750001A$T3$LYC$300",
     ),
     "two cookies of one name": (

@@ -12,10 +12,23 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from types import MappingProxyType
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
+
+from imagin_gateway.providers.fredu import (
+    NOTHING,
+    Delegation,
+    Management,
+    Posting,
+    Responsibility,
+    is_code,
+    is_uai,
+    parse_delegation,
+    parse_management,
+    parse_posting,
+    parse_responsibility,
+)
 
 MAX_VALUE_CHARS: Final = 8192
 """A delegation may list a few hundred schools in one value."""
@@ -47,67 +60,11 @@ NEVER_KEPT: Final = frozenset({"employeenumber", "urn:oid:2.16.840.1.113730.3.1.
 
 _T = TypeVar("_T")
 
-_UAI_LETTERS: Final = "ABCDEFGHJKLMNPRSTUVWXYZ"
-_UAI: Final = re.compile(r"[0-9]{7}[A-Z]")
 _NUMEN: Final = re.compile(r"[0-9]{2}[A-Z][0-9]{7}[A-Z]{3}", re.IGNORECASE)
 _NUMEN_CHARS: Final = 13
-_NOTHING: Final = frozenset({"", "X"})
-_CODE: Final = re.compile(r"[A-Za-z0-9_-]{0,16}")
-_NATURE: Final = re.compile(r"[0-9]{0,3}")
 _ACADEMIE: Final = re.compile(r"[0-9]{1,3}")
-_DATE: Final = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})")
 _MAIL: Final = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,64}@[A-Za-z0-9.-]{1,255}")
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """`FrEduRne`: where a person works. `uai` has its right check letter; other fields may be ""."""
-
-    uai: str
-    kind: str
-    sector: str
-    function: str
-    school: str
-    tna: str
-    school_type: str
-    nature: str
-
-
-@dataclass(frozen=True, slots=True)
-class Responsibility:
-    """`FrEduRneResp`: a school in somebody's charge."""
-
-    uai: str
-    kind: str
-    sector: str
-    flag: str
-    tna: str
-    school_type: str
-    nature: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delegation:
-    """`FrEduResDel`: rights lent by another person, for a time. Not a posting."""
-
-    application: str
-    resource: str
-    begins: date
-    ends: date
-    delegator: str
-    schools: tuple[Responsibility, ...]
-    server: str
-    function: str
-
-
-@dataclass(frozen=True, slots=True)
-class Management:
-    """`FrEduGestResp`: schools managed for a time; the fields after the dates are as written."""
-
-    begins: date
-    ends: date
-    fields: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -185,7 +142,7 @@ def map_attributes(
         kept["FrEduUrlRetour"] = returns
     telling_academie = {"codaca", *map(str.lower, names.get("codaca", ()))}
     codes = [code.strip() for name, values in raw.items() if name.lower() in telling_academie for code in values]
-    codes = [code for code in codes if not _is_nothing(code)]
+    codes = [code for code in codes if code not in NOTHING]
     return Mapped(
         family_name=_first(kept, "ctln"),
         given_name=_first(kept, "ctfn"),
@@ -226,66 +183,6 @@ def subject(raw: Mapping[str, Sequence[str]], name: str) -> str:
     return value.lower() if looked_for == "ct-remote-user" and value.isascii() else value
 
 
-def is_uai(text: str) -> bool:
-    """Tell whether `text` is the code of a school or service, check letter included."""
-    return _UAI.fullmatch(text) is not None and _UAI_LETTERS[int(text[:7]) % 23] == text[7]
-
-
-def parse_posting(value: str) -> Posting | None:
-    """Read one `FrEduRne`: eight fields joined by `$`. None when it is anything else."""
-    fields = [_valued(part) for part in value.split("$")]
-    if len(fields) != 8 or not is_uai(fields[0]) or not _are_codes(fields[1:7]) or not _NATURE.fullmatch(fields[7]):
-        return None
-    return Posting(*fields)
-
-
-def parse_responsibility(value: str) -> Responsibility | None:
-    """Read one `FrEduRneResp`: seven fields joined by `$`. None when it is anything else."""
-    fields = [_valued(part) for part in value.split("$")]
-    if len(fields) != 7 or not is_uai(fields[0]) or not _are_codes(fields[1:6]) or not _NATURE.fullmatch(fields[6]):
-        return None
-    return Responsibility(*fields)
-
-
-def parse_delegation(value: str) -> Delegation | None:
-    """Read one `FrEduResDel`: eight fields, each followed by `|`. None when it is anything else."""
-    fields = value.split("|")
-    if len(fields) != 9 or fields[8]:
-        return None
-    application, resource, begins_on, ends_on, delegator, schools_told, server, function = map(_valued, fields[:8])
-    label, equals, joined = schools_told.partition("=")
-    begins, ends = parse_date(begins_on), parse_date(ends_on)
-    schools = [parse_responsibility(school) for school in joined.split(";")] if joined else []
-    if begins is None or ends is None or ends < begins or (schools_told and (label, equals) != ("FrEduRneResp", "=")):
-        return None
-    whole = tuple(school for school in schools if school is not None)
-    if not application or len(whole) != len(schools):
-        return None
-    return Delegation(application, resource, begins, ends, delegator, whole, server, function)
-
-
-def parse_management(value: str) -> Management | None:
-    """Read one `FrEduGestResp`: two dates, then fields joined by `$`. None when it is anything else."""
-    begins_on, _, rest = value.partition("$")
-    ends_on, _, told = rest.partition("$")
-    begins, ends = parse_date(begins_on), parse_date(ends_on)
-    if begins is None or ends is None or ends < begins or not told.strip("$ "):
-        return None
-    return Management(begins, ends, tuple(_valued(part) for part in told.split("$")))
-
-
-def parse_date(text: str) -> date | None:
-    """Read `dd/mm/yyyy`; an open end is written 31/12/9999."""
-    found = _DATE.fullmatch(text)
-    if found is None:
-        return None
-    day, month, year = (int(part) for part in found.groups())
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
-
-
 def _by_name(raw: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
     """Return the values that may be kept, by name in lower case; two spellings of one name are one name."""
     found: dict[str, dict[str, None]] = {}
@@ -300,13 +197,9 @@ def _by_name(raw: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
 
 def _may_enter(value: str) -> bool:
     """Tell whether a value says something, can be shown, and is no NUMEN."""
-    if value in _NOTHING or len(value) > MAX_VALUE_CHARS or not _is_plain(value):
+    if value in NOTHING or len(value) > MAX_VALUE_CHARS or not _is_plain(value):
         return False
     return len(value) != _NUMEN_CHARS or _NUMEN.fullmatch(value) is None
-
-
-def _is_nothing(value: str) -> bool:
-    return value in _NOTHING
 
 
 def _is_plain(value: str) -> bool:
@@ -315,25 +208,12 @@ def _is_plain(value: str) -> bool:
     return value.isprintable() or not any(unicodedata.category(c) in _UNSEEN for c in value)
 
 
-def _valued(part: str) -> str:
-    stripped = part.strip()
-    return "" if _is_nothing(stripped) else stripped
-
-
-def _are_codes(fields: Iterable[str]) -> bool:
-    return all(_CODE.fullmatch(part) for part in fields)
-
-
 def _is_academie(code: str) -> bool:
     return _ACADEMIE.fullmatch(code) is not None and int(code) > 0
 
 
 def _is_text(value: str) -> bool:
     return len(value) <= 1024
-
-
-def _is_code(value: str) -> bool:
-    return _CODE.fullmatch(value) is not None
 
 
 def _is_mail(value: str) -> bool:
@@ -365,7 +245,7 @@ _CHECKS: Final[Mapping[str, Callable[[str], bool]]] = {
     "ctemail": _is_mail,
     "rne": is_uai,
     "codaca": _is_academie,
-    "FrEduFonctAdm": _is_code,
+    "FrEduFonctAdm": is_code,
     "FrEduUrlRetour": _is_https,
 }
 

@@ -17,19 +17,21 @@ from imagin_gateway.providers.attributes import (
     MAX_VALUE_CHARS,
     MAX_VALUES,
     SPELLINGS,
+    Mapped,
+    map_attributes,
+    subject,
+)
+from imagin_gateway.providers.fredu import (
     Delegation,
     Management,
-    Mapped,
     Posting,
     Responsibility,
     is_uai,
-    map_attributes,
     parse_date,
     parse_delegation,
     parse_management,
     parse_posting,
     parse_responsibility,
-    subject,
 )
 
 NUMEN = "01E9501234ABC"
