@@ -208,6 +208,21 @@ def test_a_subject_that_is_none_is_refused(value: str) -> None:
     assert code is Code.ATTRIBUTE_MISSING
 
 
+@pytest.mark.row("INP-09")
+@pytest.mark.parametrize(
+    "value", ["7", "-1", "1.5", "true", "null", "[]", "{}", '["elefevre1"]', '{"a":{"b":1}}', "%5B%5D"]
+)
+def test_a_header_that_looks_like_something_else_is_a_text_or_no_value(value: str) -> None:
+    """Nothing is parsed out of it: a free text stands as it is written, a code that has a written form is skipped."""
+    free, formed = ("ctln", "ctfn", "title"), ("ctemail", "rne", "fredurne", "fredufonctadm", "freduurlretour")
+    arrival = enter(request(dict.fromkeys((*free, *formed), value)))
+    assert (arrival.subject, arrival.family_name, arrival.given_name) == ("elefevre1", value, value)
+    assert arrival.attributes["title"] == (value,)
+    kept = {name.lower() for name in arrival.attributes} & set(formed)
+    assert kept <= {"fredufonctadm"}, "a code is letters and digits"
+    assert arrival.email == ""
+
+
 def test_a_missing_attribute_is_named() -> None:
     with pytest.raises(AnswerRefused) as refused:
         enter(request({"ctemail": None}), required_attributes=("ctemail",))

@@ -39,6 +39,7 @@ def outcome(raw: bytes) -> list[tuple[str, str]] | Code:
         return refused.code
 
 
+@pytest.mark.row("INP-09")
 @given(ANY | st.dictionaries(st.text(), ANY, max_size=4))
 def test_whatever_else_is_refused_by_a_code(told: Any) -> None:
     read = outcome(json.dumps(told).encode())

@@ -62,7 +62,7 @@ UNREADABLE: list[Any] = [
 ]
 
 
-@pytest.mark.row("OID-13")
+@pytest.mark.row("OID-13", "INP-09")
 @pytest.mark.parametrize("bad", UNREADABLE)
 def test_a_key_that_cannot_be_read_does_not_break_the_others(
     provider: Provider, clock: ManualClock, bad: object
