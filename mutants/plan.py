@@ -50,6 +50,8 @@ PLAN: Final[dict[str, tuple[str, ...]]] = {
     "local/login": (_LOCAL + "login.py", _LOCAL + "door.py"),
     "local/totp": (_LOCAL + "second_factors.py",),
     "local/second_factors": (_LOCAL + "second_factors.py",),
+    "local/totp_rows": (_LOCAL + "second_factors.py",),
+    "local/passkey_rows": (_LOCAL + "second_factors.py",),
     "local/recovery": (_LOCAL + "second_factors.py",),
     "policy/admission": (_POLICY + "admission.py",),
     "policy/facts": (_POLICY + "facts.py", _POLICY + "malformed.py"),

@@ -104,7 +104,7 @@ SECRET: Final = re.compile(r"secret|digest|\bmac\b|_mac\b|token\b|nonce|signatur
 PUBLIC: Final = {
     "local/breached.py: digest == wanted",  # a published list is searched
     # the database looks for a row that was read a moment ago
-    "local/second_factors.py: totp_factors.c.secret == row.secret",
+    "local/totp_rows.py: totp_factors.c.secret == row.secret",
     "operating/dependents.py: totp_factors.c.secret == sealed",
     # whether the ID token was shown at the logout: a word of ours
     "flows/portal_logout.py: token == SHOWN",

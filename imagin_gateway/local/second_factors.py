@@ -8,44 +8,37 @@ was proved with, so that a factor removed meanwhile is not asked for, nor taken.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
 
-from imagin_gateway.clock import Clock, timestamp
+from imagin_gateway.clock import Clock
 from imagin_gateway.errors import Code, Unavailable
 from imagin_gateway.events import Event, EventLog, EventName
 from imagin_gateway.identity import DIRECT_ISSUER, Door
-from imagin_gateway.keys import Keyring, Secret, digest
+from imagin_gateway.keys import Keyring, Secret
 from imagin_gateway.local import outbox, recovery, store, totp
 from imagin_gateway.local.accounts import Account, AccountView, identifier_key
 from imagin_gateway.local.clients import KnownClients
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.factors import (
     AMR,
-    MOST_PASSKEYS,
     Enrolled,
     FactorKind,
     FactorRefused,
     FactorsView,
-    PasskeyView,
     StepProved,
-    TotpView,
 )
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, allows, state_at
 from imagin_gateway.local.mail_kinds import MailKind
-from imagin_gateway.local.passkeys import Ceremonies, NewPasskey, handle_of, read
+from imagin_gateway.local.passkey_rows import PasskeyRows
+from imagin_gateway.local.passkeys import Ceremonies, NewPasskey, read
 from imagin_gateway.local.recovery import RecoveryCodes
-from imagin_gateway.local.schema import passkeys, totp_factors
 from imagin_gateway.local.throttle import Throttle
-from imagin_gateway.state.store import Space, StateStore
+from imagin_gateway.local.totp_rows import TotpRows
+from imagin_gateway.state.store import StateStore
 
 _T = TypeVar("_T")
-
-_SECRET: Final = "totp secret"
-
-MOST_NAME: Final = 40
-"""Longest name of a passkey, in code points."""
 
 Tell = Mapping[str, str]
 """`address`, `correlation` and `actor`, for the event."""
@@ -85,8 +78,9 @@ class SecondFactors:
         wake: Callable[[], None],
     ) -> None:
         self._database = database
-        self._state = state
         self._keys = keys
+        self._totp = TotpRows(self._held, state, clock)
+        self._passkeys = PasskeyRows(ceremonies, clock)
         self._throttle = throttle
         self._clients = clients
         self.ceremonies = ceremonies
@@ -96,7 +90,6 @@ class SecondFactors:
         self._required = required
         self._wake = wake
 
-    @property
     def _held(self) -> Keyring:
         if self._keys is None:
             raise FactorRefused(Code.FACTOR_OFF, "second factors are switched off")
@@ -113,13 +106,9 @@ class SecondFactors:
             return self._view(connection, account)
 
     def _view(self, connection: sa.Connection, account: Account) -> FactorsView:
-        totp_row = connection.execute(_totp(account.id)).one_or_none()
-        rows = connection.execute(
-            sa.select(passkeys).where(passkeys.c.account_id == account.id).order_by(passkeys.c.id)
-        ).all()
         return FactorsView(
-            None if totp_row is None else TotpView(totp_row.added_at, totp_row.used_at),
-            tuple(PasskeyView(_handle(row.credential_id), row.name, row.added_at, row.used_at) for row in rows),
+            self._totp.view(connection, account),
+            self._passkeys.views(connection, account),
             recovery.left(connection, account.id),
             self._required or account.second_factor_required,
         )
@@ -130,12 +119,12 @@ class SecondFactors:
         """Return a new secret: sealed, for the journey to keep; in base32, to type; and as the application reads it."""
         account = self._account(identifier)
         secret = totp.new_secret()
-        return self._seal(account, secret), secret, totp.address(secret, account.identifier, self._service)
+        return self._totp.seal(account, secret), secret, totp.address(secret, account.identifier, self._service)
 
     def shown_secret(self, identifier: str, sealed: str) -> tuple[Secret, Secret]:
         """Return the same once more, for a page that is shown again. Raises `FactorRefused` if it cannot be."""
         account = self._account(identifier)
-        secret = self._unseal(account, sealed)
+        secret = self._totp.unseal(account, sealed)
         return secret, totp.address(secret, account.identifier, self._service)
 
     def add_totp(
@@ -157,18 +146,7 @@ class SecondFactors:
         """
 
         def add(connection: sa.Connection, account: Account) -> None:
-            step = self._right_step(account, self._unseal(account, sealed), code)
-            now = self._clock.now()
-            connection.execute(sa.delete(totp_factors).where(totp_factors.c.account_id == account.id))
-            connection.execute(
-                sa.insert(totp_factors).values(
-                    account_id=account.id,
-                    secret=self._seal(account, self._unseal(account, sealed)),
-                    # The code that confirmed it is used: nobody signs in with it a moment later.
-                    step=step,
-                    added_at=now,
-                )
-            )
+            self._totp.put(connection, account, sealed, code)
 
         return self._add(identifier, add, FactorKind.TOTP, version, address, client, tell)
 
@@ -176,7 +154,7 @@ class SecondFactors:
         """Return what the browser is asked to make a passkey with, in JSON."""
         account = self._account(identifier)
         with self._database.read() as connection:
-            known = self._credential_ids(connection, account.id)
+            known = self._passkeys.credential_ids(connection, account)
         return self.ceremonies.to_make(challenge, account.id, account.identifier, known)
 
     def add_passkey(
@@ -195,21 +173,7 @@ class SecondFactors:
         made: NewPasskey = self.ceremonies.made(answer, challenge)
 
         def add(connection: sa.Connection, account: Account) -> None:
-            if len(self._credential_ids(connection, account.id)) >= MOST_PASSKEYS:
-                raise FactorRefused(Code.FACTOR_LIMIT, "the account has all the passkeys it may have")
-            held = sa.select(passkeys.c.id).where(passkeys.c.credential_id == made.credential_id)
-            if connection.execute(held).first() is not None:
-                raise FactorRefused(Code.FACTOR_ANSWER, "this passkey is held already, by this account or another")
-            connection.execute(
-                sa.insert(passkeys).values(
-                    account_id=account.id,
-                    credential_id=made.credential_id,
-                    public_key=made.public_key,
-                    sign_count=made.sign_count,
-                    name=_name(name),
-                    added_at=self._clock.now(),
-                )
-            )
+            self._passkeys.add(connection, account, made, name)
 
         return self._add(identifier, add, FactorKind.PASSKEY, version, address, client, tell)
 
@@ -223,7 +187,7 @@ class SecondFactors:
         client: str,
         tell: Tell,
     ) -> Enrolled:
-        kept = RecoveryCodes(self._held)
+        kept = RecoveryCodes(self._held())
 
         def write() -> tuple[Account, tuple[Secret, ...]]:
             with self._database.write() as connection:
@@ -244,7 +208,7 @@ class SecondFactors:
 
     def new_codes(self, identifier: str, *, tell: Tell) -> tuple[Secret, ...]:
         """Return new recovery codes; the former ones die. Raises `FactorRefused` for an account without a factor."""
-        kept = RecoveryCodes(self._held)
+        kept = RecoveryCodes(self._held())
         with self._database.write() as connection:
             account = self._still(connection, identifier, None, (AccountState.ACTIVE,))
             if not self._view(connection, account).any:
@@ -276,42 +240,9 @@ class SecondFactors:
         """
 
         def check(connection: sa.Connection, account: Account) -> None:
-            row = connection.execute(_totp(account.id)).one_or_none()
-            if row is None:
-                raise FactorRefused(Code.FACTOR_GONE, "the account has no application")
-            secret = self._unseal(account, row.secret)
-            step = self._right_step(account, secret, code, row.step)
-            # A key that was replaced seals nothing for long.
-            sealed = row.secret if self._held.is_newest(row.secret) else self._seal(account, secret)
-            same = (totp_factors.c.account_id == account.id) & (totp_factors.c.secret == row.secret)
-            used = sa.update(totp_factors).where(same & (totp_factors.c.step < step))
-            values = {"step": step, "used_at": self._clock.now(), "secret": sealed}
-            if connection.execute(used.values(values)).rowcount != 1:
-                raise FactorRefused(Code.FACTOR_USED, "the code was used already")
+            self._totp.use(connection, account, code)
 
         return self._prove(identifier, check, FactorKind.TOTP, version, address, client, tell)
-
-    def _right_step(self, account: Account, secret: Secret, code: Secret, last: int = -1) -> int:
-        """Return the step of a code that may be taken now. Raises `FactorRefused`."""
-        now = self._clock.now()
-        step = totp.find(secret, code, now)
-        if step is None:
-            raise FactorRefused(Code.FACTOR_CODE, "the code is wrong")
-        burnt = digest(f"burnt code\x00{account.id}\x00{step}\x00{digest(secret.reveal())}")
-        at = timestamp(now)
-        if step == last or self._state.get(Space.REPLAY, burnt, now=at) is not None:
-            raise FactorRefused(Code.FACTOR_USED, "the code was used already")
-        drift = step - totp.step_at(now)
-        if abs(drift) > totp.WINDOW:
-            if drift > 0:
-                # Its hour will come: whoever is told that a guess was right for later must not use it then.
-                ends = (step + totp.WINDOW + 1) * totp.STEP_SECONDS
-                self._state.put(Space.REPLAY, burnt, b"1", expires_at=ends, now=at)
-            minutes = max(1, round(abs(drift) * totp.STEP_SECONDS / 60))
-            raise FactorRefused(Code.FACTOR_CLOCK, "the clock is off", minutes=minutes if drift > 0 else -minutes)
-        if step < last:
-            raise FactorRefused(Code.FACTOR_USED, "a later code was used already")
-        return step
 
     def prove_recovery(
         self, identifier: str, code: Secret, *, version: int, address: str, tell: Tell, client: str = ""
@@ -319,7 +250,7 @@ class SecondFactors:
         """Prove a second step by a recovery code, which dies. As `prove_code`."""
 
         def check(connection: sa.Connection, account: Account) -> None:
-            if not RecoveryCodes(self._held).use(connection, account.id, code):
+            if not RecoveryCodes(self._held()).use(connection, account.id, code):
                 raise FactorRefused(Code.FACTOR_RECOVERY, "no such recovery code")
             now = self._clock.now()
             outbox.add(connection, MailKind.RECOVERY_USED, account, {"at": now.isoformat()}, now)
@@ -334,7 +265,7 @@ class SecondFactors:
             return self.ceremonies.to_use(challenge, ())
         account = self._account(identifier)
         with self._database.read() as connection:
-            return self.ceremonies.to_use(challenge, self._credential_ids(connection, account.id))
+            return self.ceremonies.to_use(challenge, self._passkeys.credential_ids(connection, account))
 
     def prove_passkey(
         self,
@@ -350,21 +281,9 @@ class SecondFactors:
         """Prove a second step by a passkey of this very account. As `prove_code`."""
 
         def check(connection: sa.Connection, account: Account) -> None:
-            self._use(connection, account, answer, challenge)
+            self._passkeys.use(connection, account, read(answer), challenge)
 
         return self._prove(identifier, check, FactorKind.PASSKEY, version, address, client, tell)
-
-    def _use(self, connection: sa.Connection, account: Account, answer: Secret, challenge: Secret) -> None:
-        told = read(answer)
-        wanted = (passkeys.c.credential_id == told.credential_id) & (passkeys.c.account_id == account.id)
-        row = connection.execute(sa.select(passkeys).where(wanted)).one_or_none()
-        if row is None or told.user_handle not in ("", handle_of(account.id)):
-            raise FactorRefused(Code.FACTOR_UNKNOWN, "the account has no such passkey")
-        count = self.ceremonies.used(told, challenge, row.public_key, row.sign_count)
-        same = (passkeys.c.id == row.id) & (passkeys.c.sign_count == row.sign_count)
-        changed = sa.update(passkeys).where(same).values(sign_count=count, used_at=self._clock.now())
-        if connection.execute(changed).rowcount != 1:
-            raise FactorRefused(Code.FACTOR_COUNTER, "the passkey was used elsewhere at the same time")
 
     def prove_passkey_alone(self, answer: Secret, challenge: Secret, *, address: str) -> StepProved:
         """Return whose passkey it is, its owner checked by the device: both factors at once.
@@ -378,12 +297,11 @@ class SecondFactors:
         try:
             told = read(answer)
             with self._database.write() as connection:
-                wanted = sa.select(passkeys.c.account_id).where(passkeys.c.credential_id == told.credential_id)
-                found = connection.execute(wanted).scalar_one_or_none()
+                found = self._passkeys.owner(connection, told)
                 account = None if found is None else store.find_id(connection, found, lock=True)
                 if account is None or account.state is not AccountState.ACTIVE:
                     raise FactorRefused(Code.FACTOR_UNKNOWN, "no account in use has this passkey")
-                self._use(connection, account, answer, challenge)
+                self._passkeys.use(connection, account, told, challenge)
                 left = recovery.left(connection, account.id)
         except FactorRefused:
             self._throttle.failed_from(address, now)
@@ -462,11 +380,10 @@ class SecondFactors:
             account = self._still(connection, identifier, None, tuple(AccountState))
             kind = FactorKind.TOTP if handle == FactorKind.TOTP else FactorKind.PASSKEY
             if kind is FactorKind.TOTP:
-                gone = sa.delete(totp_factors).where(totp_factors.c.account_id == account.id)
+                gone = self._totp.remove(connection, account)
             else:
-                ids = [each for each in self._credential_ids(connection, account.id) if _handle(each) == handle]
-                gone = sa.delete(passkeys).where(passkeys.c.credential_id.in_(ids))
-            if connection.execute(gone).rowcount != 1:
+                gone = self._passkeys.remove(connection, account, handle)
+            if not gone:
                 raise FactorRefused(Code.FACTOR_GONE, "there is no such factor")
             left = self._view(connection, account)
             if not left.any:
@@ -507,8 +424,8 @@ class SecondFactors:
             if version is not None and account.version != version:
                 raise TransitionRefused("the account changed since it was looked at", code=Code.DESK_STALE)
             before = self._view(connection, account)
-            for table in (totp_factors, passkeys):
-                connection.execute(sa.delete(table).where(table.c.account_id == account.id))
+            self._totp.remove(connection, account)
+            self._passkeys.remove_all(connection, account)
             recovery.clear(connection, account.id)
             now = self._clock.now()
             changed = store.touch(connection, account)
@@ -557,19 +474,6 @@ class SecondFactors:
     def _seen(self, account: Account) -> AccountView:
         return account.view(self._state_of(account))
 
-    def _seal(self, account: Account, secret: Secret) -> str:
-        return self._held.seal(_SECRET, secret, str(account.id))
-
-    def _unseal(self, account: Account, sealed: str) -> Secret:
-        secret = self._held.unseal(_SECRET, sealed, str(account.id))
-        if secret is None:
-            raise FactorRefused(Code.FACTOR_GONE, "the secret was sealed with a key that is not held, or for another")
-        return secret
-
-    def _credential_ids(self, connection: sa.Connection, account_id: int) -> list[str]:
-        wanted = sa.select(passkeys.c.credential_id).where(passkeys.c.account_id == account_id)
-        return list(connection.execute(wanted.order_by(passkeys.c.id)).scalars())
-
     def _tell(self, name: EventName, account: Account, tell: Tell, **detail: str | int | bool) -> None:
         self._events.emit(
             Event(
@@ -584,19 +488,6 @@ class SecondFactors:
         )
 
 
-def _totp(account_id: int) -> sa.Select[tuple[object, ...]]:
-    return sa.select(*totp_factors.c).where(totp_factors.c.account_id == account_id)
-
-
-def _handle(credential_id: str) -> str:
-    return digest(f"passkey\x00{credential_id}")[:16]
-
-
 def _counted_as(key: str) -> str:
     # No identifier holds a NUL: these counts are never those of a password.
     return f"{key}\x00second factor"
-
-
-def _name(typed: str) -> str:
-    text = " ".join("".join(sign if sign.isprintable() else " " for sign in typed[:200]).split())
-    return text[:MOST_NAME]

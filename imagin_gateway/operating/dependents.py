@@ -124,7 +124,7 @@ def seal_again(database: Database, keys: Keyring, version: str) -> int:
 
     Each in its own transaction, if nobody changed it meanwhile: interrupted, the rest is still good under the old key.
     """
-    from imagin_gateway.local.second_factors import _SECRET
+    from imagin_gateway.local.totp_rows import SEALED_AS
 
     wanted = sa.select(totp_factors.c.account_id, totp_factors.c.secret).where(
         totp_factors.c.secret.startswith(f"{version}.", autoescape=True)
@@ -133,14 +133,14 @@ def seal_again(database: Database, keys: Keyring, version: str) -> int:
         rows = connection.execute(wanted).all()
     done = 0
     for account_id, sealed in rows:
-        secret = keys.unseal(_SECRET, sealed, str(account_id))
+        secret = keys.unseal(SEALED_AS, sealed, str(account_id))
         if secret is None:
             continue
         with database.write() as connection:
             changed = connection.execute(
                 sa.update(totp_factors)
                 .where(totp_factors.c.account_id == account_id, totp_factors.c.secret == sealed)
-                .values(secret=keys.seal(_SECRET, secret, str(account_id)))
+                .values(secret=keys.seal(SEALED_AS, secret, str(account_id)))
             )
             done += changed.rowcount
     return done

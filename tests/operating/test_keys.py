@@ -23,7 +23,7 @@ from imagin_gateway.identity import DIRECT_ISSUER, Activity, Door, Identity
 from imagin_gateway.keys import Keyring, Secret
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.schema import accounts, totp_factors
-from imagin_gateway.local.second_factors import _SECRET
+from imagin_gateway.local.totp_rows import SEALED_AS
 from imagin_gateway.opening import Stores, open_portals, open_stores
 from imagin_gateway.operating import dependents, key_pairs, key_store
 from imagin_gateway.operating.key_store import KeysRefused
@@ -112,7 +112,7 @@ def test_letters_links_and_second_factors_stay_good_and_retiring_says_what_would
         with database.write() as connection:
             account = connection.execute(sa.select(accounts.c.id)).scalar_one()
             keys = Keyring(Settings.load(house.file).keys.factors)
-            sealed = keys.seal(_SECRET, Secret("JBSWY3DPEHPK3PXP"), str(account))
+            sealed = keys.seal(SEALED_AS, Secret("JBSWY3DPEHPK3PXP"), str(account))
             row = {"account_id": account, "secret": sealed, "step": 0, "added_at": NOW}
             connection.execute(sa.insert(totp_factors).values(row))
         for purpose in ("signing", "provisional", "factors"):
@@ -145,10 +145,10 @@ def test_letters_links_and_second_factors_stay_good_and_retiring_says_what_would
             now_sealed = connection.execute(sa.select(totp_factors.c.secret)).scalar_one()
         key_store.retire(folder, "factors", frozenset({old}))
         left_keys = Keyring(Settings.load(house.file).keys.factors)
-        again = left_keys.unseal(_SECRET, now_sealed, str(account))
+        again = left_keys.unseal(SEALED_AS, now_sealed, str(account))
         assert again is not None
         assert again.reveal() == "JBSWY3DPEHPK3PXP"
-        assert left_keys.unseal(_SECRET, sealed, str(account)) is None
+        assert left_keys.unseal(SEALED_AS, sealed, str(account)) is None
 
 
 def points() -> Iterator[tuple[str, int]]:
