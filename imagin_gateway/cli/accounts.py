@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from imagin_gateway.cli import bulk, convocations, personal
+from imagin_gateway.cli import bulk, convocations, inactive, personal
 from imagin_gateway.cli.common import (
     DEFAULT_FILE,
     EXIT_REFUSED,
@@ -45,6 +45,7 @@ app.command("require-change")(bulk.require_change)
 app.command("leak")(bulk.leak)
 app.command("export")(personal.export)
 app.command("erase")(personal.erase)
+app.command("inactive")(inactive.inactive)
 
 Identifier = Annotated[str, typer.Argument(help="Identifiant Imagin.")]
 

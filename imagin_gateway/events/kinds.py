@@ -50,6 +50,7 @@ class EventName(StrEnum):
     ACCOUNT_UNLOCKED = "account_unlocked"
     ACCOUNT_EXPORTED = "account_exported"
     ACCOUNT_ERASED = "account_erased"
+    INACTIVE_ERASED = "inactive_erased"
     ACCOUNTS_SEARCHED = "accounts_searched"
     DESK_REFUSED = "desk_refused"
     HISTORY_PURGED = "history_purged"
@@ -214,6 +215,7 @@ KINDS: Final[Mapping[EventName, Kind]] = MappingProxyType(
         EventName.ACCOUNT_UNLOCKED: _done(),
         EventName.ACCOUNT_EXPORTED: _done(),
         EventName.ACCOUNT_ERASED: _done("ended"),
+        EventName.INACTIVE_ERASED: _done("accounts"),
         EventName.ACCOUNTS_SEARCHED: _done("found", "more"),
         EventName.DESK_REFUSED: _refused(*_REFUSAL),
         EventName.HISTORY_PURGED: _done("events"),

@@ -28,6 +28,7 @@ from imagin_gateway.local.desk import HelpDesk
 from imagin_gateway.local.dossier import Dossier
 from imagin_gateway.local.factors import FactorRefused, FactorsView
 from imagin_gateway.local.history import Happened, History
+from imagin_gateway.local.inactivity import Inactivity
 from imagin_gateway.local.kept_runs import ImportReport, KeptRun, Output
 from imagin_gateway.local.leak import Leaks
 from imagin_gateway.local.letter_files import WriterMaker
@@ -117,6 +118,8 @@ class DirectDoor:
         self._history = History(database, clock, settings.events.retention)
         events.listen(self._history.hear)
         self.personal = PersonalData(database, self._throttle, self._clients)
+        self.inactivity = Inactivity(database, self.personal, clock, settings.accounts.inactive_after)
+        events.listen(self.inactivity.hear)
         self.leaks = Leaks(database, clock)
         self._credentials = Credentials(database, policy, hasher, provisionals)
         of_a_portal = settings.accounts.is_of_a_portal
@@ -581,6 +584,17 @@ class DirectDoor:
         forgotten = self._history.purge()
         if forgotten:
             self._tell(EventName.HISTORY_PURGED, detail={"events": forgotten})
+        self.erase_inactive()
+
+    def erase_inactive(self, *, actor: str = "") -> int:
+        """Erase some of the accounts that nobody used for `accounts.inactive_months`; return how many.
+
+        It is done every hour by who delivers the mail. Raises `Unavailable`.
+        """
+        erased = self.inactivity.erase()
+        if erased:
+            self._tell(EventName.INACTIVE_ERASED, actor=actor, detail={"accounts": erased})
+        return erased
 
     def close(self) -> None:
         """Stop the sender and close every connection."""

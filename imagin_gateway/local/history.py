@@ -21,6 +21,7 @@ from imagin_gateway.clock import Clock
 from imagin_gateway.errors import Unavailable
 from imagin_gateway.events import Event, EventName
 from imagin_gateway.identity import DIRECT_ISSUER
+from imagin_gateway.local import kept_runs
 from imagin_gateway.local.accounts import identifier_key
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.schema import account_events, accounts
@@ -135,10 +136,11 @@ class History:
         ]
 
     def purge(self) -> int:
-        """Forget what is older than the retention, of every account; return how many events went."""
-        old = account_events.c.at < self._clock.now() - self._kept_for
+        """Forget what is older than the retention, of every account and import; return how many events went."""
+        before = self._clock.now() - self._kept_for
         with self._database.write() as connection:
-            return connection.execute(sa.delete(account_events).where(old)).rowcount
+            kept_runs.forget(connection, before)
+            return connection.execute(sa.delete(account_events).where(account_events.c.at < before)).rowcount
 
 
 def note(

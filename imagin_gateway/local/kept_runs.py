@@ -112,6 +112,11 @@ def finish(connection: sa.Connection, run: str) -> None:
     connection.execute(sa.update(runs).where(runs.c.id == run).values(finished=True))
 
 
+def forget(connection: sa.Connection, before: datetime) -> None:
+    """Forget the finished runs that began before a moment: who imported is told no longer than any other act."""
+    connection.execute(sa.delete(runs).where(runs.c.finished, runs.c.at < before))
+
+
 def _kept_run(row: sa.Row[Any]) -> KeptRun:
     told = json.loads(row.report)
     report = ImportReport(**{name: told[name] for name in COUNTS})

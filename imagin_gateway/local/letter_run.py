@@ -69,6 +69,8 @@ class LetterRun:
                 self._update(connection, account, row)
         if new:
             store.insert_accounts(connection, new, self._now)
+        # Who is listed is expected: their account is kept.
+        store.note_use(connection, [account.id for account in known.values()], self._now)
         history.note(connection, self._again, EventName.PROVISIONAL_ISSUED, self._now, self._actor)
         self._again.clear()
         for letter in self._letters:

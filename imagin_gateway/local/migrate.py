@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.local.database import Database
 
-REVISIONS: Final = ("0001", "0003", "0004", "0005", "0006")
+REVISIONS: Final = ("0001", "0003", "0004", "0005", "0006", "0007")
 """Every revision this release knows, oldest first."""
 
 _FOLDER: Final = Path(__file__).parent / "migrations"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
 
+from imagin_gateway.errors import Unavailable
 from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.local import store
 from imagin_gateway.local.accounts import identifier_key
 from imagin_gateway.local.clients import KnownClients
 from imagin_gateway.local.database import Database
-from imagin_gateway.local.schema import account_links, accounts, metadata, reset_requests
+from imagin_gateway.local.schema import account_links, accounts, metadata
 from imagin_gateway.local.throttle import Throttle
 
 WITHHELD: Final = frozenset(
@@ -33,6 +36,8 @@ WITHHELD: Final = frozenset(
 """What verifies a secret, or makes one: not handed over, only that it is there. A copy would help whoever finds it."""
 
 Told = dict[str, object]
+
+_log = logging.getLogger("imagin_gateway.local")
 
 
 class PersonalData:
@@ -61,7 +66,7 @@ class PersonalData:
                 return None
             return {
                 table.name: [_told(table, row) for row in connection.execute(sa.select(table).where(condition))]
-                for table, condition in _about(account.id, key)
+                for table, condition in _about([account.id], [key])
             }
 
     def everybody(self) -> Iterator[tuple[str, str]]:
@@ -81,24 +86,49 @@ class PersonalData:
         key = identifier_key(identifier)
         with self._database.write() as connection:
             account = store.find_locked(connection, key)
-            connection.execute(sa.delete(reset_requests).where(reset_requests.c.identifier_key == key))
-            if account is not None:
-                # The account last, then all that refers to it goes with it: declared, and made sure of.
-                for table, condition in reversed(_about(account.id, key)):
-                    connection.execute(sa.delete(table).where(condition))
-        self._throttle.clear(key)
-        self._clients.forget(key)
+            _remove(connection, [] if account is None else [account.id], [key])
+        self._forget(key)
         return None if account is None else account.identifier
 
+    def erase_some(self, which: sa.ColumnElement[bool], order: sa.ColumnElement[datetime], most: int) -> int:
+        """Remove every row about some people, in one transaction; return how many people went.
 
-def _about(account_id: int, key: str) -> list[tuple[sa.Table, sa.ColumnElement[bool]]]:
-    """Return each table that holds something of a person, and which rows; the account first."""
-    found: list[tuple[sa.Table, sa.ColumnElement[bool]]] = [(accounts, accounts.c.id == account_id)]
+        Args:
+            which: a condition on the accounts.
+            order: those for which it is least go first.
+            most: how many at most.
+        """
+        found = sa.select(accounts.c.id, accounts.c.identifier_key).where(which).order_by(order, accounts.c.id)
+        with self._database.write(long=True) as connection:
+            # Another server may be at it too: each takes its own.
+            rows = connection.execute(found.limit(most).with_for_update(skip_locked=True)).all()
+            _remove(connection, [row.id for row in rows], [row.identifier_key for row in rows])
+        try:
+            for row in rows:
+                self._forget(row.identifier_key)
+        except Unavailable:
+            _log.warning("counters of erased accounts stay until their end: the store does not answer")
+        return len(rows)
+
+    def _forget(self, key: str) -> None:
+        self._throttle.clear(key)
+        self._clients.forget(key)
+
+
+def _remove(connection: sa.Connection, account_ids: Sequence[int], keys: Sequence[str]) -> None:
+    # The accounts last, then all that refers to them goes with them: declared, and made sure of.
+    for table, condition in reversed(_about(account_ids, keys)):
+        connection.execute(sa.delete(table).where(condition))
+
+
+def _about(account_ids: Sequence[int], keys: Sequence[str]) -> list[tuple[sa.Table, sa.ColumnElement[bool]]]:
+    """Return each table that holds something of these people, and which rows; the accounts first."""
+    found: list[tuple[sa.Table, sa.ColumnElement[bool]]] = [(accounts, accounts.c.id.in_(account_ids))]
     for table in metadata.sorted_tables:
         if "account_id" in table.c:
-            found.append((table, table.c.account_id == account_id))
+            found.append((table, table.c.account_id.in_(account_ids)))
         elif "identifier_key" in table.c and table is not accounts:
-            found.append((table, table.c.identifier_key == key))
+            found.append((table, table.c.identifier_key.in_(keys)))
     return found
 
 

@@ -81,9 +81,12 @@ accounts: Final = sa.Table(
     sa.Column("name_key", Sought, nullable=False, server_default=""),
     sa.Column("email_key", Sought, nullable=False, server_default=""),
     sa.Column("office_key", Sought, nullable=False, server_default=""),
+    # The day of the last use, or empty where a former release added the account (`inactivity`).
+    sa.Column("last_active_at", Moment),
     sa.Index(None, "name_key"),
     sa.Index(None, "email_key"),
     sa.Index(None, "office_key", "name_key"),
+    sa.Index(None, "last_active_at"),
     sa.CheckConstraint(f"state IN ({_STATES})", name="state"),
     # One thing opens an account, never two.
     sa.CheckConstraint("password_hash IS NULL OR provisional_mac IS NULL", name="one_secret"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -24,7 +24,11 @@ _COLUMNS: Final = [
     column
     for column in accounts.c
     if column.name not in ("identifier_key", "created_at", "provisional_run", "name_key", "email_key", "office_key")
+    and column.name != "last_active_at"
 ]
+
+_OF_USE: Final = frozenset(Act) - {Act.EXPIRE, Act.REQUIRE_CHANGE, Act.LOCK, Act.DISABLE}
+"""Acts by which an account opens, or opens again: it is in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,23 @@ def apply(connection: sa.Connection, account: Account, act: Act, now: datetime) 
 
 def _moved(account: Account, act: Act, now: datetime) -> dict[str, object]:
     state = state_at(account.state, account.provisional_ends_at, now)
-    return {"state": move(state, act).value, "version": account.version + 1}
+    used = {"last_active_at": _day(now)} if act in _OF_USE else {}
+    return {"state": move(state, act).value, "version": account.version + 1, **used}
+
+
+def not_noted(now: datetime) -> sa.ColumnElement[bool]:
+    """Hold for accounts of which no use is noted for the day of `now`."""
+    return accounts.c.last_active_at.is_(None) | (accounts.c.last_active_at < _day(now))
+
+
+def note_use(connection: sa.Connection, account_ids: Sequence[int], now: datetime) -> None:
+    """Note that accounts are in use on the day of `now`. What opens them does not change."""
+    some = accounts.c.id.in_(account_ids) & not_noted(now)
+    connection.execute(sa.update(accounts).where(some).values(last_active_at=_day(now)))
+
+
+def _day(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _update(connection: sa.Connection, account: Account, values: Mapping[str, object]) -> Account:
@@ -149,7 +169,7 @@ def touch(connection: sa.Connection, account: Account, **values: object) -> Acco
 
 def insert_accounts(connection: sa.Connection, rows: Sequence[Mapping[str, object]], now: datetime) -> None:
     """Add accounts, each with its identifier, its details, and the provisional password just issued to it if any."""
-    common = {"version": 1, "email_verified": True, "created_at": now}
+    common = {"version": 1, "email_verified": True, "created_at": now, "last_active_at": _day(now)}
     connection.execute(sa.insert(accounts), [{**common, **row, **keys_of(row)} for row in rows])
 
 

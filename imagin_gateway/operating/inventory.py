@@ -80,7 +80,8 @@ def inventory(settings: Settings, now: datetime) -> tuple[Table, ...]:
 
 def _functions(settings: Settings) -> Iterator[tuple[str, str, str]]:
     yield "adresse", settings.base_url + settings.mount_path, "développement" if settings.development else "production"
-    yield "porte directe", "ouverte", f"comptes : {_engine(settings.accounts.url)}"
+    unused = f"effacés après {settings.accounts.inactive_months} mois sans usage"
+    yield "porte directe", "ouverte", f"comptes : {_engine(settings.accounts.url)}, {unused}"
     factors = settings.factors
     yield "second facteur de la porte directe", _MODES[factors.mode], factors.reason
     for door, portal in sorted(settings.portals.items()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -27,6 +28,14 @@ class Accounts(Section):
     """SQLAlchemy URL: `sqlite:///path` or `postgresql+psycopg://...`."""
     portal_domains: tuple[str, ...] = ()
     """Mail domains, e.g. `ac-paris.fr`, whose people must enter by a portal; the direct door fails for them."""
+
+    inactive_months: int = Field(default=36, ge=12, le=60)
+    """Months after which an account that nobody used is erased; to be in a list is a use."""
+
+    @property
+    def inactive_after(self) -> timedelta:
+        """How long an account may be without use."""
+        return timedelta(days=30.5 * self.inactive_months)
 
     @field_validator("portal_domains")
     @classmethod

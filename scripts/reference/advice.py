@@ -122,6 +122,10 @@ OF_EVENTS: Final = {
     "account_unlocked": ("an account was unlocked", ""),
     "account_exported": ("everything kept of a person was handed out", "Who, by `actor`."),
     "account_erased": ("a person was removed", "Who, by `actor`."),
+    "inactive_erased": (
+        "accounts that nobody had used for `accounts.inactive_months` were removed",
+        "How many: far more than expected may be a clock set ahead.",
+    ),
     "accounts_searched": ("somebody searched accounts", "Many: somebody collects."),
     "desk_refused": ("the help desk's pages refused somebody", "By its code."),
     "history_purged": ("old events beside the accounts were removed", ""),

@@ -397,6 +397,33 @@ def test_a_person_is_erased_from_every_table_and_the_events_keep_a_pseudonym(des
     assert again.returncode == 1
 
 
+def test_accounts_that_nobody_uses_are_told_then_erased_all_of_them_and_the_others_stay(desk: Operator) -> None:
+    none = json.loads(desk.run("accounts", "inactive", "--json").stdout)
+    assert none == {"inactive_months": 36, "within_days": 0, "due": 0, "first": [], "erased": 0}
+    with closing(sqlite3.connect(desk.folder / "accounts.db")) as db:
+        long_ago = 1_000_000 * int(time.time() - 36.1 * 30.5 * 86400)
+        soon = 1_000_000 * int(time.time() - (36 * 30.5 - 20) * 86400)
+        db.execute("UPDATE accounts SET last_active_at = ? WHERE identifier_key = 'mdurand7'", (long_ago,))
+        db.execute("UPDATE accounts SET last_active_at = ? WHERE identifier_key = 'sansmail'", (soon,))
+        db.commit()
+    due = json.loads(desk.run("accounts", "inactive", "--json").stdout)
+    assert (due["due"], [each["identifier"] for each in due["first"]]) == (1, ["mdurand7"])
+    ahead = desk.run("accounts", "inactive", "--within", "30")
+    assert "2 comptes à effacer dans 30 jours" in ahead.stdout
+    assert "sansmail" in ahead.stdout
+    assert desk.run("accounts", "inactive", "--erase", "--within", "30", "--yes").returncode == 2
+    assert answer(desk, "2\n", "accounts", "inactive", "--erase").returncode == 1
+    assert answer(desk, "", "accounts", "inactive", "--erase").returncode == 2
+    assert state_of(desk, "mdurand7") == "active", "nothing was done"
+    done = answer(desk, "1\n", "accounts", "inactive", "--erase")
+    assert (done.returncode, done.stdout.strip()) == (0, "1 comptes effacés."), done.stderr
+    assert state_of(desk, "mdurand7") == "absent"
+    assert state_of(desk, "sansmail") == "provisional"
+    (event,) = named(desk, "inactive_erased")
+    assert event["detail"] == {"accounts": 1}
+    assert event["actor"].startswith("cli:")
+
+
 def test_an_erasure_that_was_interrupted_is_finished_by_the_next_one(desk: Operator) -> None:
     open_session(desk)
     opened = stores(desk)

@@ -50,6 +50,7 @@ def test_six_to_twelve_months_are_free_and_more_takes_a_written_reason(tmp_path:
 
 
 @pytest.mark.row("LOG-07")
+@pytest.mark.row("DPO-04")
 def test_a_day_past_the_retention_goes_by_itself_and_it_is_logged(tmp_path: Path) -> None:
     clock = ManualClock()
     log = opened(tmp_path, clock)

@@ -562,7 +562,7 @@ def test_too_many_wrong_codes_begin_again(house: TheHouse) -> None:
     assert house.codes("address_refused") == [Code.ADDRESS_CODE] * 5
 
 
-@pytest.mark.row("SES-18")
+@pytest.mark.row("SES-18", "DPO-04")
 def test_links_that_ended_long_ago_are_forgotten(house: TheHouse) -> None:
     def kept() -> int:
         with closing(sqlite3.connect(house.gateway.settings.accounts.url.removeprefix("sqlite:///"))) as db:

@@ -21,6 +21,7 @@ from imagin_gateway.events import Event, EventName
 from imagin_gateway.exchange import Request
 from imagin_gateway.flows import readiness
 from imagin_gateway.flows.metrics import FIGURES, PREFIX
+from imagin_gateway.local import migrate
 from tests.flows.conftest import TheHouse, settings_of, sign_in
 
 TOKEN = secrets.token_urlsafe(32)
@@ -74,7 +75,7 @@ def test_a_schema_of_another_release_is_told_and_a_part_that_hangs_is_waited_for
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0003'")
     assert parts(house) == (503, {"sessions": "ok", "accounts": "migration", "events": "ok"})
     with house.gateway.house.direct._database.write() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0006'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (migrate.REVISIONS[-1],))
     monkeypatch.setattr(readiness, "PATIENCE", 0.1)
     go = threading.Event()
     monkeypatch.setattr(house.gateway.house.state, "ping", go.wait)

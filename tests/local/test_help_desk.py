@@ -231,6 +231,7 @@ def test_an_account_keeps_so_many_events_and_the_oldest_go(office: Office) -> No
     assert [kept[0].detail["ended"], kept[-1].detail["ended"]] == [history.MOST + 6, 7]
 
 
+@pytest.mark.row("DPO-04")
 def test_events_are_forgotten_after_the_retention_and_it_is_told(office: Office) -> None:
     assert office.settings.events.retention_months == 12
     office.door._events.emit(Event(name=EventName.LOGIN, person=(DIRECT_ISSUER, "mdurand7")))

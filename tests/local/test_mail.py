@@ -271,6 +271,7 @@ def test_a_relay_that_refuses_for_good_is_not_asked_again(office: Office, mail_s
 
 
 @pytest.mark.fault
+@pytest.mark.row("DPO-04")
 def test_a_mail_that_cannot_leave_for_two_days_is_given_up_with_an_event(
     office: Office, mail_server: MailServer
 ) -> None:

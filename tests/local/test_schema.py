@@ -135,7 +135,9 @@ def test_no_column_holds_a_hint_a_secret_question_or_the_age_of_a_password() -> 
     secret = {"password_hash", "provisional_mac", "provisional_key", "provisional_ends_at", "provisional_run"}
     sought = {"name_key", "email_key", "office_key"}
     assert columns == {*details, *secret, *sought, "academie", "office", "id", "state", "version", "created_at"} | {
-        "second_factor_required"
+        "second_factor_required",
+        # The day of the last use, whatever it was: not the age of a password.
+        "last_active_at",
     }
 
 

@@ -78,7 +78,7 @@ def size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
-@pytest.mark.row("SES-18")
+@pytest.mark.row("SES-18", "DPO-04")
 def test_a_file_holds_what_is_live_and_nothing_else(tmp_path: Path, keyring: Keyring) -> None:
     path = tmp_path / "state.db"
     with closing(open_store(f"sqlite:///{path}")) as store:
@@ -107,7 +107,7 @@ def test_a_file_holds_what_is_live_and_nothing_else(tmp_path: Path, keyring: Key
         day.registry.close()
 
 
-@pytest.mark.row("SES-18")
+@pytest.mark.row("SES-18", "DPO-04")
 def test_in_redis_every_key_but_the_counter_ends_by_itself(redis_server: PrivateRedis, keyring: Keyring) -> None:
     redis_server.empty()
     with closing(open_store(redis_server.url)) as store, redis_server.client() as client:
