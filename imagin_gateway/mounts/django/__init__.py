@@ -30,6 +30,7 @@ from imagin_gateway.extras import needs
 from imagin_gateway.identity import Activity
 from imagin_gateway.mounts.asked import Asked, asked
 from imagin_gateway.mounts.asking import examine
+from imagin_gateway.mounts.django.telling import telling
 from imagin_gateway.mounts.visitor import person as person
 from imagin_gateway.mounts.visitor import visitor as visitor
 
@@ -52,19 +53,7 @@ def person_middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
         request.visitor = visitor(request)
         request.person = request.visitor.person
 
-    if iscoroutinefunction(get_response):
-
-        async def middleware(request: Any) -> Any:
-            tell(request)
-            return await get_response(request)
-
-        return middleware
-
-    def plain(request: Any) -> Any:
-        tell(request)
-        return get_response(request)
-
-    return plain
+    return telling(get_response, tell)
 
 
 def signed_in(

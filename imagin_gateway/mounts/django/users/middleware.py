@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import iscoroutinefunction
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -15,6 +14,7 @@ from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import SimpleLazyObject
 
 from imagin_gateway.identity import Identity
+from imagin_gateway.mounts.django.telling import telling
 from imagin_gateway.mounts.django.users.models import Link, find_user, key_of
 from imagin_gateway.mounts.visitor import person as person_of
 
@@ -40,19 +40,7 @@ def user_middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
         request.user = SimpleLazyObject(user)
         request.auser = sync_to_async(user)
 
-    if iscoroutinefunction(get_response):
-
-        async def middleware(request: Any) -> Any:
-            tell(request)
-            return await get_response(request)
-
-        return middleware
-
-    def plain(request: Any) -> Any:
-        tell(request)
-        return get_response(request)
-
-    return plain
+    return telling(get_response, tell)
 
 
 def user_of(person: Identity | None) -> Any:
