@@ -22,16 +22,15 @@ The same file names who may help others, on our own pages: see `helpers`.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imagin_gateway.identity import Activity, Identity
-from imagin_gateway.policy.findings import Finding, Flaw, TableRefused
+from imagin_gateway.policy.findings import Flaw, TableRefused
 from imagin_gateway.policy.helpers import HelperRule, Scope, read_helper, scope_of
 from imagin_gateway.policy.needs import Need, read_needs
-from imagin_gateway.policy.reader import Reader
+from imagin_gateway.policy.reader import Reader, read_file, read_toml
 from imagin_gateway.policy.table import Policy
 from imagin_gateway.policy.values import Text
 
@@ -97,23 +96,14 @@ class Admission:
 
 def load_admission(path: str | Path, policy: Policy) -> Admission:
     """Read the host's admission rules from a file. Raises `TableRefused` with every finding."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise TableRefused([Finding(Flaw.SHAPE, "fichier", "il ne peut être lu")], Path(path).name) from None
-    return parse_admission(text, policy, Path(path).name)
+    text, name = read_file(path)
+    return parse_admission(text, policy, name)
 
 
 def parse_admission(text: str, policy: Policy, source: str = "") -> Admission:
     """Read the host's admission rules from TOML. Raises `TableRefused` with every finding."""
     reader = Reader()
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise TableRefused([Finding(Flaw.SHAPE, "fichier", f"ce n’est pas du TOML ({error})")], source) from None
-    except (ValueError, RecursionError):
-        # Well-formed, and nothing that Python holds: a number of thousands of digits, a nest of thousands of brackets.
-        raise TableRefused([Finding(Flaw.SHAPE, "fichier", "il contient une valeur démesurée")], source) from None
+    raw = read_toml(text, source)
     reader.keys(raw, "table", needs="" if "assistance" in raw else "admission", may="admission assistance")
     rules = tuple(_rule(reader, item, policy) for item in reader.listed(raw, "admission"))
     helpers = tuple(read_helper(reader, item, policy) for item in reader.listed(raw, "assistance"))

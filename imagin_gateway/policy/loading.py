@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from imagin_gateway.policy.findings import Finding, Flaw, TableRefused
+from imagin_gateway.policy.findings import Flaw, TableRefused
 from imagin_gateway.policy.proof import prove
-from imagin_gateway.policy.reader import Reader
+from imagin_gateway.policy.reader import Reader, read_file, read_toml
 from imagin_gateway.policy.reading import read_sheet
 from imagin_gateway.policy.sheet import Sheet
 from imagin_gateway.policy.table import Policy
@@ -46,14 +45,7 @@ def _prove_questions(sheet: Sheet, policy: Policy, reader: Reader) -> None:
 
 def parse(text: str, source: str = "") -> Policy:
     """Read and prove a table from TOML. Raises `TableRefused` with every finding."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise TableRefused([Finding(Flaw.SHAPE, "fichier", f"ce n’est pas du TOML ({error})")], source) from None
-    except (ValueError, RecursionError):
-        # Well-formed, and nothing that Python holds: a number of thousands of digits, a nest of thousands of brackets.
-        raise TableRefused([Finding(Flaw.SHAPE, "fichier", "il contient une valeur démesurée")], source) from None
-    return build(raw, source)
+    return build(read_toml(text, source), source)
 
 
 def load(path: str | Path) -> Policy:
@@ -62,11 +54,7 @@ def load(path: str | Path) -> Policy:
     Raises:
         TableRefused: with every finding; also if the file cannot be read.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise TableRefused([Finding(Flaw.SHAPE, "fichier", "il ne peut être lu")], Path(path).name) from None
-    return parse(text, Path(path).name)
+    return parse(*read_file(path))
 
 
 @cache

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Container, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from imagin_gateway.policy.findings import Finding, Flaw
+from imagin_gateway.policy.findings import Finding, Flaw, TableRefused
 from imagin_gateway.policy.typography import spaced
 from imagin_gateway.policy.values import Mark, Statement, Text, When
 from imagin_gateway.policy.vocabulary import WORDS, Word
@@ -15,6 +17,26 @@ from imagin_gateway.policy.vocabulary import WORDS, Word
 Raw = Mapping[str, Any]
 
 _HOLE = re.compile(r"\{([^{}]*)\}")
+
+
+def read_file(path: str | Path) -> tuple[str, str]:
+    """Return the text of a file and its name, for what is wrong in it. Raises `TableRefused` if it cannot be read."""
+    file = Path(path)
+    try:
+        return file.read_text(encoding="utf-8"), file.name
+    except (OSError, UnicodeDecodeError):
+        raise TableRefused([Finding(Flaw.SHAPE, "fichier", "il ne peut être lu")], file.name) from None
+
+
+def read_toml(text: str, source: str) -> dict[str, Any]:
+    """Return what a text in TOML says. Raises `TableRefused` if it is not TOML; `source` is the name of its file."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TableRefused([Finding(Flaw.SHAPE, "fichier", f"ce n’est pas du TOML ({error})")], source) from None
+    except (ValueError, RecursionError):
+        # Well-formed, and nothing that Python holds: a number of thousands of digits, a nest of thousands of brackets.
+        raise TableRefused([Finding(Flaw.SHAPE, "fichier", "il contient une valeur démesurée")], source) from None
 
 
 class Reader:
