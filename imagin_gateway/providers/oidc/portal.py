@@ -7,19 +7,19 @@ signature before the claims, every claim before anything is asked with the token
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 import httpx2
 
 from imagin_gateway import settings
-from imagin_gateway.errors import AnswerRefused, Code, FlowLost, GatewayError, RequestRefused
+from imagin_gateway.errors import AnswerRefused, Code, FlowLost, RequestRefused
 from imagin_gateway.exchange import Params, Request, Response
 from imagin_gateway.keys import Secret, new_token
+from imagin_gateway.providers.guard import guarded
 from imagin_gateway.providers.oidc import (
     checkup,
     configuration,
@@ -51,10 +51,6 @@ from imagin_gateway.providers.portal import (
 )
 
 MAX_STATE_CHARS: Final = 256
-
-T = TypeVar("T")
-
-_log = logging.getLogger(__name__)
 
 
 class OidcPortal:
@@ -176,19 +172,7 @@ class OidcPortal:
 
     def arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
         """Verify an answer and read it; see `Portal.arrive`."""
-        return self._checked(lambda: self._arrive(answer, recall, now))
-
-    def _checked(self, check: Callable[[], T]) -> T:
-        unexpected = ""
-        try:
-            return check()
-        except GatewayError:
-            raise
-        except Exception as error:
-            unexpected = type(error).__name__
-        # A check that breaks is a check that fails. Raised here, so that nothing of the answer hangs from it.
-        _log.error("a message of %s broke a check: %s", self.door, unexpected)
-        raise AnswerRefused(Code.MALFORMED, "the message could not be checked")
+        return guarded(self.door, lambda: self._arrive(answer, recall, now))
 
     def initiated(self, asked: Params) -> Initiation:
         """Read a login that the provider begins; see `InitiatedPortal.initiated` (Core §4)."""
@@ -241,7 +225,7 @@ class OidcPortal:
             return None
         if not self._config.single_logout:
             raise RequestRefused("this portal asks for no logout here", code=Code.NOT_FOUND)
-        return self._checked(lambda: self._ordered(message, way, now))
+        return guarded(self.door, lambda: self._ordered(message, way, now))
 
     def _ordered(self, message: Request, way: LogoutWay, now: datetime) -> LogoutOrder:
         if way is LogoutWay.FRAME:

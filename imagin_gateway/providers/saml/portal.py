@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final
 from urllib.parse import urlsplit
 
 from imagin_gateway import settings
@@ -14,13 +14,13 @@ from imagin_gateway.errors import (
     AnswerRefused,
     Code,
     FlowLost,
-    GatewayError,
     Problem,
     RequestRefused,
     SettingsError,
     Unavailable,
 )
 from imagin_gateway.exchange import Request, Response, see_other
+from imagin_gateway.providers.guard import guarded
 from imagin_gateway.providers.portal import (
     Arrival,
     Departure,
@@ -46,8 +46,6 @@ MAX_RELAY_CHARS: Final = 2000
 METADATA_TYPE: Final = "application/samlmetadata+xml"
 
 _log = logging.getLogger(__name__)
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -148,7 +146,7 @@ class SamlPortalClient:
 
     def arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
         """Verify an answer and read it; see `Portal.arrive`."""
-        return self._guarded(lambda: self._arrive(answer, recall, now))
+        return guarded(self.door, lambda: self._arrive(answer, recall, now))
 
     def _arrive(self, answer: Request, recall: Recall, now: datetime) -> Arrival:
         if answer.method != "POST":
@@ -251,7 +249,7 @@ class SamlPortalClient:
         """Verify a logout the portal asks for, by redirect or by POST; see `Portal.logout_asked`."""
         if way is not LogoutWay.BROWSER or not self._config.section.single_logout:
             raise RequestRefused("this portal asks for no logout here", code=Code.NOT_FOUND)
-        return self._guarded(lambda: self._asked(message, now))
+        return guarded(self.door, lambda: self._asked(message, now))
 
     def _asked(self, message: Request, now: datetime) -> LogoutOrder | None:
         if bindings.carries(message) == "SAMLResponse":
@@ -283,7 +281,7 @@ class SamlPortalClient:
 
     def logout_returned(self, answer: Request, recall: Recall, now: datetime) -> None:
         """Verify that the portal has ended its session; see `Portal.logout_returned`."""
-        self._guarded(lambda: self._returned(answer, recall, now))
+        guarded(self.door, lambda: self._returned(answer, recall, now))
 
     def _returned(self, answer: Request, recall: Recall, now: datetime) -> None:
         forbidden = self._config.section.forbidden_algorithms
@@ -313,16 +311,3 @@ class SamlPortalClient:
         if partner.valid_until is not None and now >= partner.valid_until:
             raise Unavailable("the metadata of the portal has expired", code=Code.PORTAL_UNAVAILABLE, retry_after=3600)
         return partner
-
-    def _guarded(self, check: Callable[[], _T]) -> _T:
-        """Refuse when a check breaks: that is a check that fails."""
-        unexpected = ""
-        try:
-            return check()
-        except GatewayError:
-            raise
-        except Exception as error:
-            unexpected = type(error).__name__
-        # Raised here, so that nothing of the message hangs from it.
-        _log.error("a message of %s broke a check: %s", self.door, unexpected)
-        raise AnswerRefused(Code.MALFORMED, "the answer could not be checked")
