@@ -15,14 +15,18 @@ pytest_plugins = ["tests.rows.plugin", "tests.docs.outbound", "tests.events.capt
 
 LONGEST: Final = (
     "pages/test_states_in_browser.py",
-    "cli/test_commands.py",
     "sessions/test_processes.py",
     "local/test_two_processes.py",
     "sessions/test_model.py",
     "state/test_redis_watch_faults.py",
+    "deploy/test_deployment.py",
+    "deploy/test_faults.py",
+    "steps/test_running_demo.py",
     "cli/test_help_desk.py",
     "pages/test_browser.py",
     "local/test_interrupted.py",
+    "docs/test_tutorial.py",
+    "cli/test_commands.py",
 )
 """Files that take longest, first. Each goes to one worker whole: begun last, it would keep the others waiting."""
 
