@@ -229,7 +229,7 @@ class Gateway:
     def _route(self, visit: Visit, found: tuple[Route, str] | None) -> Response:
         request, house = visit.request, self.house
         if request.headers.get("host", "").lower() != self.settings.host:
-            raise RequestRefused("the Host header is not ours", code=Code.HOST_UNKNOWN)
+            raise RequestRefused("the Host header is not that of base_url", code=Code.HOST_UNKNOWN)
         if found is None:
             raise RequestRefused("no such page", code=Code.NOT_FOUND)
         route, door = found

@@ -7,7 +7,9 @@ from imagin_gateway.problems import wrong
 
 def checked_prefix(prefix: str) -> str:
     """Return a prefix of paths as paths arrive: decoded, without a final slash, with nothing that never matches."""
-    if not prefix.startswith("/") or not prefix.isprintable() or set(prefix) & set("?#*%\\{}<> "):
+    if prefix[:1] != "/":
+        raise wrong("un préfixe commence par « / »", 'par exemple "/missions"')
+    if not prefix.isprintable() or set(prefix) & set("?#*%\\{}<> "):
         raise wrong("un préfixe est un chemin tel quel, sans « * », « % », « ? » ni espace", 'par exemple "/missions"')
     kept = prefix.rstrip("/") or "/"
     if any(part in ("", ".", "..") for part in kept.split("/")[1:]) and kept != "/":

@@ -23,7 +23,9 @@ def read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        problem = Problem(WHOLE_FILE, "le fichier n'existe pas", "donner le chemin d'un fichier TOML")
+        problem = Problem(
+            WHOLE_FILE, f"il n'y a pas de fichier {file.absolute()}", "donner le chemin d'un fichier TOML"
+        )
     except UnicodeDecodeError:
         problem = Problem(WHOLE_FILE, "le fichier n'est pas en UTF-8", "l'enregistrer en UTF-8")
     except OSError:

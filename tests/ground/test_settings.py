@@ -250,7 +250,7 @@ def test_a_secret_may_stand_in_the_environment_or_in_a_file(tmp_path: Path, monk
     [
         (b"base_url = ", "TOML illisible"),
         (b"\xff\xfe", "UTF-8"),
-        (None, "n'existe pas"),
+        (None, "il n'y a pas de fichier /.*/gateway.toml"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_in_words(tmp_path: Path, content: bytes | None, words: str) -> None:
@@ -281,6 +281,18 @@ def test_prefixes_hold_whole_segments() -> None:
 )
 def test_a_prefix_that_would_protect_nothing_is_refused(tmp_path: Path, prefix: str) -> None:
     assert "protect.0.prefix" in problems(tmp_path, f'protect = [{{ prefix = "{prefix}" }}]\n' + GOOD)
+
+
+def test_a_prefix_without_its_slash_is_told_as_such(tmp_path: Path) -> None:
+    told = problems(tmp_path, 'protect = [{ prefix = "frais" }]\n' + GOOD)
+    assert "commence par « / »" in told["protect.0.prefix"]
+
+
+def test_a_relative_path_is_told_as_it_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers are started from elsewhere: the name alone would not say where one looked."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=f"{tmp_path}/gateway.toml"):
+        Settings.load("gateway.toml")
 
 
 def test_a_final_slash_changes_nothing_to_a_prefix(tmp_path: Path) -> None:

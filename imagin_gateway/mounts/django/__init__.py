@@ -49,11 +49,12 @@ def person_middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
         RuntimeError: at the first request, when the gateway is not mounted around the project.
     """
 
-    def tell(request: Any) -> None:
-        request.visitor = visitor(request)
-        request.person = request.visitor.person
+    return telling(get_response, _tell)
 
-    return telling(get_response, tell)
+
+def _tell(request: Any) -> None:
+    request.visitor = visitor(request)
+    request.person = request.visitor.person
 
 
 def signed_in(
@@ -122,6 +123,8 @@ async def _soon(response: Any) -> Any:
 def _refused(request: Any, what: Asked) -> Any:
     found = examine(request, what)
     if not isinstance(found, Response):
+        # A view that asked for somebody has them, whether or not the middleware was thought of.
+        _tell(request)
         return None
     answer = HttpResponse(found.body, status=found.status)
     for name, value in found.header_lines():
