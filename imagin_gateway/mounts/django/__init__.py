@@ -48,7 +48,6 @@ def person_middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any
     Raises:
         RuntimeError: at the first request, when the gateway is not mounted around the project.
     """
-
     return telling(get_response, _tell)
 
 
