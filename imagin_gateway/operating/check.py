@@ -11,7 +11,7 @@ import imagin_gateway
 from imagin_gateway.errors import Problem
 from imagin_gateway.operating.findings import Finding, Report, fatal, good
 from imagin_gateway.operating.ground import Ground, Places, Probe
-from imagin_gateway.operating.probes import accounts, keys, machine, mail, portals, rules, site, state
+from imagin_gateway.operating.probes import accounts, keys, libraries, machine, mail, portals, rules, site, state
 from imagin_gateway.operating.running import run
 from imagin_gateway.settings.partial import load_what_holds
 from imagin_gateway.settings.places import lines_of, variables_of
@@ -83,6 +83,7 @@ def probes(ground: Ground) -> Iterator[Probe]:
     settings = ground.settings
     yield Probe("mode", "mode", rules.mode, frozenset({"development"}))
     yield Probe("files", "droits des fichiers", machine.permissions)
+    yield Probe("libraries", "bibliothèques", libraries.look)
     yield Probe("keys", "clés", keys.look, frozenset({"keys"}))
     yield Probe("policy", "règles", rules.policy, frozenset({"policy", "admission"}))
     yield Probe("appearance", "pages", rules.pages, frozenset({"appearance"}))
