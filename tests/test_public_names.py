@@ -13,6 +13,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 
 NAMES: Final = {
     "imagin_gateway": ("Activity Door Gateway GatewayError Hooks Identity Settings SettingsError"),
+    "imagin_gateway.cookies": "Cookie cookies",
     "imagin_gateway.mounts": "Denied Visitor person require step_up visitor",
     "imagin_gateway.mounts.asgi": ("ASGIApp GatewayASGI HostAnswer MOST_WAITING Message Offload Receive Scope Send T"),
     "imagin_gateway.mounts.wsgi": "Environ GatewayWSGI HostAnswer StartResponse WSGIApp",

@@ -28,10 +28,12 @@ def inventory(
     ] = False,
     part: Annotated[
         str,
-        typer.Option("--part", help="Une seule partie : functions, keys, algorithms, parameters, libraries, risks."),
+        typer.Option(
+            "--part", help="Une seule partie : functions, keys, algorithms, cookies, parameters, libraries, risks."
+        ),
     ] = "",
 ) -> None:
-    """Dresser l’inventaire : fonctions, clés, algorithmes, paramètres, bibliothèques, risques résiduels.
+    """Dresser l’inventaire : fonctions, clés, algorithmes, cookies, paramètres, bibliothèques, risques résiduels.
 
     D’après la configuration en vigueur. Aucun secret n’est montré : une clé est dite par sa version, une paire par
     son empreinte.
@@ -42,7 +44,9 @@ def inventory(
     if part:
         tables = tuple(table for table in tables if table.id == part)
         if not tables:
-            err.print("Partie inconnue : functions, keys, algorithms, parameters, libraries, risks", markup=False)
+            err.print(
+                "Partie inconnue : functions, keys, algorithms, cookies, parameters, libraries, risks", markup=False
+            )
             raise typer.Exit(EXIT_USAGE)
     if json:
         print_json(

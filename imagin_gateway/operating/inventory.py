@@ -13,13 +13,14 @@ import sqlite3
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 import imagin_gateway
+from imagin_gateway.cookies import cookies
 from imagin_gateway.keys import MASK, Secret
 from imagin_gateway.local import passwords, provisional
 from imagin_gateway.operating import inventory_keys, risks
@@ -72,6 +73,7 @@ def inventory(settings: Settings, now: datetime) -> tuple[Table, ...]:
             tuple(inventory_keys.rows(settings, now)),
         ),
         Table("algorithms", "Algorithmes", ("pour", "algorithme", "source"), tuple(_algorithms(settings))),
+        Table("cookies", "Cookies", ("nom", "usage", "durée", "SameSite"), tuple(_cookies(settings))),
         Table("parameters", "Paramètres", ("clé", "valeur", "origine"), tuple(_parameters(settings))),
         Table("libraries", "Bibliothèques", ("nom", "version", "pour"), tuple(_libraries())),
         Table("risks", "Risques résiduels", ("risque", "ce qui le limite"), tuple(risks.rows(settings))),
@@ -140,6 +142,19 @@ def _algorithms(settings: Settings) -> Iterator[tuple[str, str, str]]:
         if isinstance(portal, OidcPortal):
             yield f"jetons acceptés de {door}", ", ".join(portal.algorithms), "RFC 7518"
     yield "TLS vers les autres", f"{_tls()} ou plus, certificats vérifiés", ssl.OPENSSL_VERSION
+
+
+def _cookies(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
+    for cookie in cookies(settings):
+        life = "le temps que le navigateur reste ouvert" if cookie.life is None else _span(cookie.life)
+        yield cookie.name, cookie.purpose["fr"], life, " ou ".join(cookie.same_site)
+
+
+def _span(life: timedelta) -> str:
+    minutes = int(life.total_seconds()) // 60
+    if minutes % (24 * 60):
+        return f"{minutes} minute{'s' if minutes > 1 else ''}"
+    return f"{life.days} jour{'s' if life.days > 1 else ''}"
 
 
 def _bits(alphabet: str, signs: int) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 import imagin_gateway
+from imagin_gateway import cookies
 from imagin_gateway.flows import landing, language
 from imagin_gateway.local import accounts, addresses, outbox, passwords, provisional, search, totp
 from imagin_gateway.providers.oidc import initiation, portal, request
@@ -73,25 +75,14 @@ FIELDS: Final = {
 }
 """How each field is checked, by its name; the names of questions and facts are those of the policy's table."""
 
-COOKIES: Final = {
-    "session": ("signed id of the session", "until the browser closes; the record decides"),
-    "browser": ("unpredictable name of the browser, to which forms are bound", "until the browser closes"),
-    "flow-*": ("one of each journey towards a portal", "10 minutes"),
-    "arrival": ("a portal's answer that was verified and waits", "5 minutes"),
-    "restarted": ("that a login was begun again, once", "a minute"),
-    "step": ("a second step that waits", "5 minutes"),
-    "key": ("a login by passkey that waits for the device", "two minutes"),
-    "link": ("a link of ProConnect that waits for a yes", "5 minutes"),
-    "reset": ("a mailed link that was opened", "30 minutes"),
-    "typed": ("the identifier typed last, sealed, so that nobody types it twice", "10 minutes"),
-    "client": ("that an account knows this browser, for its owner under attack", "180 days"),
-    "trusted": (
-        "that a second step may be left out here, where the operator allows it",
-        "`second_factor.trusted_days`",
-    ),
-    "language": ("the language chosen", "a year at most"),
-    "door": ("the door that last opened a session, where `remember_door` is set", "180 days"),
-}
+
+def _lasting(use: str, life: timedelta | None) -> str:
+    if use == "trusted":
+        return "`second_factor.trusted_days`"
+    return "until the browser closes" if life is None else spoken(life)
+
+
+COOKIES: Final = {use: (english, _lasting(use, life)) for use, _, english, life in cookies._USES}
 """Every cookie: `__Host-ig-` and its name. All are `Secure`, `HttpOnly`, `SameSite`, of this host alone, all strictly needed."""
 
 FEATURES: Final = (
@@ -129,6 +120,8 @@ def text() -> str:
             "\n## Lists of convocations\n",
             "UTF-8 (a BOM is taken) or Windows-1252, semicolons or commas (a `sep=` line is taken), a header; every bad line is told and nothing is imported then.",
             "\n## Cookies\n",
+            "For the page of a host that tells of them: `imagin-gateway inventory --part cookies` or, in French and English,",
+            "`imagin_gateway.cookies.cookies(settings)`, by what the settings offer. All are strictly needed: no banner.\n",
             table(["cookie", "what it is", "how long"], [(f"`{name}`", *COOKIES[name]) for name in COOKIES]),
             "\n## What pages need of a browser\n",
             table(["feature", "for what", "without it"], FEATURES),
