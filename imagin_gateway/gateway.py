@@ -15,23 +15,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from imagin_gateway.clock import Clock, SystemClock
-from imagin_gateway.errors import Code, GatewayError, RequestRefused
+from imagin_gateway.errors import Code
 from imagin_gateway.events import Event, EventName, Sink
 from imagin_gateway.exchange import Request, Response
-from imagin_gateway.flows.direct_login import choose_address, factor_address
-from imagin_gateway.flows.going import gone
+from imagin_gateway.flows.answering import answer, is_open, language_at, live_session, to_what_is_due
 from imagin_gateway.flows.hooks import Hooks
-from imagin_gateway.flows.house import Visit, begin_visit
-from imagin_gateway.flows.language import COOKIE, language_of, remembered, said, same_page
+from imagin_gateway.flows.house import House
 from imagin_gateway.flows.proxies import Proxies
-from imagin_gateway.flows.refusals import refusal
-from imagin_gateway.flows.routes import ALWAYS_OPEN, OPEN_WHILE, Route, find
-from imagin_gateway.identity import Door
+from imagin_gateway.flows.routes import Route, find
 from imagin_gateway.opening import open_house
 from imagin_gateway.pages.language import Language
 from imagin_gateway.providers.portal import Portal
 from imagin_gateway.sessions.cache import Live
-from imagin_gateway.sessions.session import SECOND_FACTOR, Session
+from imagin_gateway.sessions.session import Session
 from imagin_gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -92,7 +88,6 @@ class Gateway:
             from imagin_gateway.flows.metrics import Watch
 
             self.house = replace(self.house, watch=Watch(self.house))
-        self._questions = tuple(question.id for question in self.house.policy.all_questions)
         if settings.development:
             self.house.events.emit(Event(name=EventName.DEVELOPMENT_MODE))
             _log.warning("MODE DÉVELOPPEMENT : cookies sans Secure, http accepté. Jamais devant de vrais comptes.")
@@ -139,75 +134,16 @@ class Gateway:
         route, door = (found[0].pattern, found[1]) if found else ("other", "")
         return watch.around(request, route, door if door in self.house.portals else "", self._answer)
 
-    def _for_machines(self, request: Request, route: Route) -> Response | None:
-        """Answer the machine that watches, whatever the Host and whatever the stores do."""
-        handler = route.handler(request.method) if route.for_machines else None
-        if handler is None:
-            return None
-        try:
-            return handler(self.house, Visit(request, None, "", False, self.language(request, route)))
-        except GatewayError as error:
-            detail: dict[str, str | int | bool] = {"reason": str(error), "status": 404}
-            code, address, correlation = error.code, request.address, request.correlation
-            self.house.events.emit(
-                Event(
-                    name=EventName.REQUEST_REFUSED, code=code, address=address, correlation=correlation, detail=detail
-                )
-            )
-            return Response(404, headers=self.house.pages.bare_headers())
-
     def _answer(self, request: Request) -> Response:
-        house = self.house
-        found = find(request.path)
-        route = found[0] if found else None
-        visit = Visit(request, None, "", False, self.language(request, route))
-        try:
-            if route is not None and (told := self._for_machines(request, route)) is not None:
-                return told
-            self._start_threads()
-            self._proxies.notice(house, request)
-            asset = house.pages.asset(request.path) if request.method in ("GET", "HEAD") else None
-            if asset is not None:
-                return asset
-            # Our own pages ask the store, always: what they do must not rest on what was true a moment ago.
-            counts = route is None or not route.watches
-            live = self.live(request.cookies, anew=True, counts=counts)
-            visit = begin_visit(house, request, live, visit.language)
-            response = self._route(visit, found)
-            response.header_lines()
-        except GatewayError as error:
-            response = self._refuse(visit, error)
-        except Exception as error:
-            # Last handler: whatever was missed is a refusal, told by its type only.
-            _log.exception("fault in %s %s", request.method, request.correlation)
-            visit.event(house, EventName.FAULT, Code.FAULT, detail={"type": type(error).__name__})
-            response = self._refuse(visit, GatewayError("see the log", code=Code.FAULT))
-        # Only a page with a form gives the browser its name: an answer posted from a portal must not change it.
-        if visit.new_browser and visit.forms:
-            response = response.adding(cookies=[house.cookie("browser", visit.browser)])
-        if route is not None and not route.stateless and not route.cross_site:
-            response = self._keep_language(request, response)
-        if route is not None and route.tells and request.wants_json:
-            response = gone(house, visit, response)
-        if not any(name == "Cache-Control" for name, _ in response.headers):
-            response = response.adding(headers=house.pages.bare_headers())
-        return response
+        return answer(self.house, request, self._before)
+
+    def _before(self, house: House, request: Request) -> None:
+        self._start_threads()
+        self._proxies.notice(house, request)
 
     def language(self, request: Request, route: Route | None) -> Language:
         """Return the language in which a request to one of our own addresses is answered."""
-        switch: dict[str, str] = {}
-        typed = request.method == "POST"
-        if route is None or route.again:
-            switch = same_page(request, self.settings, self._questions, typed=typed)
-        return language_of(request, self.settings, stateless=route is None or route.stateless, switch=switch)
-
-    def _keep_language(self, request: Request, response: Response) -> Response:
-        """Keep the language that an address says, where a person reads or goes on."""
-        code = said(request, self.settings)
-        person = response.status == 303 or response.content_type.startswith("text/html")
-        if not code or not person or request.cookies.get(self.settings.cookie_name(COOKIE)) == code:
-            return response
-        return response.adding(cookies=[remembered(self.settings, code)])
+        return language_at(self.house, request, route)
 
     def _start_threads(self) -> None:
         # In the process that serves, not in the one that forked it: threads do not cross a fork.
@@ -226,36 +162,6 @@ class Gateway:
         detail = {"reason": problem[:200]} if problem else {}
         self.house.events.emit(Event(name=name, code=None if renewed else Code.SAML_METADATA, door=door, detail=detail))
 
-    def _route(self, visit: Visit, found: tuple[Route, str] | None) -> Response:
-        request, house = visit.request, self.house
-        if request.headers.get("host", "").lower() != self.settings.host:
-            raise RequestRefused("the Host header is not that of base_url", code=Code.HOST_UNKNOWN)
-        if found is None:
-            raise RequestRefused("no such page", code=Code.NOT_FOUND)
-        route, door = found
-        known = door in house.policy.doors or door in house.portals
-        visit = replace(visit, door=door if known else "", takes=route.takes)
-        handler = route.handler(request.method)
-        try:
-            if handler is None:
-                raise RequestRefused("this method does nothing here", code=Code.METHOD_NOT_ALLOWED)
-            restricted = visit.session.restricted if visit.session else ""
-            if restricted and route.pattern not in OPEN_WHILE.get(restricted, ALWAYS_OPEN):
-                return self.to_what_is_due(restricted)
-            return handler(house, visit)
-        except GatewayError as error:
-            response = refusal(house, visit, error)
-            if handler is None:
-                response = response.adding(headers=[("Allow", ", ".join(route.methods))])
-            return response
-
-    def _refuse(self, visit: Visit, error: GatewayError) -> Response:
-        try:
-            return refusal(self.house, visit, error)
-        except Exception:
-            _log.exception("fault while refusing %s", visit.request.correlation)
-            return Response(500, self.house.pages.plain("down"), "text/plain; charset=utf-8")
-
     def live(self, cookies: Mapping[str, str], *, anew: bool = False, counts: bool = True) -> Live | None:
         """Return the live session of a request, or None.
 
@@ -267,15 +173,11 @@ class Gateway:
         Raises:
             Unavailable: the store does not answer; nobody is signed in meanwhile.
         """
-        cookie = cookies.get(self.settings.cookie_name("session"))
-        live = self.house.sessions.look(cookie, anew=anew, counts=counts) if cookie else None
-        if live is None:
-            return None
-        return live if self.is_open(live.session.door) else None
+        return live_session(self.house, cookies, anew=anew, counts=counts)
 
     def is_open(self, door: str) -> bool:
         """Tell whether a door is open: a portal closed in the settings is closed for the sessions it opened, too."""
-        return door in self.house.portals or door == Door.DIRECT
+        return is_open(self.house, door)
 
     def replace_portal(self, door: str, portal: Portal) -> None:
         """Put another portal behind a door that is open, for the tests of a host.
@@ -293,10 +195,13 @@ class Gateway:
         return None if live is None else live.session
 
     def to_what_is_due(self, restricted: str, back_to: str | None = None) -> Response:
-        """Send a person whose session may do a single thing to the page where it is done."""
-        page = factor_address if restricted == SECOND_FACTOR else choose_address
-        address = page(self.house, back_to or self.settings.landing)
-        return Response(303, headers=(("Location", address), *self.house.pages.bare_headers()))
+        """Send a person whose session may do a single thing to the page where it is done.
+
+        Args:
+            restricted: what alone the session may do (`Session.restricted`).
+            back_to: path to come back to afterwards; the landing page when None.
+        """
+        return to_what_is_due(self.house, restricted, back_to)
 
     def close(self) -> None:
         """Write what is pending and release connections and threads."""
