@@ -20,6 +20,7 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
+        """Return the time of now, in UTC."""
         return datetime.now(UTC)
 
 

@@ -112,6 +112,7 @@ def reissue(
 
 
 def told(report: ImportReport, letters: Path | None, sheets: Path | None) -> None:
+    """Say what a run did and what it wrote."""
     out.print(
         f"Mots de passe provisoires émis : {report.issued}, dont réémis : {report.reissued} ; "
         f"déjà personnalisés : {report.personalised} ; désactivés : {report.disabled}."

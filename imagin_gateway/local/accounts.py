@@ -57,6 +57,7 @@ class AccountView:
 
     @property
     def must_choose(self) -> bool:
+        """Whether the person may do nothing before choosing a password."""
         return self.state in (AccountState.PROVISIONAL, AccountState.CHANGE_REQUIRED)
 
     def __repr__(self) -> str:

@@ -95,6 +95,7 @@ class FactorsView:
 
     @property
     def count(self) -> int:
+        """How many factors there are; recovery codes are none."""
         return len(self.passkeys) + (self.totp is not None)
 
 

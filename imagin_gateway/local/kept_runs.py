@@ -74,6 +74,7 @@ class Output:
 
     @property
     def wanted(self) -> bool:
+        """Whether anything is to be written or told."""
         return bool(self.files) or self.each is not None
 
 
@@ -89,6 +90,7 @@ class KeptRun:
 
 
 def keep(connection: sa.Connection, run: KeptRun, now: datetime) -> None:
+    """Keep a run, in the transaction that does its work: whatever dies afterwards, it can be ended (`unfinished`)."""
     counts = {name: getattr(run.report, name) for name in COUNTS}
     report = json.dumps({**counts, "files": [str(path) for path in run.files]})
     connection.execute(

@@ -84,6 +84,7 @@ def write_password(
     """Write a password hash, and return the account as it is then: the only place that does.
 
     Args:
+        connection: of a transaction that writes.
         account: as it was when the decision was taken.
         chosen: the new hash.
         act: what happens to the account; None when the same password is only hashed afresh.

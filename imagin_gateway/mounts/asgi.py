@@ -118,6 +118,7 @@ class GatewayASGI:
         return await loop.run_in_executor(pool, partial(context.run, call))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a connection: ours ourselves, others through the host. Only http and websocket pass (ASGI 3)."""
         kind = scope["type"]
         if kind == "lifespan":
             await self._app(scope, receive, send)

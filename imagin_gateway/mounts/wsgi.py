@@ -98,6 +98,7 @@ class GatewayWSGI:
         self._plain: set[str] = set()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request (PEP 3333): ours ourselves, others through the host."""
         if isinstance(environ.get(KEY), Visitor):
             raise RuntimeError(MOUNTED_TWICE)
         doorman = self._doorman

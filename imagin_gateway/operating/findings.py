@@ -98,9 +98,11 @@ class Report:
 
     @property
     def exit_code(self) -> int:
+        """What the command ends with, as a probe of monitoring does."""
         return _EXIT[self.worst]
 
     def count(self, severity: Severity) -> int:
+        """Return how many findings are of this severity."""
         return sum(each.severity is severity for each in self.findings)
 
     def as_json(self, where: dict[str, str]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def tree_svg(policy: Policy, lang: str = "fr") -> str:
         f'<rect width="{width}" height="{height}" fill="#fafafc"/>',
     ]
     for frame in frames:
-        parts += _draw(frame, places, lang)
+        parts += _draw(frame, places)
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -91,7 +91,7 @@ def _text(x: int, y: int, words: str, kind: str = "") -> str:
     return f'<text x="{x}" y="{y}"{look}>{escape(words)}</text>'
 
 
-def _draw(frame: _Frame, places: dict[Fork, tuple[int, int]], lang: str) -> list[str]:
+def _draw(frame: _Frame, places: dict[Fork, tuple[int, int]]) -> list[str]:
     x, y = places[frame.fork]
     left, right = x + _PAD, x + _WIDTH
     parts = [

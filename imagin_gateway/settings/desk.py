@@ -31,4 +31,5 @@ class Desk(Section):
 
     @property
     def recent(self) -> timedelta:
+        """`recent_minutes`."""
         return timedelta(minutes=self.recent_minutes)

@@ -113,6 +113,7 @@ class SecondFactor(Section):
 
     @property
     def on(self) -> bool:
+        """Whether anybody may have a second factor."""
         return self.mode != "off"
 
     @field_validator("reason")

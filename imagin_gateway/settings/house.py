@@ -170,6 +170,7 @@ class Protected(Section):
 
     @property
     def recent(self) -> timedelta | None:
+        """`recent_minutes`; None where nothing is asked."""
         return None if self.recent_minutes is None else timedelta(minutes=self.recent_minutes)
 
     @field_validator("prefix")

@@ -57,14 +57,17 @@ class Sessions(Section):
 
     @property
     def idle(self) -> timedelta:
+        """`idle_minutes`."""
         return timedelta(minutes=self.idle_minutes)
 
     @property
     def absolute(self) -> timedelta:
+        """`absolute_hours`."""
         return timedelta(hours=self.absolute_hours)
 
     @property
     def recent(self) -> timedelta:
+        """`recent_minutes`."""
         return timedelta(minutes=self.recent_minutes)
 
     @property

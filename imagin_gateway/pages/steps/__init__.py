@@ -1,6 +1,7 @@
 """Pages told to a script: the same values in JSON, for a host that shows them itself.
 
 A page has a step of its name here, or it has none: then it is a page for a browser alone.
+The function of a step takes how things are said, and the values its page is rendered with.
 """
 
 from __future__ import annotations
