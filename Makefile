@@ -91,7 +91,7 @@ audit: set-up-dev ## known vulnerabilities of the locked versions; fails where n
 docs: set-up-dev ## the documentation site, in site/: strictly, every link and anchor of ours checked
 	@NO_MKDOCS_2_WARNING=true .venv/bin/mkdocs build --strict
 
-reference: set-up-dev ## write every generated page of the documentation again
+reference: set-up-dev ## write every generated page again, and the schemas that the package ships
 	@$(VENV) -m scripts.reference
 
 ci: ## what CI runs

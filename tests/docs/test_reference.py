@@ -13,7 +13,7 @@ from imagin_gateway.errors import Code, SettingsError
 from imagin_gateway.events import EventName
 from scripts.reference import codes, commands, events, settings
 from scripts.reference.advice import FAMILIES, OF_CODES, OF_EVENTS
-from scripts.reference.markdown import spoken, table
+from scripts.reference.markdown import first_sentence, spoken, table
 from scripts.reference.pages import DOCS, MODULES
 
 
@@ -97,6 +97,14 @@ def test_what_development_changes_is_so(tmp_path: Path, key: str) -> None:
         Settings.load(**changed)
     pattern = key.replace(".", r"\.").replace(r"*", r"[\w-]+")
     assert [problem for problem in refused.value.problems if re.fullmatch(pattern, problem.key)], refused.value
+
+
+# -- commands
+
+
+def test_every_command_says_what_it_does() -> None:
+    silent = [name for name, command in commands.commands() if not first_sentence(command.help)]
+    assert silent == [], "begin the function of each with a docstring, in French: --help and the reference show it"
 
 
 # -- codes and events
