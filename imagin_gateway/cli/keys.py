@@ -33,6 +33,7 @@ from imagin_gateway.pages.spoken import PARIS
 from imagin_gateway.settings import OidcPortal, SamlPortal, Settings
 from imagin_gateway.settings.key_files import PURPOSES, HeldKey, KeyFileWrong, KeyState, path_of, read
 from imagin_gateway.settings.partial import raw_values
+from imagin_gateway.settings.proconnect import PROCONNECT
 
 app = typer.Typer(
     help="Clés : les fabriquer, les remplacer sans déconnecter personne, retirer les anciennes.", no_args_is_help=True
@@ -166,7 +167,7 @@ def _published(purpose: str) -> None:
 
 def _make_pair(door: str, settings: Path, now: datetime) -> None:
     loaded = Settings.load(settings)
-    section = loaded.portals.get(door)
+    section = loaded.proconnect if door == PROCONNECT else loaded.portals.get(door)
     if not isinstance(section, SamlPortal | OidcPortal):
         known = [name for name, each in loaded.portals.items() if isinstance(each, SamlPortal | OidcPortal)]
         raise KeysRefused(f"ni un usage ({', '.join(PURPOSES)}), ni une porte à clés ({', '.join(known) or 'aucune'})")

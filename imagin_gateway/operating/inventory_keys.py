@@ -49,6 +49,8 @@ def rows(settings: Settings, now: datetime) -> Iterator[Row]:
             yield from _theirs(door, portal, now)
         if isinstance(portal, OidcPortal) and portal.private_key is not None:
             yield from _ours(f"{door} : notre clé OpenID Connect", portal.private_key, "en service")
+            for other in portal.other_private_keys:
+                yield from _ours(f"{door} : notre clé OpenID Connect", other, "publiée seulement")
 
 
 def _of_the_house(settings: Settings, purpose: str, use: str, algorithm: str) -> Iterator[Row]:

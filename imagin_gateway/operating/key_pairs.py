@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from imagin_gateway.operating import key_store
 from imagin_gateway.settings import OidcPortal, SamlPortal
+from imagin_gateway.settings.proconnect import PROCONNECT
 
 RSA_BITS: Final = 3072
 
@@ -66,12 +67,9 @@ def make(door: str, section: SamlPortal | OidcPortal, folder: Path, now: datetim
 
 def steps(door: str, section: SamlPortal | OidcPortal, private: Path, public: Path) -> list[Step]:
     """Return what is left to do once the pair is made."""
-    head = f"[portals.{door}]"
+    head = f"[{door}]" if door == PROCONNECT else f"[portals.{door}]"
     if isinstance(section, OidcPortal):
-        return [
-            Step("Donner au portail la nouvelle clé publique : " + str(public)),
-            Step("Quand il accepte les deux, écrire, puis redémarrer :", (head, f'private_key = "{private}"')),
-        ]
+        return _openid_steps(door, section, private, head)
     old, old_public = section.private_key, section.certificate
     both = (head, f'other_private_keys = ["{private}"]', f'other_certificates = ["{public}"]')
     turned = (
@@ -87,4 +85,24 @@ def steps(door: str, section: SamlPortal | OidcPortal, private: Path, public: Pa
         Step("Quand il les a prises, se servir de la nouvelle. Écrire, puis redémarrer :", turned),
         Step(f"Redonner nos métadonnées au portail : imagin-gateway saml metadata {door}"),
         Step("Quand il les a prises, enlever other_private_keys et other_certificates, et redémarrer."),
+    ]
+
+
+def _openid_steps(door: str, section: OidcPortal, private: Path, head: str) -> list[Step]:
+    ours = f"…/portail/{door}/metadata"
+    new = f'private_key = "{private}"'
+    if section.private_key is None:
+        by_key = 'client_authentication = "private_key_jwt"'
+        return [
+            Step("Écrire, puis redémarrer quand le portail est prêt à prendre notre clé :", (head, by_key, new)),
+            Step(f"Donner au portail notre jeu de clés : {ours}"),
+        ]
+    return [
+        Step("Publier les deux clés. Écrire, puis redémarrer :", (head, f'other_private_keys = ["{private}"]')),
+        Step(f"Attendre que le portail ait relu notre jeu de clés, ou le lui redonner : {ours}"),
+        Step(
+            "Se servir de la nouvelle. Écrire, puis redémarrer :",
+            (head, new, f'other_private_keys = ["{section.private_key}"]'),
+        ),
+        Step("Tous les processus redémarrés, enlever other_private_keys, et redémarrer."),
     ]

@@ -30,6 +30,9 @@ class OidcPortal(FederatedPortal):
     """Needed unless `client_authentication` is `private_key_jwt`, which is the one to prefer."""
     private_key: Path | None = None
     """PEM: signs our assertions for `private_key_jwt`; its public half is served at our `metadata` address."""
+    other_private_keys: tuple[Path, ...] = ()
+    """PEM: keys that sign nothing, published beside `private_key` while one takes the place of the other: the next one,
+    then the former one, until the portal has read our key set again."""
     private_key_algorithm: Literal["RS256", "PS256", "ES256"] = "RS256"
     """With which `private_key` signs."""
     scopes: tuple[str, ...] = ("openid", "profile", "email")

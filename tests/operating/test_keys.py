@@ -28,7 +28,7 @@ from imagin_gateway.opening import Stores, open_portals, open_stores
 from imagin_gateway.operating import dependents, key_pairs, key_store
 from imagin_gateway.operating.key_store import KeysRefused
 from imagin_gateway.policy import siec
-from imagin_gateway.settings import SamlPortal, Settings
+from imagin_gateway.settings import OidcPortal, SamlPortal, Settings
 from imagin_gateway.settings.key_files import HeldKey, KeyState, path_of, read
 from tests.clock import ManualClock
 from tests.local.helper import import_list
@@ -313,6 +313,37 @@ def test_a_pair_of_keys_for_a_portal_is_made_and_both_are_published(house: House
     portal = open_portals(Settings.load(house.file), siec())["arena-creteil"]
     assert portal._config.certificates[0].public_key() == certificate.public_key()
     assert len(portal._config.private_keys) == 2
+
+
+def test_the_lines_told_for_an_openid_portal_publish_both_keys_then_turn_then_leave_one(house: House) -> None:
+    door, now = "arena-creteil", datetime.now(UTC)
+    first = house.folder / "openid.key"
+    section = {"protocol": "oidc", "issuer": "https://oidc.example", "client_id": "imagin"}
+    house.values["portals"][door] = {**section, "client_secret": "x" * 40}
+    alone = Settings.load(house.save()).portals[door]
+    assert isinstance(alone, OidcPortal)
+    made, _ = key_pairs.make(door, alone, house.folder, now)
+    made.rename(first)
+    begin, _ = key_pairs.steps(door, alone, first, first)
+    assert begin.lines[1:] == ('client_authentication = "private_key_jwt"', f'private_key = "{first}"')
+    house.values["portals"][door] = {
+        **section,
+        **{name: json.loads(value) for name, _, value in (line.partition(" = ") for line in begin.lines[1:])},
+    }
+    used = Settings.load(house.save()).portals[door]
+    assert isinstance(used, OidcPortal)
+    private, public = key_pairs.make(door, used, house.folder, now)
+    kids = []
+    for step in key_pairs.steps(door, used, private, public):
+        for line in step.lines[1:]:
+            name, _, value = line.partition(" = ")
+            house.values["portals"][door][name] = json.loads(value)
+        portal = open_portals(Settings.load(house.save()), siec())[door]
+        document = portal.metadata(now)
+        assert document is not None
+        kids.append([each["kid"] for each in json.loads(document.body)["keys"]])
+    old, new = kids[0]
+    assert kids == [[old, new], [old, new], [new, old], [new, old]]
 
 
 def test_the_versions_of_keys_in_files_are_those_of_the_keyring(house: House) -> None:

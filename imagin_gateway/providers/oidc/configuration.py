@@ -70,6 +70,9 @@ def _client(config: OidcPortal) -> list[_Finding]:
     elif not by_key and config.private_key is not None:
         remedy = 'client_authentication = "private_key_jwt"'
         found.append(("private_key", "une clé dont cette façon de s'authentifier ne se sert pas", remedy))
+    if not by_key and config.other_private_keys:
+        remedy = 'client_authentication = "private_key_jwt"'
+        found.append(("other_private_keys", "des clés dont cette façon de s'authentifier ne se sert pas", remedy))
     if not by_key and not config.client_secret:
         found.append(("client_secret", "secret absent ou vide", "celui donné par le portail"))
     return found

@@ -123,7 +123,9 @@ class OidcPortal:
         context = configuration.trust(door, config)
         signer = None
         if config.client_authentication == "private_key_jwt" and config.private_key is not None:
-            signer = AssertionSigner.read(door, config.private_key, config.private_key_algorithm)
+            signer = AssertionSigner.read(
+                door, config.private_key, config.private_key_algorithm, config.other_private_keys
+            )
         wire = Wire(
             configuration.hosts(config),
             plain_loopback=development,

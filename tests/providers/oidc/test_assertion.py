@@ -132,3 +132,75 @@ def test_the_key_does_not_show(tmp_path: Path) -> None:
     assert "key" not in repr(signer)
     document: Document = dict(signer.published())
     assert "d" not in document["keys"][0]
+
+
+class TestReplacingTheKey:
+    """Old and new are published together: whichever the provider has read, no login fails on the way."""
+
+    def files(self, folder: Path) -> tuple[Path, Path]:
+        old, new = folder / "old.pem", folder / "new.pem"
+        old.write_bytes(rsa_key("old").as_pem(private=True))
+        new.write_bytes(ec_key("new").as_pem(private=True))
+        return old, new
+
+    def opened(self, provider: Provider, clock: ManualClock, key: Path, alg: str, *others: Path) -> House:
+        return house(
+            provider,
+            clock,
+            client_authentication="private_key_jwt",
+            client_secret=None,
+            private_key=key,
+            private_key_algorithm=alg,
+            other_private_keys=others,
+        )
+
+    def keys_of(self, there: House, clock: ManualClock) -> Document:
+        published = there.portal.metadata(clock.now())
+        assert published is not None
+        found: Document = json.loads(published.body)
+        return found
+
+    @pytest.mark.row("OID-01")
+    def test_a_login_works_at_each_step_with_the_set_read_before_it_and_after_it(
+        self, provider: Provider, clock: ManualClock, tmp_path: Path
+    ) -> None:
+        old, new = self.files(tmp_path)
+        steps = [
+            self.opened(provider, clock, old, "RS256"),
+            self.opened(provider, clock, old, "RS256", new),
+            self.opened(provider, clock, new, "ES256", old),
+            self.opened(provider, clock, new, "ES256"),
+        ]
+        sets = [self.keys_of(each, clock) for each in steps]
+        assert [len(each["keys"]) for each in sets] == [1, 2, 2, 1]
+        for number, there in enumerate(steps):
+            for known in sets[max(0, number - 1) : number + 1]:
+                provider.client_keys = known
+                assert there.login().subject == "person-1"
+        provider.client_keys = sets[0]
+        with pytest.raises(AnswerRefused):
+            steps[2].login()  # in one step, a provider that keeps our set would refuse everybody
+
+    def test_the_one_that_signs_stands_first_each_once_and_no_private_half_leaves(
+        self, provider: Provider, clock: ManualClock, tmp_path: Path
+    ) -> None:
+        old, new = self.files(tmp_path)
+        told = self.keys_of(self.opened(provider, clock, new, "ES256", old, new, old), clock)["keys"]
+        assert [(each["kty"], each.get("alg")) for each in told] == [("EC", "ES256"), ("RSA", None)]
+        assert len({each["kid"] for each in told}) == 2
+        assert not any({"d", "p", "q", "dp", "dq", "qi"} & set(each) for each in told)
+
+    @pytest.mark.parametrize("content", [b"", b"no key", rsa_key("old").as_pem(private=False)])
+    def test_one_that_is_no_private_key_stops_the_start(
+        self, provider: Provider, clock: ManualClock, tmp_path: Path, content: bytes
+    ) -> None:
+        old, new = self.files(tmp_path)
+        new.write_bytes(content)
+        with pytest.raises(SettingsError, match="other_private_keys"):
+            self.opened(provider, clock, old, "RS256", new)
+        with pytest.raises(SettingsError, match="other_private_keys"):
+            self.opened(provider, clock, old, "RS256", tmp_path / "absent.pem")
+
+    def test_one_beside_a_secret_stops_the_start(self, provider: Provider, clock: ManualClock, tmp_path: Path) -> None:
+        with pytest.raises(SettingsError, match="other_private_keys"):
+            house(provider, clock, other_private_keys=self.files(tmp_path))
