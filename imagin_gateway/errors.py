@@ -20,7 +20,7 @@ never hold a value that came from outside, nor a secret.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -40,6 +40,7 @@ class Code(StrEnum):
     FIELD_TYPE = "request.field_type"
     FIELD_UNKNOWN = "request.field_unknown"
     FIELD_MISSING = "request.field_missing"
+    REDIRECT = "request.redirect"
     # a step of a journey
     FLOW_UNKNOWN = "flow.unknown"
     FLOW_OTHER_BROWSER = "flow.other_browser"
@@ -159,10 +160,34 @@ class Code(StrEnum):
     IMPORT = "house.import"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What was tried, and by whom: told by the event of the error that ended it.
+
+    Attributes:
+        event: name of that event; "" for the one its place and kind give it.
+        door, method, strength, person: as in an event.
+    """
+
+    event: str = ""
+    door: str = ""
+    method: str = ""
+    strength: str = ""
+    person: tuple[str, str] | None = field(default=None, repr=False)
+
+
 class GatewayError(Exception):
-    """Root of everything the library raises on purpose."""
+    """Root of everything the library raises on purpose.
+
+    Attributes:
+        code: why; stable.
+        about: what it ended; set by the journey, which knows more than whoever raised.
+        told: its event was written already: it is the end of an act that has one.
+    """
 
     code: Code = Code.FAULT
+    about: About | None = None
+    told: bool = False
 
     def __init__(self, message: str = "", *, code: Code | None = None) -> None:
         super().__init__(message or (code or self.code).value)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from imagin_gateway.clock import Clock, SystemClock
-from imagin_gateway.errors import Problem, SettingsError
-from imagin_gateway.events import EventLog, FileSink, Sink, StreamSink
+from imagin_gateway.errors import Code, Problem, SettingsError
+from imagin_gateway.events import Event, EventLog, EventName, FileSink, Sink, StreamSink
 from imagin_gateway.events.syslog import SyslogSink, read_target
 from imagin_gateway.flows.house import PER_PORTAL, House
 from imagin_gateway.identity import Door
@@ -69,6 +69,9 @@ def open_stores(settings: Settings, clock: Clock | None = None, sink: Sink | Non
         lag=settings.sessions.lag_seconds,
         parallel=settings.sessions.parallel,
         refuse_more=settings.sessions.beyond_parallel == "refuse",
+        displaced=lambda session: events.emit(
+            Event(name=EventName.SESSION_ENDED, code=Code.TOO_MANY_SESSIONS, door=session.door, person=session.person)
+        ),
     )
     direct = DirectDoor.open(settings, state, clock, events)
     return Stores(settings, clock, keys, events, sessions, direct)

@@ -32,6 +32,7 @@ class EventName(StrEnum):
     SESSIONS_LISTED = "sessions_listed"
     ACCESS_DENIED = "access_denied"
     REQUEST_REFUSED = "request_refused"
+    REDIRECT_REFUSED = "redirect_refused"
     PASSWORD_CHOSEN = "password_chosen"
     PASSWORD_REFUSED = "password_refused"
     RESET_ASKED = "reset_asked"
@@ -142,6 +143,7 @@ FACTS: Final[Mapping[str, tuple[type, str]]] = MappingProxyType(
         "statuses": (str, "status codes the portal told"),
         "type": (str, "type of the error"),
         "unchanged": (int, "accounts that were already so"),
+        "untold": (int, "how many more there were since the last one that was told"),
         "updated": (int, "accounts changed"),
         "where": (str, "which part of the house"),
         "which": (str, "which sessions: `others`, `all`, or one"),
@@ -189,16 +191,17 @@ KINDS: Final[Mapping[EventName, Kind]] = MappingProxyType(
         EventName.LOGOUT: _done(),
         EventName.LOGOUT_BY_PORTAL: _done("ended"),
         EventName.LOGOUT_AT_PORTAL: _done("id_token"),
-        EventName.LOGOUT_REFUSED: _refused("reason"),
+        EventName.LOGOUT_REFUSED: _refused(*_REFUSAL),
         EventName.SESSION_ENDED: _done(),
         EventName.SESSION_EXTENDED: _done(),
-        EventName.CONFIRMATION_REFUSED: _refused(),
+        EventName.CONFIRMATION_REFUSED: _refused(*_REFUSAL),
         EventName.SESSIONS_ENDED: _done("ended", "which"),
         EventName.SESSIONS_LISTED: _done("found"),
         EventName.ACCESS_DENIED: _refused(*_REFUSAL),
         EventName.REQUEST_REFUSED: _refused(*_REFUSAL),
+        EventName.REDIRECT_REFUSED: _refused("untold"),
         EventName.PASSWORD_CHOSEN: _done("how"),
-        EventName.PASSWORD_REFUSED: _refused(),
+        EventName.PASSWORD_REFUSED: _refused(*_REFUSAL),
         EventName.RESET_ASKED: _done("mailed"),
         EventName.RESET_LINK_REFUSED: _refused(*_REFUSAL),
         EventName.ACCOUNTS_IMPORTED: _done("created", "updated", "unchanged", "issued", "run"),
@@ -207,7 +210,7 @@ KINDS: Final[Mapping[EventName, Kind]] = MappingProxyType(
         EventName.CHANGE_REQUIRED: _done("accounts", "ended"),
         EventName.LINK_ORDERED: _done(),
         EventName.ADDRESS_ASKED: _done(),
-        EventName.ADDRESS_REFUSED: _refused(),
+        EventName.ADDRESS_REFUSED: _refused(*_REFUSAL),
         EventName.ADDRESS_CHANGED: _done(),
         EventName.ACCOUNT_DISABLED: _done("ended"),
         EventName.ACCOUNT_ENABLED: _done(),
@@ -223,10 +226,10 @@ KINDS: Final[Mapping[EventName, Kind]] = MappingProxyType(
         EventName.ACCOUNT_LINKED: _done("issuer", "linked"),
         EventName.ACCOUNT_UNLINKED: _done("issuer", "linked"),
         EventName.SECOND_STEP_ASKED: _done(),
-        EventName.SECOND_STEP_REFUSED: _refused("means", "reason"),
+        EventName.SECOND_STEP_REFUSED: _refused(*_REFUSAL, "means"),
         EventName.FACTOR_ADDED: _done("kind"),
         EventName.FACTOR_REMOVED: _done("kind", "left"),
-        EventName.FACTOR_REFUSED: _refused("reason"),
+        EventName.FACTOR_REFUSED: _refused(*_REFUSAL),
         EventName.FACTORS_CLEARED: _done("factors", "codes"),
         EventName.FACTOR_REQUIRED: _done(),
         EventName.FACTOR_NOT_REQUIRED: _done(),

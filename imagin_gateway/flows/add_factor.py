@@ -10,7 +10,8 @@ from imagin_gateway.flows.client import client_of
 from imagin_gateway.flows.direct_login import Strength, enter_again
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import JOURNEY, House, Visit
-from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.landing import landed
+from imagin_gateway.flows.second_step import over
 from imagin_gateway.flows.security import confirmed, refusal, tell
 from imagin_gateway.keys import Secret, digest, new_token
 from imagin_gateway.local.door import AccountView, FactorRefused
@@ -96,7 +97,7 @@ def submit_totp(house: House, visit: Visit) -> Response:
     except FactorRefused as refused:
         refusal(house, visit, session, refused)
         if refused.code in _LOST:
-            raise FlowLost("the account changed meanwhile", code=refused.code) from None
+            raise over("the account changed meanwhile", refused.code) from None
         return _totp_page(house, visit, account, sealed, form.get("next", ""), refused)
     house.take(_key(session, "application"))
     return _added(house, visit, session, added, form.get("next", ""))
@@ -163,7 +164,7 @@ def submit_passkey(house: House, visit: Visit) -> Response:
     except FactorRefused as refused:
         refusal(house, visit, session, refused)
         if refused.code in _LOST:
-            raise FlowLost("the account changed meanwhile", code=refused.code) from None
+            raise over("the account changed meanwhile", refused.code) from None
         name, next_page = form.get("nom", ""), form.get("next", "")
         return _passkey_page(house, visit, session, account, next_page=next_page, name=name, refused=refused)
     return _added(house, visit, session, added, form.get("next", ""))
@@ -175,7 +176,7 @@ def _added(house: House, visit: Visit, session: Session, added: Enrolled, next_p
     before = Strength.of(session)
     # Adding it proved it: who added a first factor is as strong as who signs in with both.
     strength = before if MFA in before.amr else Strength(before.method, (*before.amr, *added.amr, MFA))
-    page = landing(house.settings, next_page) if next_page else house.path("/securite")
+    page = landed(house, visit, next_page) if next_page else house.path("/securite")
     done = enter_again(house, visit, added.account, page, strength)
     return _codes(house, visit, [code.reveal() for code in added.codes], page, done) if added.codes else done
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 from imagin_gateway.errors import Code, FlowLost, RequestRefused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.attempts import attempt, strength_told
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.last_door import remembered_door
@@ -104,7 +105,15 @@ def arrive(house: House, visit: Visit) -> Response:
     waiting = Waiting.read(kept)
     visitor = visit.session.identity if visit.session else None
     if not waiting.solicited and visitor is not None and visitor.key != waiting.identity.key:
-        visit.event(house, EventName.LOGIN_CONFIRMATION_ASKED, door=waiting.identity.door, person=waiting.identity.key)
+        who = waiting.identity
+        visit.event(
+            house,
+            EventName.LOGIN_CONFIRMATION_ASKED,
+            door=who.door,
+            method=who.method,
+            strength=strength_told(who),
+            person=who.key,
+        )
         return house.page(
             visit,
             "confirm_replace",
@@ -127,6 +136,12 @@ def _open(house: House, visit: Visit, key: str) -> Response:
     if kept is None:
         raise FlowLost("the ticket was already used", code=Code.FLOW_UNKNOWN)
     waiting = Waiting.read(kept)
+    who = waiting.identity
+    with attempt(EventName.LOGIN_REFUSED, who.door, who.method, strength=strength_told(who), person=who.key):
+        return _opened(house, visit, waiting)
+
+
+def _opened(house: House, visit: Visit, waiting: Waiting) -> Response:
     identity = waiting.identity
     if identity.door not in house.portals:
         raise RequestRefused("the portal was closed meanwhile", code=Code.PORTAL_DISABLED)
@@ -147,7 +162,7 @@ def _open(house: House, visit: Visit, key: str) -> Response:
         EventName.LOGIN,
         door=identity.door,
         method=identity.method,
-        strength=identity.acr or "",
+        strength=strength_told(identity),
         person=identity.key,
         detail={"solicited": waiting.solicited, **({"withheld": waiting.withheld} if waiting.withheld else {})},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.attempts import attempt
 from imagin_gateway.flows.choose_password import direct_session
 from imagin_gateway.flows.client import client_of
 from imagin_gateway.flows.direct_login import Strength, enter_again
@@ -55,14 +56,15 @@ def submit(house: House, visit: Visit) -> Response:
     session = _needed(visit)
     typed = form.get("courriel", "")
     try:
-        house.direct.ask_address(
-            session.identity.subject,
-            Secret(form.get("actuel", "")),
-            typed,
-            address=visit.request.address,
-            correlation=visit.request.correlation,
-            client=client_of(house, visit),
-        )
+        with attempt(EventName.ADDRESS_REFUSED, Door.DIRECT, person=session.person):
+            house.direct.ask_address(
+                session.identity.subject,
+                Secret(form.get("actuel", "")),
+                typed,
+                address=visit.request.address,
+                correlation=visit.request.correlation,
+                client=client_of(house, visit),
+            )
     except Refused as refused:
         if refused.code not in _FIELDS:
             raise

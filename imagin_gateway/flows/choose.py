@@ -13,7 +13,7 @@ from imagin_gateway.exchange import Params, Response, see_other
 from imagin_gateway.flows.arrival import session_cookie
 from imagin_gateway.flows.doors import cards, view
 from imagin_gateway.flows.house import House, Visit
-from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.landing import landed
 from imagin_gateway.flows.last_door import last_door
 from imagin_gateway.identity import Door
 from imagin_gateway.pages.views import Choice, Link
@@ -23,7 +23,7 @@ from imagin_gateway.policy import Decision, FactsRefused, Question, Step
 def _next_page(house: House, visit: Visit) -> str:
     """Return the page asked for, if there is one and it is allowed; it is carried along, never followed blindly."""
     asked = visit.request.query.get("next")
-    page = landing(house.settings, asked)
+    page = landed(house, visit, asked)
     return page if asked and page != house.settings.landing else ""
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.attempts import attempt
 from imagin_gateway.flows.client import client_of
 from imagin_gateway.flows.direct_login import VERSION, Strength, enter_again
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
-from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.landing import landed
 from imagin_gateway.flows.refusals import password_errors
 from imagin_gateway.identity import Door
 from imagin_gateway.keys import Secret
@@ -60,12 +61,13 @@ def submit(house: House, visit: Visit) -> Response:
     house.state.ping()
     told = {"address": visit.request.address, "correlation": visit.request.correlation}
     try:
-        if session.restricted == FIRST_PASSWORD:
-            version = int(session.attributes[VERSION][0])
-            account = house.direct.choose_first_password(identifier, new, again, version=version, **told)
-        else:
-            current, client = Secret(form.get("actuel", "")), client_of(house, visit)
-            account = house.direct.change_password(identifier, current, new, again, client=client, **told)
+        with attempt(EventName.PASSWORD_REFUSED, Door.DIRECT, person=session.person):
+            if session.restricted == FIRST_PASSWORD:
+                version = int(session.attributes[VERSION][0])
+                account = house.direct.choose_first_password(identifier, new, again, version=version, **told)
+            else:
+                current, client = Secret(form.get("actuel", "")), client_of(house, visit)
+                account = house.direct.change_password(identifier, current, new, again, client=client, **told)
     except Refused as refused:
         if not refused.code.startswith("password."):
             raise
@@ -73,5 +75,5 @@ def submit(house: House, visit: Visit) -> Response:
         return _form(house, visit, session, form.get("next", ""), refused)
     house.sessions.end_person(*session.identity.key)
     # Somebody who is signed in stays so, as strongly as they were: the second step, if any, was done before.
-    page = landing(house.settings, form.get("next", ""))
+    page = landed(house, visit, form.get("next", ""))
     return enter_again(house, visit, account, page, Strength.of(session))

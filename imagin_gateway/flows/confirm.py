@@ -13,12 +13,13 @@ from urllib.parse import urlencode
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows.attempts import attempt
 from imagin_gateway.flows.client import client_of
 from imagin_gateway.flows.direct_login import OURS, enter
 from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
-from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.landing import landed
 from imagin_gateway.flows.second_step import begin
 from imagin_gateway.identity import Door, lacks
 from imagin_gateway.keys import Secret
@@ -34,7 +35,7 @@ JUST_NOW: Final = timedelta(seconds=60)
 def show(house: House, visit: Visit) -> Response:
     """Ask for the password, or offer the portal, as the session was opened."""
     session = visit.session
-    next_page = landing(house.settings, visit.request.query.get("next"))
+    next_page = landed(house, visit, visit.request.query.get("next"))
     if session is None:
         return see_other(house.path("/") + "?" + urlencode({"next": next_page}))
     portal = house.portals.get(session.door)
@@ -87,15 +88,27 @@ def submit(house: House, visit: Visit) -> Response:
     """Check the password of the person who is signed in; it costs and counts as any other attempt."""
     form = posted(house, visit)
     session = visit.session
-    next_page = landing(house.settings, form.get("next", ""))
+    next_page = landed(house, visit, form.get("next", ""))
     if session is None or session.door != Door.DIRECT:
         raise Refused("the session ended before it was confirmed", code=Code.SESSION_ENDED)
+    password, client, request = Secret(form.get("motdepasse", "")), client_of(house, visit), visit.request
     try:
-        password, client = Secret(form.get("motdepasse", "")), client_of(house, visit)
-        checked = house.direct.check(session.subject, password, address=visit.request.address, client=client)
+        with attempt(EventName.CONFIRMATION_REFUSED, Door.DIRECT, "password", person=session.person):
+            checked = house.direct.check(
+                session.subject, password, address=request.address, client=client, correlation=request.correlation
+            )
     except Refused as refused:
         if refused.code is not Code.CREDENTIALS:
             raise
-        visit.event(house, EventName.CONFIRMATION_REFUSED, refused.code, door=Door.DIRECT, person=session.person)
+        detail = {"reason": str(getattr(refused, "reason", ""))}
+        visit.event(
+            house,
+            EventName.CONFIRMATION_REFUSED,
+            refused.code,
+            door=Door.DIRECT,
+            method="password",
+            person=session.person,
+            detail=detail,
+        )
         return _page(house, visit, session, next_page, failed=True)
     return enter(house, visit, checked.account, next_page, must_choose=checked.must_choose, anew=True)

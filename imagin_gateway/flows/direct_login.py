@@ -13,10 +13,11 @@ from imagin_gateway.exchange import Response, SetCookie, see_other
 from imagin_gateway.flows import second_step
 from imagin_gateway.flows.admission import admit
 from imagin_gateway.flows.arrival import device, session_cookie
+from imagin_gateway.flows.attempts import attempt, strength_told
 from imagin_gateway.flows.client import client_of, remembered
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
-from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.landing import landed
 from imagin_gateway.flows.last_door import remembered_door
 from imagin_gateway.flows.proconnect import offered
 from imagin_gateway.flows.trusted_computer import is_trusted
@@ -35,7 +36,10 @@ VERSION = "account-version"
 
 def show(house: House, visit: Visit) -> Response:
     """Show the form."""
-    return _form(house, visit, next_page=visit.request.query.get("next", ""), identifier=typed(house, visit))
+    # A page that is not allowed is told here, and goes no further.
+    asked = visit.request.query.get("next", "")
+    next_page = asked if asked and landed(house, visit, asked) == asked else ""
+    return _form(house, visit, next_page=next_page, identifier=typed(house, visit))
 
 
 def _form(
@@ -93,23 +97,29 @@ def submit(house: House, visit: Visit) -> Response:
             empty_identifier=not identifier.strip(),
             empty_password=not password,
         )
+    # Under the pseudonym of what was typed, whether an account has it or not: both cost the same.
+    tried = identifier_key(identifier)
+    person = (DIRECT_ISSUER, tried) if tried else None
     try:
-        checked = house.direct.check(
-            identifier, password, address=visit.request.address, client=client_of(house, visit)
-        )
+        with attempt(EventName.LOGIN_REFUSED, Door.DIRECT, "password", person=person):
+            checked = house.direct.check(
+                identifier,
+                password,
+                address=visit.request.address,
+                client=client_of(house, visit),
+                correlation=visit.request.correlation,
+            )
     except Refused as refused:
         if refused.code is not Code.CREDENTIALS:
             raise
         reason = str(getattr(refused, "reason", ""))
-        # Under the pseudonym of what was typed, whether an account has it or not: both cost the same.
-        tried = identifier_key(identifier)
         visit.event(
             house,
             EventName.LOGIN_REFUSED,
             refused.code,
             door=Door.DIRECT,
             method="password",
-            person=(DIRECT_ISSUER, tried) if tried else None,
+            person=person,
             detail={"reason": reason},
         )
         return _form(house, visit, next_page=next_page, identifier=identifier, failed=True)
@@ -158,7 +168,7 @@ def enter(
         must_choose: another password must be chosen before anything else.
         anew: in the middle of a session, which asks for a proof: no computer is trusted.
     """
-    back_to = landing(house.settings, next_page)
+    back_to = landed(house, visit, next_page)
     factored = house.settings.factors.on and house.direct.factors.of(account.identifier).any
     if factored and (anew or not is_trusted(house, visit, account)):
         return second_step.begin(house, visit, account, back_to, must_choose=must_choose)
@@ -199,6 +209,14 @@ def _signed_in(house: House, visit: Visit) -> list[SetCookie]:
 
 
 def _open(house: House, visit: Visit, account: AccountView, strength: Strength, restricted: str = "") -> SetCookie:
+    method = "provisional-password" if restricted == FIRST_PASSWORD else strength.method
+    told = strength.acr or " ".join(strength.amr)
+    person = (DIRECT_ISSUER, account.identifier)
+    with attempt(EventName.LOGIN_REFUSED, Door.DIRECT, method, strength=told, person=person):
+        return _opened(house, visit, account, strength, restricted)
+
+
+def _opened(house: House, visit: Visit, account: AccountView, strength: Strength, restricted: str) -> SetCookie:
     now = house.clock.now()
     must_choose = restricted == FIRST_PASSWORD
     identity = Identity(
@@ -240,7 +258,7 @@ def _open(house: House, visit: Visit, account: AccountView, strength: Strength, 
         EventName.LOGIN,
         door=Door.DIRECT,
         method="provisional-password" if must_choose else strength.method,
-        strength=strength.acr or "",
+        strength=strength_told(identity),
         person=identity.key,
         detail={"withheld": admitted.withheld} if admitted.withheld else {},
     )

@@ -16,6 +16,7 @@ from imagin_gateway.events import Event, EventLog, EventName
 from imagin_gateway.exchange import Request, Response, SetCookie
 from imagin_gateway.flows.hooks import Hooks
 from imagin_gateway.flows.readiness import Readiness
+from imagin_gateway.flows.seldom import Seldom
 from imagin_gateway.keys import Keyring, new_token
 from imagin_gateway.local.door import DirectDoor
 from imagin_gateway.pages.language import Language
@@ -57,6 +58,8 @@ class House:
     turnstiles: Mapping[str, threading.BoundedSemaphore] = field(default_factory=dict)
     hooks: Hooks = field(default_factory=Hooks)
     readiness: Readiness = field(default_factory=Readiness)
+    redirects: Seldom = field(default_factory=Seldom)
+    """Which refused landing pages are told."""
     watch: Watch | None = None
     """Counts and times what happens, where the settings ask for it."""
 

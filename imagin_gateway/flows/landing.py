@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from imagin_gateway.errors import Code
+from imagin_gateway.events import EventName
+from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.local.throttle import network_of
 from imagin_gateway.settings import Settings, under
 
 MAX_CHARS: Final = 2000
@@ -24,6 +28,22 @@ def landing(settings: Settings, asked: str | None) -> str:
     (ASVS 3.7.2, RFC 9700 §4.11).
     """
     return asked if asked is not None and _is_allowed(settings, asked) else settings.landing
+
+
+def landed(house: House, visit: Visit, asked: str | None) -> str:
+    """Do the same for a page that a browser names, and tell the operator of one that is refused (row LOG-05).
+
+    The person goes on, to the usual page: a link that was mangled must not cost a login. What was asked for is not
+    told, it came from outside; nor is every one of a scanner's thousands.
+    """
+    page = landing(house.settings, asked)
+    if asked and page != asked:
+        untold = house.redirects.due(network_of(visit.request.address), house.clock.now())
+        if untold is not None:
+            detail = {"untold": untold} if untold else {}
+            person = visit.session.person if visit.session else None
+            visit.event(house, EventName.REDIRECT_REFUSED, Code.REDIRECT, person=person, detail=detail)
+    return page
 
 
 def _is_allowed(settings: Settings, asked: str) -> bool:

@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 from imagin_gateway.errors import Code, FlowLost, RequestRefused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response
+from imagin_gateway.flows.attempts import attempt
 from imagin_gateway.flows.direct_login import PASSKEY, enter_again
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
-from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.landing import landed
 from imagin_gateway.flows.second_step import WAITING, new_challenge, take_challenge
 from imagin_gateway.identity import Door
 from imagin_gateway.keys import Secret, digest, new_token
@@ -61,13 +62,14 @@ def submit(house: House, visit: Visit) -> Response:
         raise FlowLost("this browser was asked for no passkey", code=Code.FLOW_UNKNOWN)
     next_page = form.get("next", "")
     try:
-        challenge = take_challenge(house, key)
-        proved = house.direct.factors.prove_passkey_alone(
-            Secret(form.get("code", "")), challenge, address=visit.request.address
-        )
+        with attempt(EventName.LOGIN_REFUSED, Door.DIRECT, "passkey"):
+            challenge = take_challenge(house, key)
+            proved = house.direct.factors.prove_passkey_alone(
+                Secret(form.get("code", "")), challenge, address=visit.request.address
+            )
     except FactorRefused as refused:
         reason = {"reason": str(refused)}
         visit.event(house, EventName.LOGIN_REFUSED, refused.code, door=Door.DIRECT, method="passkey", detail=reason)
         return _page(house, visit, next_page, refused)
-    page = landing(house.settings, next_page)
+    page = landed(house, visit, next_page)
     return enter_again(house, visit, proved.account, page, PASSKEY).adding(cookies=[house.no_cookie(TICKET)])

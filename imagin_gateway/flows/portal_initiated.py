@@ -41,5 +41,5 @@ def target(house: House, wished: str) -> str:
     base = house.settings.base_url
     path = wished.removeprefix(base) or "/"
     if not (wished == base or wished.startswith(base + "/")) or landing(house.settings, path) != path:
-        raise AnswerRefused(Code.OIDC_INITIATION, "the page wished for is not one of ours")
+        raise AnswerRefused(Code.REDIRECT, "the page wished for is not one of ours")
     return path

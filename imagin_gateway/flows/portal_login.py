@@ -21,9 +21,10 @@ from imagin_gateway.exchange import Response, SetCookie, see_other
 from imagin_gateway.flows import proconnect
 from imagin_gateway.flows.admission import admit
 from imagin_gateway.flows.arrival import Waiting
+from imagin_gateway.flows.attempts import attempt
 from imagin_gateway.flows.doors import door_name
 from imagin_gateway.flows.house import JOURNEY, House, Visit
-from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.landing import landed
 from imagin_gateway.flows.proconnect import EitherRecall
 from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out, turnstile
 from imagin_gateway.identity import Identity
@@ -74,7 +75,7 @@ def _notice(house: House, visit: Visit, portal: Portal, prepare: Callable[[datet
     if host in ("", house.settings.host):
         return None
     asked = visit.request.query.get("next")
-    back_to = landing(house.settings, asked) if asked else ""
+    back_to = landed(house, visit, asked) if asked else ""
     anew = visit.request.query.get("anew", "")
     on = {"next": back_to, "anew": "1" if anew == "1" else "", NOTICED: "1"}
     return house.page(
@@ -100,11 +101,11 @@ def depart(
         prepare: the portal's own `depart`.
     """
     _count_departure(house, visit)
-    back_to = landing(house.settings, asked)
+    back_to = landed(house, visit, asked)
     with turnstile(house, portal.door):
         departure = prepare(house.clock.now())
     response = set_out(house, Purpose.LOGIN, portal, departure, back_to)
-    visit.event(house, EventName.LOGIN_STARTED)
+    visit.event(house, EventName.LOGIN_STARTED, method=portal.method)
     return response
 
 
@@ -139,6 +140,13 @@ def _accept(house: House, visit: Visit, portal: Portal) -> Response:
         arrival = portal.arrive(visit.request, recall, house.clock.now())
     if arrival.issuer != portal.issuer:
         raise AnswerRefused(Code.ROUTE_MISMATCH, "the answer is of another issuer")
+    who, strength = (arrival.issuer, arrival.subject), arrival.acr or " ".join(arrival.amr)
+    with attempt(EventName.LOGIN_REFUSED, portal.door, arrival.method, strength=strength, person=who):
+        return _received(house, visit, portal, recall, arrival)
+
+
+def _received(house: House, visit: Visit, portal: Portal, recall: Recall, arrival: Arrival) -> Response:
+    """Keep what a verified answer proves, once, and go to the arrival page."""
     if arrival.solicited != (recall.next is not None):
         raise AnswerRefused(Code.UNSOLICITED, "the answer fits no journey")
     _once(house, arrival)
@@ -159,7 +167,7 @@ def _accept(house: House, visit: Visit, portal: Portal) -> Response:
         name_id=arrival.name_id,
         logout_hint=arrival.logout_hint,
         solicited=arrival.solicited,
-        next=landing(house.settings, asked),
+        next=landed(house, visit, asked),
     )
     ticket = new_token()
     house.keep(digest(ticket), waiting.kept(), ARRIVAL)

@@ -151,6 +151,7 @@ def _carry_out(house: House, visit: Visit, portal: Portal, order: LogoutOrder) -
         raise AnswerRefused(Code.ROUTE_MISMATCH, "the order is of another issuer")
     try:
         _check_new(house, order)
+        person = _whose(house, order)
         ended = _end(house, order)
         # Remembered last: an order that could not be carried out may come again.
         _remember(house, order)
@@ -158,7 +159,6 @@ def _carry_out(house: House, visit: Visit, portal: Portal, order: LogoutOrder) -
         # The portal must not believe that it is done.
         visit.event(house, EventName.LOGOUT_REFUSED, error.code, door=portal.door)
         return _given(house, visit, order.done(False))
-    person = (order.issuer, order.subject) if order.subject else None
     visit.event(house, EventName.LOGOUT_BY_PORTAL, door=portal.door, person=person, detail={"ended": ended})
     response = _given(house, visit, order.done(True))
     if visit.session is not None and house.sessions.resolve(_cookie(house, visit)) is None:
@@ -188,6 +188,19 @@ def _end(house: House, order: LogoutOrder) -> int:
     if order.subject:
         return sessions.end_person(order.issuer, order.subject)
     raise AnswerRefused(Code.MALFORMED, "the order names nobody")
+
+
+def _whose(house: House, order: LogoutOrder) -> tuple[str, str] | None:
+    """Return the person whose sessions an order ends, None when it ends none, or those of several."""
+    if order.subject:
+        return order.issuer, order.subject
+    if order.name_id:
+        found = house.sessions.list_name_id(order.issuer, order.name_id, order.portal_sessions)
+    else:
+        each = [house.sessions.list_portal_session(order.issuer, known) for known in order.portal_sessions]
+        found = [session for sessions in each for session in sessions]
+    people = {session.person for session in found}
+    return people.pop() if len(people) == 1 else None
 
 
 def _check_new(house: House, order: LogoutOrder) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from imagin_gateway.errors import AdmissionRefused, AnswerRefused, Code, GatewayError, Refused, Unavailable
+from imagin_gateway.errors import About, AdmissionRefused, AnswerRefused, Code, GatewayError, Refused, Unavailable
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landing
 from imagin_gateway.flows.problem import problem
 from imagin_gateway.flows.refusal_page import Told, refusal_page, refusal_words
+from imagin_gateway.identity import Door
 from imagin_gateway.pages.views import FieldError
 
 # page, status
@@ -38,6 +39,7 @@ _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
     Code.REPLAYED: ("R9", 400),
     Code.OIDC_STATE: ("R9", 400),
     Code.OIDC_INITIATION: ("R13", 400),
+    Code.REDIRECT: ("R13", 400),
     Code.SESSION_ENDED: ("R9", 400),
     Code.PORTAL_UNKNOWN: ("R13", 404),
     Code.PORTAL_DISABLED: ("R13", 404),
@@ -161,36 +163,60 @@ def visit_again(house: House, visit: Visit) -> str:
 
 
 def _tell(house: House, visit: Visit, error: GatewayError, status: int) -> None:
+    """Write the event of an error; none when the act that it ends has told it already."""
+    if error.told:
+        return
     detail: dict[str, str | int | bool] = {"status": status}
-    name = EventName.REQUEST_REFUSED
     if isinstance(error, AnswerRefused):
-        name = EventName.LOGIN_REFUSED
         if error.missing:
             detail["missing"] = ",".join(error.missing)
         if error.statuses:
             detail["statuses"] = ",".join(error.statuses)[:200]
     elif isinstance(error, AdmissionRefused):
-        name = EventName.LOGIN_REFUSED
         detail["rules"] = ",".join(error.rules)
-    elif visit.request.path.startswith(("/portail/", "/arrivee")):
-        name = EventName.PORTAL_FAILED if isinstance(error, Unavailable) else EventName.LOGIN_REFUSED
-    elif isinstance(error, Refused) and visit.request.path.startswith("/assistance"):
-        name = EventName.DESK_REFUSED
-    elif error.code is Code.LINK_DEAD:
-        name = EventName.RESET_LINK_REFUSED
-    elif error.code is Code.ACTIVITY_CLOSED:
-        name = EventName.ACCESS_DENIED
     if str(error) != error.code.value:
         detail["reason"] = str(error)[:200]
-    visit.event(house, name, error.code, detail=detail, **_concerned(house, visit, error))
+    name = _event_of(visit, error)
+    visit.event(house, name, error.code, detail=detail, **_concerned(house, visit, error, name))
 
 
-def _concerned(house: House, visit: Visit, error: GatewayError) -> dict[str, object]:
-    """Return who tried to help, and whom: only where somebody did."""
-    if not visit.request.path.startswith("/assistance") or visit.session is None:
-        return {}
-    actor = f"desk:{house.events.pseudonym(visit.session.person)}"
-    return {"actor": actor, "person": getattr(error, "person", None)}
+def _event_of(visit: Visit, error: GatewayError) -> EventName:
+    path = visit.request.path
+    if error.about is not None and error.about.event:
+        return EventName(error.about.event)
+    if isinstance(error, Refused) and path.startswith("/portail/") and "/fin" in path:
+        return EventName.LOGOUT_REFUSED
+    if isinstance(error, (AnswerRefused, AdmissionRefused)):
+        return EventName.LOGIN_REFUSED
+    if path.startswith(("/portail/", "/arrivee")):
+        return EventName.PORTAL_FAILED if isinstance(error, Unavailable) else EventName.LOGIN_REFUSED
+    if isinstance(error, Refused) and path.startswith("/assistance"):
+        return EventName.DESK_REFUSED
+    if error.code is Code.LINK_DEAD:
+        return EventName.RESET_LINK_REFUSED
+    return EventName.ACCESS_DENIED if error.code is Code.ACTIVITY_CLOSED else EventName.REQUEST_REFUSED
+
+
+def _concerned(house: House, visit: Visit, error: GatewayError, name: EventName) -> dict[str, object]:
+    """Return whom an event is about, and how and where they tried: as far as it is known."""
+    session = visit.session
+    if visit.request.path.startswith("/assistance") and session is not None:
+        actor = f"desk:{house.events.pseudonym(session.person)}"
+        return {"actor": actor, "person": getattr(error, "person", None)}
+    about = error.about or About()
+    portal = house.portals.get(visit.door)
+    told: dict[str, object] = {
+        "door": about.door or visit.door,
+        "method": about.method or (portal.method if portal is not None else ""),
+        "strength": about.strength,
+        "person": about.person,
+    }
+    if name is EventName.RESET_LINK_REFUSED:
+        told["door"] = Door.DIRECT
+    elif name is EventName.REQUEST_REFUSED and session is not None and error.about is None:
+        # Whoever is signed in asked; what a portal's answer says of somebody is another matter.
+        told |= {"door": visit.door or session.door, "person": session.person}
+    return told
 
 
 def password_errors(house: House, refused: Refused | None) -> list[FieldError]:

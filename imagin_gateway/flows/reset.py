@@ -14,6 +14,7 @@ from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.arrival import session_cookie
+from imagin_gateway.flows.attempts import attempt
 from imagin_gateway.flows.client import remembered
 from imagin_gateway.flows.doors import recovery_links
 from imagin_gateway.flows.forms import form_token, posted
@@ -22,6 +23,7 @@ from imagin_gateway.flows.refusals import password_errors
 from imagin_gateway.flows.typed import keep_typed, typed
 from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.keys import Secret, digest
+from imagin_gateway.local.accounts import identifier_key
 
 LINK_PAGE: Final = timedelta(minutes=30)
 """How long the page opened by the link can be used; the link itself has its own end."""
@@ -51,7 +53,9 @@ def submit_request(house: House, visit: Visit) -> Response:
     identifier = posted(house, visit).get("identifiant", "")
     if not identifier.strip():
         return _request_form(house, visit, empty=True)
-    house.direct.ask_reset(identifier, address=visit.request.address, correlation=visit.request.correlation)
+    person = (DIRECT_ISSUER, identifier_key(identifier))
+    with attempt(EventName.REQUEST_REFUSED, Door.DIRECT, person=person):
+        house.direct.ask_reset(identifier, address=visit.request.address, correlation=visit.request.correlation)
     return see_other(house.path("/mot-de-passe/oubli/envoye"), *keep_typed(house, identifier))
 
 
@@ -119,7 +123,8 @@ def submit_new(house: House, visit: Visit) -> Response:
     except Refused as refused:
         if not refused.code.startswith("password."):
             raise
-        visit.event(house, EventName.PASSWORD_REFUSED, refused.code, door=Door.DIRECT)
+        whose = refused.about.person if refused.about is not None else None
+        visit.event(house, EventName.PASSWORD_REFUSED, refused.code, door=Door.DIRECT, person=whose)
         return _new_form(house, visit, refused)
     house.sessions.end_person(DIRECT_ISSUER, account.identifier)
     if (cookie := session_cookie(house, visit)) is not None:

@@ -18,6 +18,7 @@ from imagin_gateway.errors import Code, FlowLost
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, SetCookie, see_other
 from imagin_gateway.flows import trusted_computer
+from imagin_gateway.flows.attempts import attempt
 from imagin_gateway.flows.client import client_of
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
@@ -35,6 +36,9 @@ MOST_TRIES: Final = 5
 
 TICKET: Final = "step"
 """Use of the cookie that ties what waits to its browser."""
+
+_METHODS: Final = {"code": "totp", "secours": "recovery-code", "cle": "passkey"}
+"""How events name the means of a second step."""
 
 Finish = Callable[[House, Visit, AccountView, str, bool, tuple[str, ...]], Response]
 """Goes on once the step is done: account, page, whether a password must be chosen, and what the step adds to `amr`."""
@@ -71,7 +75,7 @@ def begin(house: House, visit: Visit, account: AccountView, next_page: str, *, m
     }
     house.keep(digest(ticket), kept, WAITING)
     person = (DIRECT_ISSUER, account.identifier)
-    visit.event(house, EventName.SECOND_STEP_ASKED, door=Door.DIRECT, person=person)
+    visit.event(house, EventName.SECOND_STEP_ASKED, door=Door.DIRECT, method="password", strength="pwd", person=person)
     cookie = house.cookie(TICKET, ticket, max_age=int(WAITING.total_seconds()))
     return see_other(house.path("/etape"), cookie)
 
@@ -162,25 +166,28 @@ def submit(house: House, visit: Visit, finish: Finish) -> Response:
     waiting = _waiting(house, visit, house.peek(key))
     means = form.get("moyen", "")
     person = (DIRECT_ISSUER, waiting.identifier)
+    typed = Secret(form.get("secours" if means == "secours" else "code", ""))
+    method = _METHODS.get(means, "")
     try:
-        proved = _prove(
-            house, visit, key, waiting, means, Secret(form.get("secours" if means == "secours" else "code", ""))
-        )
+        with attempt(EventName.SECOND_STEP_REFUSED, Door.DIRECT, method, strength="pwd", person=person):
+            proved = _prove(house, visit, key, waiting, means, typed)
     except FactorRefused as refused:
         visit.event(
             house,
             EventName.SECOND_STEP_REFUSED,
             refused.code,
             door=Door.DIRECT,
+            method=method,
+            strength="pwd",
             person=person,
-            detail={"means": means if means in ("code", "secours", "cle") else "", "reason": str(refused)},
+            detail={"means": means if means in _METHODS else "", "reason": str(refused)},
         )
         if refused.code in (Code.FACTOR_GONE, Code.FACTOR_OFF):
             house.take(key)
-            raise FlowLost("the account changed during the second step", code=refused.code) from None
+            raise over("the account changed during the second step", refused.code) from None
         if _tries(house, key) >= MOST_TRIES:
             house.take(key)
-            raise FlowLost("too many tries of one second step", code=Code.FACTOR_TOO_MANY) from None
+            raise over("too many tries of one second step", Code.FACTOR_TOO_MANY) from None
         return _page(house, visit, key, waiting, means=means, refused=refused)
     if house.take(key) is None:
         raise FlowLost("the second step was done already", code=Code.REPLAYED)
@@ -189,6 +196,13 @@ def submit(house: House, visit: Visit, finish: Finish) -> Response:
         cookies.append(trusted_computer.trust(house, visit, proved.account))
     done = finish(house, visit, proved.account, waiting.next, waiting.must_choose, proved.amr)
     return done.adding(cookies=cookies)
+
+
+def over(message: str, code: Code) -> FlowLost:
+    """Return the end of a step whose refusal was told by an event already: one act, one event."""
+    lost = FlowLost(message, code=code)
+    lost.told = True
+    return lost
 
 
 def _prove(house: House, visit: Visit, key: str, waiting: Waiting, means: str, typed: Secret) -> StepProved:

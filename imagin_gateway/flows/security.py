@@ -14,7 +14,7 @@ from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.direct_login import OURS
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
-from imagin_gateway.flows.landing import landing
+from imagin_gateway.flows.landing import landed
 from imagin_gateway.identity import Door, lacks
 from imagin_gateway.local.accounts import identifier_key
 from imagin_gateway.local.door import AccountView, FactorRefused
@@ -83,7 +83,7 @@ def _page(
         passkey_href=house.path("/securite/cle") + query,
         codes_href=house.path("/securite/codes"),
         logout_href=house.path("/fin"),
-        back_href=landing(house.settings, next_page) if next_page else house.path("/session"),
+        back_href=landed(house, visit, next_page) if next_page else house.path("/session"),
     )
 
 

@@ -132,7 +132,9 @@ class DirectDoor:
             self._clients,
             clock,
             of_a_portal,
-            locked=lambda identifier: self._tell(EventName.ACCOUNT_LOCKED, identifier),
+            locked=lambda identifier, address, correlation: self._tell(
+                EventName.ACCOUNT_LOCKED, identifier, address=address, correlation=correlation
+            ),
         )
         life = timedelta(minutes=passwords.reset_minutes)
         self._resets = Resets(database, keys, self._credentials, self._throttle, clock, life, of_a_portal)
@@ -231,7 +233,9 @@ class DirectDoor:
 
     # -- signing in ----------------------------------------------------------
 
-    def check(self, identifier: str, password: Secret, *, address: str, client: str = "") -> Checked:
+    def check(
+        self, identifier: str, password: Secret, *, address: str, client: str = "", correlation: str = ""
+    ) -> Checked:
         """Check a couple as typed, and return whose it is.
 
         Args:
@@ -239,13 +243,14 @@ class DirectDoor:
             password: as typed; a provisional one without spaces, hyphens and case.
             address: of the client.
             client: id of the browser, if it holds one of ours.
+            correlation: of the request, for the event of an account that this try locks.
 
         Raises:
             CredentialsRefused: whatever is wrong; `reason` is for the event alone.
             NetworkThrottled: this network must wait `retry_after` seconds.
             Unavailable: too busy (`BUSY`), or a store does not answer.
         """
-        checked = self._login.check(identifier, password, address=address, client=client)
+        checked = self._login.check(identifier, password, address=address, client=client, correlation=correlation)
         if checked.noticed:
             self._sender.wake()
         return checked
@@ -315,7 +320,8 @@ class DirectDoor:
             Unavailable: too busy, or a store does not answer.
         """
         try:
-            account = self._login.prove(identifier, current, address=address, client=client).account
+            proved = self._login.prove(identifier, current, address=address, client=client, correlation=correlation)
+            account = proved.account
         except CredentialsRefused:
             raise PasswordRefused(Code.PASSWORD_CURRENT) from None
         chosen = self._credentials.choose(account, new, again, current=current)
@@ -333,7 +339,8 @@ class DirectDoor:
         if self._resets.ask(identifier, address=address, correlation=correlation):
             self._sender.wake()
         else:
-            self._tell(EventName.RESET_ASKED, code=Code.THROTTLED, address=address, correlation=correlation)
+            tried = identifier_key(identifier)
+            self._tell(EventName.RESET_ASKED, tried, code=Code.THROTTLED, address=address, correlation=correlation)
 
     def reset_link_alive(self, token: str) -> bool:
         """Tell whether a link can still be used. Consumes nothing."""
@@ -394,7 +401,8 @@ class DirectDoor:
             Unavailable: too busy, or a store does not answer.
         """
         try:
-            account = self._login.prove(identifier, current, address=address, client=client).account
+            proved = self._login.prove(identifier, current, address=address, client=client, correlation=correlation)
+            account = proved.account
         except CredentialsRefused:
             raise PasswordRefused(Code.PASSWORD_CURRENT) from None
         key = identifier_key(account.identifier)

@@ -91,7 +91,7 @@ class Login:
         clients: browsers that are known.
         clock: the time.
         of_a_portal: tells of a mail address whether its owner must enter by a portal (row RTE-04).
-        locked: told which account failures have just locked.
+        locked: told which account failures have just locked, by a try from which address, in which request.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Login:
         clients: KnownClients,
         clock: Clock,
         of_a_portal: Callable[[str], bool] = lambda _: False,
-        locked: Callable[[str], None] = lambda identifier: None,
+        locked: Callable[[str, str, str], None] = lambda identifier, address, correlation: None,
     ) -> None:
         self._locked = locked
         self._database = database
@@ -116,7 +116,9 @@ class Login:
         self._clients = clients
         self._clock = clock
 
-    def check(self, identifier: str, password: Secret, *, address: str, client: str = "") -> Checked:
+    def check(
+        self, identifier: str, password: Secret, *, address: str, client: str = "", correlation: str = ""
+    ) -> Checked:
         """Return whose couple it is, and tell the person by mail what is unusual about it.
 
         Raises:
@@ -124,7 +126,7 @@ class Login:
             NetworkThrottled: too many failures from this network.
             Unavailable: too many passwords are being checked, or a store does not answer. Counts as no attempt.
         """
-        proved = self.prove(identifier, password, address=address, client=client)
+        proved = self.prove(identifier, password, address=address, client=client, correlation=correlation)
         now = self._clock.now()
         view = proved.account.view(state_at(proved.account.state, proved.account.provisional_ends_at, now))
         return Checked(view, view.must_choose, noticed=self._notice(proved, now))
@@ -143,7 +145,9 @@ class Login:
         with self._database.write() as connection:
             return outbox.add(connection, kind, proved.account, {"at": now.isoformat(), **about}, now)
 
-    def prove(self, identifier: str, password: Secret, *, address: str, client: str = "") -> Proved:
+    def prove(
+        self, identifier: str, password: Secret, *, address: str, client: str = "", correlation: str = ""
+    ) -> Proved:
         """Do the same for this room, and return the account whole; write no mail. Raises as `check`."""
         now = self._clock.now()
         key = identifier_key(identifier)
@@ -160,7 +164,7 @@ class Login:
         if account is None or attempt is None or reason is not None:
             self._throttle.failed_from(address, now)
             if attempt is not None and self._throttle.failed(key, now):
-                self._lock(key)
+                self._lock(key, address, correlation)
             raise CredentialsRefused(reason or LoginFailure.UNKNOWN)
         failures = self._throttle.succeeded(key, attempt, now)
         self._credentials.refresh(account, password, now)
@@ -196,7 +200,7 @@ class Login:
             return None
         return state_at(account.state, account.provisional_ends_at, self._clock.now())
 
-    def _lock(self, key: str) -> None:
+    def _lock(self, key: str, address: str, correlation: str) -> None:
         locked = ""
         with self._database.write() as connection:
             account = store.find(connection, key)
@@ -205,4 +209,4 @@ class Login:
                 store.apply(connection, account, Act.LOCK, self._clock.now())
                 locked = account.identifier
         if locked:
-            self._locked(locked)
+            self._locked(locked, address, correlation)

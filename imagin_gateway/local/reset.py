@@ -20,7 +20,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from imagin_gateway.clock import Clock
-from imagin_gateway.errors import Code, Refused
+from imagin_gateway.errors import About, Code, Refused
+from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.keys import Keyring, Secret, digest, new_token
 from imagin_gateway.local import outbox, store
 from imagin_gateway.local.accounts import Account, identifier_key
@@ -56,11 +57,13 @@ class Answered:
 
     Attributes:
         account: whose it was, if anybody's.
+        key: identifier that was typed, as accounts compare it.
         mailed: a mail with a link waits to leave.
     """
 
     account: Account | None
     mailed: bool
+    key: str = field(repr=False)
     address: str = field(repr=False)
     correlation: str
 
@@ -138,7 +141,7 @@ class Resets:
             connection.execute(sa.delete(reset_requests).where(reset_requests.c.id == request.id))
             account = store.find_locked(connection, request.identifier_key)
             mailed = account is not None and self._may_reset(account, now) and self._mail(connection, account, now)
-        return Answered(account, mailed, request.address, request.correlation)
+        return Answered(account, mailed, request.identifier_key, request.address, request.correlation)
 
     def _may_reset(self, account: Account, now: datetime) -> bool:
         allowed = allows(state_at(account.state, account.provisional_ends_at, now), Act.RESET)
@@ -206,7 +209,12 @@ class Resets:
             account = self._holder(connection, token)
         if account is None:
             raise LinkDead
-        chosen = self._credentials.choose(account, new, again)
+        try:
+            chosen = self._credentials.choose(account, new, again)
+        except Refused as refused:
+            # The page cannot say whose link it is; the event must.
+            refused.about = About(person=(DIRECT_ISSUER, account.identifier))
+            raise
         now = self._clock.now()
         with self._database.write() as connection:
             # Of many uses at once, one finds the row: the others waited for it, and it is gone.

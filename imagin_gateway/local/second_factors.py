@@ -199,7 +199,7 @@ class SecondFactors:
                 outbox.add(connection, MailKind.FACTOR_ADDED, changed, {"at": now.isoformat()}, now)
             return changed, codes
 
-        changed, codes = self._counted(identifier, address, client, write)
+        changed, codes = self._counted(identifier, address, client, write, tell)
         self._tell(EventName.FACTOR_ADDED, changed, tell, kind=kind.value)
         if codes:
             self._tell(EventName.RECOVERY_CODES_MADE, changed, tell, codes=len(codes))
@@ -328,12 +328,12 @@ class SecondFactors:
                 check(connection, account)
                 return account, recovery.left(connection, account.id)
 
-        account, left = self._counted(identifier, address, client, write)
+        account, left = self._counted(identifier, address, client, write, tell)
         if kind is FactorKind.RECOVERY:
             self._tell(EventName.RECOVERY_CODE_USED, account, tell, left=left)
         return StepProved(self._seen(account), kind, AMR[kind], left)
 
-    def _counted(self, identifier: str, address: str, client: str, work: Callable[[], _T]) -> _T:
+    def _counted(self, identifier: str, address: str, client: str, work: Callable[[], _T], tell: Tell) -> _T:
         """Do what counts as a try: before it is evaluated, and on its own, apart from the passwords'."""
         now, key = self._clock.now(), identifier_key(identifier)
         known = self._clients.knows(key, client, now)
@@ -349,7 +349,7 @@ class SecondFactors:
         except FactorRefused:
             self._throttle.failed_from(address, now)
             if self._throttle.failed(counted, now):
-                self._lock(key)
+                self._lock(key, tell)
             raise
         except (Unavailable, TransitionRefused):
             self._throttle.withdraw(attempt)
@@ -357,11 +357,15 @@ class SecondFactors:
         self._throttle.succeeded(counted, attempt, now)
         return done
 
-    def _lock(self, key: str) -> None:
+    def _lock(self, key: str, tell: Tell) -> None:
+        locked: Account | None = None
         with self._database.write() as connection:
             account = store.find_locked(connection, key)
             if account is not None and allows(self._state_of(account), Act.LOCK):
                 store.apply(connection, account, Act.LOCK, self._clock.now())
+                locked = account
+        if locked is not None:
+            self._tell(EventName.ACCOUNT_LOCKED, locked, tell)
 
     # -- removing ------------------------------------------------------------
 

@@ -92,12 +92,12 @@ class Sender:
             Unavailable: the accounts database does not answer. What was claimed is tried again later.
         """
         while (answered := self._resets.answer_one()) is not None:
-            account = answered.account
             self._events.emit(
                 Event(
                     name=EventName.RESET_ASKED,
                     door=Door.DIRECT,
-                    person=None if account is None else (DIRECT_ISSUER, account.identifier),
+                    # Of what was typed, as for a refused login: with an account or without.
+                    person=(DIRECT_ISSUER, answered.key) if answered.key else None,
                     address=answered.address,
                     correlation=answered.correlation,
                     detail={"mailed": answered.mailed},

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from imagin_gateway.errors import Code, GatewayError, Refused, Unavailable
+from imagin_gateway.errors import About, Code, GatewayError, Refused, Unavailable
 from imagin_gateway.exchange import Request, Response
 from imagin_gateway.flows.house import Visit
 from imagin_gateway.flows.landing import landing
@@ -124,7 +124,9 @@ class Doorman:
         if who is None:
             return self._to_login(request)
         if not who.can(*asked.activities):
-            return self._refuse(request, Refused("not open to this door", code=Code.ACTIVITY_CLOSED))
+            closed = Refused("not open to this door", code=Code.ACTIVITY_CLOSED)
+            closed.about = About(door=who.door, method=who.method, person=who.key)
+            return self._refuse(request, closed)
         if lacks(who, self._gateway.house.clock.now(), asked.recent, asked.strength):
             return self._to_confirm(request)
         return None

@@ -40,6 +40,7 @@ class HeaderPortalClient(WithoutLogout):
     """
 
     answer_method: str = ENTRY
+    method: str = "header"
 
     def __init__(self, door: str, config: HeaderPortal, *, entry_url: str, entry_path: str) -> None:
         self.door = door

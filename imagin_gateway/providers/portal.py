@@ -190,6 +190,8 @@ class Portal(Protocol):
 
     door: str
     issuer: str
+    method: str
+    """Protocol, as identities and events tell it: ``saml``, ``oidc`` or ``header``."""
     answer_method: str
     """Method with which the answer comes, ``POST`` or ``GET``; `ENTRY` when there is none but a page to enter by."""
 

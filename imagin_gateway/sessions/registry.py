@@ -8,7 +8,7 @@ SHA-256 of the id, so a copy of the store opens no session.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -32,6 +32,7 @@ class SessionRegistry(SessionReader):
         store, keyring, clock, idle, absolute, grain, cached, lag: see `SessionReader`.
         parallel: sessions one person may have at once; any number when 0.
         refuse_more: the login beyond that number is refused; else the oldest session ends.
+        displaced: told of a session that ended so.
 
     Every method raises `Unavailable` when the store does not answer.
     """
@@ -49,10 +50,12 @@ class SessionRegistry(SessionReader):
         lag: float = DEFAULT_LAG,
         parallel: int = 0,
         refuse_more: bool = False,
+        displaced: Callable[[Session], None] = lambda session: None,
     ) -> None:
         super().__init__(store, keyring, clock, idle, absolute, grain=grain, cached=cached, lag=lag)
         self._parallel = parallel
         self._refuse_more = refuse_more
+        self._displaced = displaced
 
     def open(
         self,
@@ -124,14 +127,16 @@ class SessionRegistry(SessionReader):
         # Opened first, counted after: the store's order decides between logins that come at once, the same for all.
         now = self._clock.now()
         records = self.store.find(Space.SESSION, indexes.by_person(*opened.person), now=timestamp(now))
-        live = [record.key for record in records if self._live(record.key, record.value, now)]
+        found = {record.key: self._live(record.key, record.value, now) for record in records}
+        live = {key: session for key, session in found.items() if session is not None}
         if self._refuse_more:
-            if key in live[self._parallel :]:
+            if key in list(live)[self._parallel :]:
                 self._end_key(key)
                 raise Refused("this person has all the sessions they may have", code=Code.TOO_MANY_SESSIONS)
             return
-        for oldest in live[: -self._parallel]:
-            self._end_key(oldest)
+        for oldest in list(live)[: -self._parallel]:
+            if self._end_key(oldest):
+                self._displaced(live[oldest])
 
     def _end_key(self, key: str) -> bool:
         try:
@@ -249,6 +254,15 @@ class SessionRegistry(SessionReader):
     def list_all(self) -> list[Session]:
         """Return every live session, oldest first. Costs as much as there are."""
         return self._list(indexes.EVERY_SESSION)
+
+    def list_name_id(self, issuer: str, name_id: str, portal_sessions: Collection[str] = ()) -> list[Session]:
+        """Return the live sessions that `end_name_id` would end."""
+        found = self._list(indexes.by_name_id(issuer, name_id))
+        return [each for each in found if not portal_sessions or each.portal_session in portal_sessions]
+
+    def list_portal_session(self, issuer: str, portal_session: str) -> list[Session]:
+        """Return the live sessions that a portal's session opened."""
+        return self._list(indexes.by_portal_session(issuer, portal_session))
 
     def list_person(self, issuer: str, subject: str) -> list[Session]:
         """Return the live sessions of a person, oldest first."""

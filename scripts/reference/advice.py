@@ -27,6 +27,8 @@ OF_CODES: Final = {
     "request.host_unknown": "`base_url` is not the name people use, or the proxy does not pass `Host` on.",
     "request.method_not_allowed": "Nothing, alone.",
     "request.too_large": "Nothing, alone. A portal whose answers are too large: tell its operators.",
+    "request.redirect": "A `next` that is not under `landings`: mend the link, or add the prefix. Many: somebody looks for a "
+    "redirect to elsewhere; one network is told once in ten minutes, twenty networks at most, the rest is counted.",
     "request.form_expired": "Nothing, alone. Everywhere at once: `keys.signing` was replaced instead of extended, or cookies are lost.",
     "request.cross_site": "Somebody's page posts to ours: see the address, and where people came from.",
     "flow.other_browser": "Nothing, alone; somebody may have been sent another's link.",

@@ -10,8 +10,8 @@ from typing import Any, Final, cast
 import imagin_gateway.pages
 from imagin_gateway.errors import AdmissionRefused, AnswerRefused, Code, GatewayError, Refused, Unavailable
 from imagin_gateway.exchange import Request
-from imagin_gateway.flows.house import House, Visit
-from imagin_gateway.flows.refusals import _tell, page_of
+from imagin_gateway.flows.house import Visit
+from imagin_gateway.flows.refusals import _event_of, page_of
 from scripts.reference.advice import FAMILIES, OF_CODES
 from scripts.reference.markdown import table
 
@@ -66,6 +66,13 @@ UNTOLD: Final = {
     "saml.metadata": "metadata_refused",
 }
 """Codes nobody is answered with, and the event that carries them, if any."""
+
+OF_ACTS: Final = {
+    "direct.network_throttled": ("login_refused", "confirmation_refused", "second_step_refused"),
+    "request.redirect": ("redirect_refused",),
+    "session.too_many": ("login_refused", "session_ended"),
+}
+"""Events that carry a code because of what was tried, before that of the request."""
 
 _UNAVAILABLE: Final = frozenset({"portal.unavailable", "house.store_unavailable", "house.busy"})
 _REQUESTS: Final = frozenset({"request", "flow", "desk", "session", "admission", "direct", "reset", "factor"})
@@ -126,14 +133,10 @@ def event_of(error: GatewayError) -> str:
     """Return the event that a refusal writes, from the function that writes it."""
     family = error.code.value.partition(".")[0]
     paths = {"portal": "/portail/x", "desk": "/assistance", "oidc": "/portail/x"}
-    names: list[str] = []
-
-    class Told(Visit):
-        def event(self, house: House, name: Any, code: Code | None = None, **more: object) -> None:
-            names.append(name.value)
-
-    visit = Told(Request("GET", paths.get(family, "/")), None, "", False, cast(Any, None))
-    _tell(cast(House, None), visit, error, 0)
+    visit = Visit(Request("GET", paths.get(family, "/")), None, "", False, cast(Any, None))
+    names = [*OF_ACTS.get(error.code.value, ()), _event_of(visit, error).value]
+    if error.code is Code.REDIRECT:
+        names[-1:] = ["login_refused"]  # a login that a portal begins
     if family == "flow" and isinstance(error, Refused):
         names.append("login_refused")  # at a portal's address
     if error.code is Code.FAULT:

@@ -417,6 +417,7 @@ def test_sessions_are_listed_then_ended_one_by_one_by_person_by_door_or_all(oper
     open_session(operator)
     assert operator.run("sessions", "end", "--all").stdout == "1 session terminée.\n"
     told = [each for each in operator.events if str(each["event"]).startswith("sessions_")]
+    assert [each["event"] for each in told].count("sessions_listed") == 3
     assert len(told) == 8
     assert all(str(each["actor"]).startswith("cli:") for each in told)
     assert operator.run("sessions", "list").returncode == 2

@@ -126,4 +126,5 @@ def test_a_place_where_files_are_only_appended_to_says_that_it_could_not_purge(
     monkeypatch.setattr(Path, "unlink", refuse)
     assert log.purge() == 0
     (line,) = (tmp_path / "e-2026-12-14.jsonl").read_text().splitlines()[-1:]
+    assert json.loads(line)["event"] == "events_purge_failed"
     assert json.loads(line)["detail"] == {"files": 1, "type": "PermissionError"}

@@ -41,6 +41,7 @@ class ScriptedPortal:
         self.door = door
         self.issuer = f"https://{door}.example/idp"
         self.answer_method = answer_method
+        self.method = "saml" if answer_method == "POST" else "oidc"
         self.unsolicited = unsolicited
         self.clock = clock
         self.left: list[Departure] = []

@@ -173,7 +173,12 @@ def test_every_page_has_its_security_headers(house: TheHouse) -> None:
 def test_everything_reflected_is_escaped(house: TheHouse) -> None:
     client = house.client()
     for payload, (path, name) in product(
-        ('"><script>alert(1)</script>', "'><img src=x onerror=alert(1)>", "{{7*7}}", "</title><svg/onload=alert(1)>"),
+        (
+            '"><script>alert(1)</script>',
+            "'><img src=x onerror=alert(1)>",
+            "{{7777*7777}}",
+            "</title><svg/onload=alert(1)>",
+        ),
         (("/direct", "next"), ("/question", "next"), ("/", "next"), ("/fin/faite", "porte"), ("/acces/direct", "next")),
     ):
         from urllib.parse import quote
@@ -181,7 +186,7 @@ def test_everything_reflected_is_escaped(house: TheHouse) -> None:
         page = client.get(f"/connexion{path}?{name}={quote(payload)}")
         assert "<script>alert" not in page.text
         assert "onerror=alert" not in page.text.replace("&#", "") or "&lt;img" in page.text
-        assert "49" not in page.text or "{{" not in payload or "{{7*7}}" in page.text
+        assert "60481729" not in page.text
     page = client.get("/connexion/direct")
     reply = client.submit(page, {"identifiant": '"><script>alert(1)</script>', "motdepasse": "x"})
     assert "<script>alert" not in reply.text

@@ -96,7 +96,7 @@ def test_every_failure_gets_the_same_answer_to_the_byte(house: TheHouse) -> None
     personalised(house, "pmartin2")
     door.disable("pmartin2")
     locked = "sansmail"
-    door._login._lock(locked)
+    door._login._lock(locked, "192.0.2.7", "R-7K4M-2QXP")
     listing = Path(house.gateway.settings.accounts.url.removeprefix("sqlite:///")).with_name("more.csv")
     listing.write_text("Identifiant;Nom\nexpiree1;X\n", encoding="utf-8")
     issued: list[Letter] = []

@@ -116,7 +116,17 @@ def test_a_login_begun_for_a_foreign_page_is_refused(house: TheHouse, target: st
     begun = Begun.open(house, unsolicited=True)
     reply = begun.begin(house.client(), iss=ISSUER, target_link_uri=target)
     assert (reply.status, reply.location) == (400, "")
+    text = target.isprintable() and len(target) < 2500
+    assert house.codes("login_refused") == [Code.REDIRECT if text else Code.OIDC_INITIATION]
     assert not begun.provider.seen
+
+
+@pytest.mark.row("OID-27")
+def test_a_wish_that_is_no_text_is_refused(house: TheHouse) -> None:
+    begun = Begun.open(house, unsolicited=True)
+    reply = begun.begin(house.client(), iss=ISSUER, login_hint="x" * 5000)
+    assert (reply.status, reply.location) == (400, "")
+    assert house.codes("login_refused") == [Code.OIDC_INITIATION]
 
 
 @pytest.mark.row("OID-27")

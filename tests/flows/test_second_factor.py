@@ -549,12 +549,25 @@ def test_the_help_desk_takes_lost_factors_away_and_ends_sessions(house: TheHouse
     assert clear_factors(inside.direct, inside.sessions, "inconnu", actor="x") is None
 
 
+def test_an_account_has_so_many_passkeys_and_no_more(
+    make_house: Callable[..., TheHouse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagin_gateway.local.second_factors.MOST_PASSKEYS", 1)
+    house = make_house()
+    client = personalised(house)
+    add_passkey(house, client)
+    page = client.follow(client.get("/connexion/securite/cle"))
+    assert send_passkey(client, page, device_of(house).make(options(page))).status == 422
+    assert house.codes("factor_refused") == [Code.FACTOR_LIMIT]
+
+
 def test_switched_off_there_is_nothing_of_it(make_house: Callable[..., TheHouse]) -> None:
     house = make_house(second_factor={"mode": "off", "reason": "pour l’essai"})
     client = personalised(house)
     assert "securite" not in client.get("/connexion/session").text
     for path in ("/connexion/securite", TOTP_PAGE, "/connexion/securite/cle", "/connexion/cle"):
         assert client.get(path).status == 404
+    assert house.codes("request_refused") == [*[Code.FACTOR_OFF] * 3, Code.NOT_FOUND]
 
 
 # -- trusted computers ------------------------------------------------------

@@ -71,6 +71,7 @@ class OidcPortal:
     ) -> None:
         self.door = door
         self._logout_uri = logout_uri
+        self.method = "oidc"
         self.answer_method = "POST" if config.response_mode == "form_post" else "GET"
         self.issuer = config.issuer
         self._document = discovery.address(config.issuer)

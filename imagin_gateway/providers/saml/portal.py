@@ -64,6 +64,7 @@ class SamlPortalClient:
     """
 
     answer_method: str = "POST"
+    method: str = "saml"
 
     def __init__(self, config: Configuration, source: Source) -> None:
         self.door = config.door
