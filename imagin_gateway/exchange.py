@@ -208,9 +208,10 @@ class Response:
     """One answer of the gateway; the mounts write it as it is."""
 
     status: int = 200
-    body: bytes = b""
+    # A page may show recovery codes, and an address carry a portal's token.
+    body: bytes = field(default=b"", repr=False)
     content_type: str = "text/html; charset=utf-8"
-    headers: Sequence[tuple[str, str]] = ()
+    headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
     cookies: Sequence[SetCookie] = ()
 
     def adding(self, *, headers: Sequence[tuple[str, str]] = (), cookies: Sequence[SetCookie] = ()) -> Response:

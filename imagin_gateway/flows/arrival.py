@@ -27,8 +27,8 @@ class Waiting:
     identity: Identity
     withheld: str
     ends_at: datetime | None
-    portal_session: str
-    name_id: str
+    portal_session: str = field(repr=False)
+    name_id: str = field(repr=False)
     logout_hint: str = field(repr=False)
     solicited: bool
     next: str

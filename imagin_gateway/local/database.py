@@ -30,6 +30,17 @@ _WRITES: Final = "imagin_gateway_writes"
 
 _log = logging.getLogger("imagin_gateway.local")
 
+LOGGED_AS: Final = "imagin_gateway"
+"""Name of our engines among those of SQLAlchemy, whose log may be at DEBUG for the host's own."""
+
+
+def _tells_no_row(record: logging.LogRecord) -> bool:
+    """Keep rows out of any log: `hide_parameters` hides what is asked, not what is answered (row LOG-03)."""
+    return not str(record.msg).startswith("Row ")
+
+
+logging.getLogger(f"sqlalchemy.engine.Engine.{LOGGED_AS}").addFilter(_tells_no_row)
+
 
 class Database:
     """The accounts database.
@@ -107,6 +118,7 @@ def _postgresql(address: sa.URL) -> sa.Engine:
     engine = sa.create_engine(
         address,
         hide_parameters=True,
+        logging_name=LOGGED_AS,
         pool_pre_ping=True,
         pool_timeout=BUSY_SECONDS,
         connect_args={
@@ -137,7 +149,11 @@ def _sqlite(address: sa.URL) -> sa.Engine:
         problem = Problem("accounts.url", "ce fichier n’est pas une base SQLite utilisable", "donner un autre chemin")
         raise SettingsError([problem]) from None
     engine = sa.create_engine(
-        address, hide_parameters=True, pool_timeout=BUSY_SECONDS, connect_args={"timeout": BUSY_SECONDS}
+        address,
+        hide_parameters=True,
+        logging_name=LOGGED_AS,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"timeout": BUSY_SECONDS},
     )
 
     @sa.event.listens_for(engine, "connect")

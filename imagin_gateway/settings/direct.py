@@ -64,6 +64,11 @@ class Accounts(Section):
     def _known(cls, url: str) -> str:
         if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise wrong("adresse de base inconnue", "sqlite:///chemin/comptes.db ou postgresql+psycopg://hôte/base")
+        try:
+            _ = urlsplit(url).port
+        except ValueError:
+            # What cannot be read holds a password, perhaps: nothing of it is told.
+            raise wrong("cette adresse de base ne peut pas être lue", "postgresql+psycopg://hôte:5432/base") from None
         return url
 
 

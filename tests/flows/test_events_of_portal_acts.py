@@ -293,6 +293,7 @@ ELSEWHERE: Final = {
     "events_read": "tests/cli/test_events.py",
     "fault": "tests/flows/test_logs.py",
     "history_purged": "tests/local/test_help_desk.py",
+    "inactive_erased": "tests/cli/test_help_desk.py",
     "leak_answered": "tests/cli/test_help_desk.py",
     "mail_failed": "tests/local/test_mail.py",
     "proxy_undeclared": "tests/flows/test_proxies.py",
