@@ -40,7 +40,7 @@ app = typer.Typer(
 )
 
 ALWAYS: Final = ("signing", "provisional", "factors")
-"""What `keys make` makes when nothing is said; a pepper is a choice."""
+"""What `keys make` makes when nothing is said; a pepper, or a key for events, is a choice."""
 
 _STATES: Final = {KeyState.NEXT: "attend", KeyState.CURRENT: "en service", KeyState.FORMER: "ancienne"}
 

@@ -53,7 +53,13 @@ def of_key(opened: Stores, database: Database, purpose: str, key: HeldKey, now: 
         key: a former one.
         now: the present moment.
     """
-    looks = {"signing": _signing, "provisional": _provisional, "pepper": _pepper, "factors": _factors}
+    looks = {
+        "signing": _signing,
+        "provisional": _provisional,
+        "pepper": _pepper,
+        "factors": _factors,
+        "events": _events,
+    }
     found = looks[purpose](opened, database, key, now)
     return [each for each in found if each.count != 0 and (each.until is None or each.until > now)]
 
@@ -82,10 +88,16 @@ def _signing(opened: Stores, database: Database, key: HeldKey, now: datetime) ->
     if days := settings.factors.trusted_days:
         text = "ordinateurs de confiance : le second contrôle y serait redemandé"
         yield Dependent(text, None, stopped + timedelta(days=days))
-    text = "événements : leurs pseudonymes d’avant ne mèneront plus à une personne"
-    yield Dependent(text, None, stopped + settings.events.retention, only_told=True)
+    if not settings.keys.events:
+        yield from _events(opened, database, key, now)
     text = "navigateurs déjà vus : reconnus de nouveau à leur prochaine connexion"
     yield Dependent(text, None, stopped + timedelta(days=180), only_told=True)
+
+
+def _events(opened: Stores, database: Database, key: HeldKey, now: datetime) -> Iterator[Dependent]:
+    text = "événements : leurs pseudonymes d’avant ne mèneront plus à une personne"
+    stopped = (key.signed_until or now) + RESTART_MARGIN
+    yield Dependent(text, None, stopped + opened.settings.events.retention, only_told=True)
 
 
 def _provisional(opened: Stores, database: Database, key: HeldKey, now: datetime) -> Iterator[Dependent]:

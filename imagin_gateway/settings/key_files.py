@@ -20,7 +20,7 @@ from imagin_gateway.keys import Secret, key_version
 
 SCHEMA: Final = 1
 
-PURPOSES: Final = ("signing", "provisional", "pepper", "factors")
+PURPOSES: Final = ("signing", "provisional", "pepper", "factors", "events")
 
 MAX_BYTES: Final = 256 * 1024
 

@@ -152,6 +152,11 @@ def signed_by_nobody(house: House) -> None:
     house.values["portals"]["arena-creteil"]["metadata_certificate"] = "federation.crt"
 
 
+def an_event_of_long_ago(house: House) -> None:
+    house.write("events.jsonl", '{"v": 1, "time": "2020-01-01T08:00:00.000Z", "event": "login"}\n')
+    (house.folder / "events.jsonl").chmod(0o600)
+
+
 def mode(name: str, bits: int) -> Callable[[House], None]:
     def change(house: House) -> None:
         house.save()
@@ -227,6 +232,7 @@ ROWS = [
     Row("files.secret_writable", mode("accounts.db", 0o660), "chmod 600", "accounts.url"),
     Row("files.believed_writable", mode("creteil.xml", 0o666), "chmod o-w", "portals.arena-creteil.metadata"),
     Row("files.events_readable", lambda house: house.write("events.jsonl", ""), "chmod 600", "events.path", WARNING),
+    Row("files.events_too_old", an_event_of_long_ago, "{day}", "events.path", WARNING),
     Row("disk.folder", say("events", "path", value="/nowhere/at/all/events.jsonl"), "mkdir", "events.path"),
     Row("disk.network", network, "PostgreSQL", "accounts.url"),
     Row("disk.nearly_full", lambda house: house.options.update(least_free=1 << 60), "place", "accounts.url", WARNING),

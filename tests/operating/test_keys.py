@@ -365,3 +365,32 @@ def test_check_tells_a_rotation_left_halfway_an_old_key_and_a_key_in_two_places(
     report = house.checked(NOW)
     assert [each.key for each in named(report, "keys.two_places")] == ["keys.factors"]
     assert [each.key for each in named(report, "files.secret_readable")] == ["keys.signing"]
+
+
+@pytest.mark.row("KEY-04")
+def test_a_key_of_its_own_makes_pseudonyms_and_is_replaced_without_losing_those_of_before(house: House) -> None:
+    clock, folder = ManualClock(NOW), house.folder / "cles"
+    somebody = (DIRECT_ISSUER, "mdurand7")
+    with closing(opened(house, clock)) as stores:
+        by_signing = stores.events.pseudonym(somebody)
+    key_store.make(folder, "events", NOW)
+    with closing(opened(house, clock)) as stores:
+        first = stores.events.pseudonym(somebody)
+    assert first != by_signing, "once there is one, `signing` makes none"
+    key_store.rotate(folder, "signing", NOW, at_once=True)
+    with closing(opened(house, clock)) as stores:
+        assert stores.events.pseudonym(somebody) == first, "it outlives a rotation of `signing`"
+    key_store.rotate(folder, "events", NOW, at_once=True)
+    url = Settings.load(house.file).accounts.url
+    with closing(opened(house, clock)) as stores, closing(Database(url)) as database:
+        assert stores.events.pseudonym(somebody) != first
+        assert first in stores.events.pseudonyms(somebody), "the former one is found while its key is held"
+        (former, current) = read(folder, "events") or ()
+        assert (former.state, current.state) == (KeyState.FORMER, KeyState.CURRENT)
+        (told,) = dependents.of_key(stores, database, "events", former, NOW)
+        assert told.only_told
+        assert told.until is not None
+        assert told.until > NOW + timedelta(days=365)
+        (old,) = [each for each in read(folder, "signing") or () if each.state is KeyState.FORMER]
+        said = [each.text for each in dependents.of_key(stores, database, "signing", old, NOW)]
+        assert not [text for text in said if "pseudonymes" in text], "pseudonyms do not hang on it any more"

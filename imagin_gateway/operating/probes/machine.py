@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from imagin_gateway.events.sinks import DAY
 from imagin_gateway.operating.findings import Finding, fatal, good, warning
 from imagin_gateway.operating.ground import LEAST_FREE_SHARE, Ground
 from imagin_gateway.settings import OidcPortal, SamlPortal
@@ -15,6 +18,8 @@ from imagin_gateway.settings.places import written_secrets
 
 NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre"})
 """File systems on which SQLite's locks do not hold between machines, and WAL not at all (sqlite.org/wal.html)."""
+
+_LONGEST_LINE: Final = 64 * 1024
 
 _CHMOD: Final = "chmod 600 {path} (ou 640, si le groupe est celui du service)"
 
@@ -158,6 +163,22 @@ def file_system(folder: Path, mounts: Path) -> str:
 
 
 def events(ground: Ground) -> Iterator[Finding]:
-    """The events file can be written."""
-    if ground.settings.events.path != "-":
-        yield from disk(ground, "events.path", Path(ground.settings.events.path))
+    """The events file can be written, and nothing stays in it longer than it may be kept."""
+    file = ground.settings.events.file
+    if file is None:
+        return
+    yield from disk(ground, "events.path", Path(ground.settings.events.path))
+    oldest = _oldest(file)
+    if oldest is not None and ground.now - oldest > ground.settings.events.retention:
+        text = f"{file} tient des événements plus vieux que leur conservation, depuis le {oldest:%d/%m/%Y}"
+        remedy = f'path = "{file.with_name(file.stem + "-" + DAY + file.suffix)}" (un fichier par jour), ou logrotate'
+        yield warning("files.events_too_old", "événements", text, remedy, "events.path")
+
+
+def _oldest(file: Path) -> datetime | None:
+    """Return when the first event of a file was written: what is appended to, and never put aside, is never purged."""
+    try:
+        with file.open("rb") as lines:
+            return datetime.fromisoformat(str(json.loads(lines.readline(_LONGEST_LINE))["time"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
