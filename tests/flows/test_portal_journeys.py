@@ -63,6 +63,26 @@ def test_an_answer_serves_only_the_browser_that_asked_and_only_once(house: TheHo
 
 
 @pytest.mark.row("SAM-13")
+@pytest.mark.parametrize("forged", ["x", "their own", "a former one", ""])
+def test_a_cookie_of_the_right_name_is_not_the_browser_that_asked(house: TheHouse, forged: str) -> None:
+    """The name can be worked out from the request in the address; only the value tells the browser."""
+    mine, other = house.client(), house.client()
+    mine.get("/connexion/portail/arena-creteil")
+    former = next(value for name, value in mine.cookies.items() if name.startswith("ig-flow-"))
+    other.get("/connexion/portail/arena-creteil")
+    own = next(value for name, value in other.cookies.items() if name.startswith("ig-flow-"))
+    before = set(mine.cookies)
+    mine.get("/connexion/portail/arena-creteil")
+    (name,) = set(mine.cookies) - before
+    assert mine.cookies[name] != former, "each journey has a value of its own"
+    other.cookies[name] = {"their own": own, "a former one": former}.get(forged, forged)
+    to = house.portals["arena-creteil"].left[-1].correlation
+    assert acs(other, house, who="jdupont", to=to, id="a1").status == 400
+    assert house.codes("login_refused") == [Code.FLOW_OTHER_BROWSER]
+    assert "ig-session" not in other.cookies
+
+
+@pytest.mark.row("SAM-13")
 @pytest.mark.parametrize(("seconds", "status"), [(599, 303), (600, 400)])
 def test_a_journey_lasts_ten_minutes(house: TheHouse, seconds: int, status: int) -> None:
     client = house.client()
@@ -189,6 +209,19 @@ def test_a_portal_closed_in_the_settings_is_closed_at_once(make_house: Callable[
     assert client.get("/connexion/portail/arena-creteil").status == 404
     reply = client.post("/connexion/portail/arena-creteil/acs", {"who": "jdupont", "id": "z"})
     assert reply.status == 404
+
+
+@pytest.mark.row("RTE-08")
+def test_an_answer_that_waits_is_worth_nothing_once_its_portal_is_closed(house: TheHouse) -> None:
+    client = house.client()
+    client.get("/connexion/portail/arena-creteil")
+    to = house.portals["arena-creteil"].left[-1].correlation
+    arrived = acs(client, house, who="jdupont", to=to, id="a1")
+    assert arrived.location == "/connexion/arrivee"
+    del house.gateway.house.portals["arena-creteil"]  # type: ignore[attr-defined]  # a dict
+    assert client.get(arrived.location).status == 404
+    assert "ig-session" not in client.cookies
+    assert client.get("/missions").status == 303
 
 
 def test_an_answer_waits_five_minutes_for_its_browser_and_opens_one_session(house: TheHouse) -> None:

@@ -49,6 +49,7 @@ def test_no_changed_signature_is_taken(data: st.DataObject) -> None:
     assert value is None or (value == "identifier" and place == len(signed) - 1)
 
 
+@pytest.mark.row("SES-16", "KEY-04")
 def test_a_code_is_found_again_by_the_version_of_its_key() -> None:
     ring = Keyring([OLD])
     mac, version = ring.mac("provisional", "value"), ring.newest

@@ -95,6 +95,19 @@ def test_a_changed_password_is_told_to_the_verified_address_with_a_contact(
 
 
 @pytest.mark.row("PWD-12")
+def test_a_password_replaced_on_demand_is_told_as_a_change_and_not_as_a_first_connection(
+    person: Office, mail_server: MailServer
+) -> None:
+    person.door.require_change(["mdurand7"], actor="cli:zoe")
+    assert person.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
+    person.door.choose_first_password("mdurand7", OTHER, OTHER)
+    while person.door.deliver_due():
+        pass
+    assert mail_server.inbox.subjects[-1].startswith("Votre mot de passe a été changé")
+    assert not [each for each in mail_server.inbox.subjects if each.startswith("Première connexion")]
+
+
+@pytest.mark.row("PWD-12")
 def test_an_address_that_a_list_changes_is_told_at_both_ends_too(
     person: Office, mail_server: MailServer, tmp_path: object
 ) -> None:

@@ -59,7 +59,7 @@ def test_the_record_keeps_the_source_the_portal_s_session_the_time_and_the_stren
 NEIGHBOURS = ("x", "x*", "x%", "x_", "[x]", "{x}", "x:y", "x:", ":x", 'x", "y', "x\x00", "X", "х", "x" * 4000)
 
 
-@pytest.mark.row("INP-06")
+@pytest.mark.row("INP-06", "RTE-03")
 @pytest.mark.parametrize("ended", NEIGHBOURS)
 def test_ending_one_ends_no_neighbour_whatever_their_names_are(registry: SessionRegistry, ended: str) -> None:
     """By person, by portal's session and by NameID; an issuer's end is not a subject's beginning."""
@@ -312,6 +312,7 @@ class TestLimits:
         assert caught.value.code is Code.SESSION_ENDED
         assert counted.calls == []
 
+    @pytest.mark.row("SES-08")
     def test_shorter_limits_count_for_the_sessions_already_open(
         self, registry: SessionRegistry, store: StateStore, keyring: Keyring, clock: ManualClock
     ) -> None:

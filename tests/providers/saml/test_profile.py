@@ -130,6 +130,7 @@ def test_another_version_is_refused(there: House, part: str, version: str) -> No
     assert there.code(forged(sets(part, "Version", version))) is Code.SAML_SHAPE
 
 
+@pytest.mark.row("SAM-18")
 @pytest.mark.parametrize("inner", ["AuthnFailed", "NoPassive", "RequestDenied"])
 def test_a_status_other_than_success_is_refused_with_both_codes(any_signed: tuple[House, str], inner: str) -> None:
     there, signed = any_signed
@@ -154,6 +155,7 @@ def _no_assertion(edit: Edit) -> etree._Element:
     return root
 
 
+@pytest.mark.row("SAM-18")
 def test_a_status_code_of_the_portals_own_is_never_repeated(there: House) -> None:
     message = _no_assertion(sets("StatusCode", "Value", "urn:admin:<script>"))
     error = there.refuses(message)
@@ -164,6 +166,7 @@ def test_success_without_an_assertion_is_nothing(there: House) -> None:
     assert there.code(_no_assertion(lambda _: None)) is Code.SAML_SHAPE
 
 
+@pytest.mark.row("SAM-18")
 def test_a_success_below_a_failure_is_a_failure(there: House) -> None:
     def edit(root: etree._Element) -> None:
         outer = one(root, "StatusCode")
