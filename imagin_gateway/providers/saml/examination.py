@@ -137,7 +137,10 @@ def examine(
         for role in entity.findall(md("IDPSSODescriptor")):
             facts += _role(role, now, warnings)
     ends = _end([root, *found[:1]])
-    if ends is not None and now <= ends <= now + timedelta(days=2):
+    if ends is not None and ends <= now and source.EXPIRED not in problems:
+        # A file is read all the same, so that the other doors open; nobody enters by this one.
+        problems.append(source.EXPIRED)
+    elif ends is not None and now <= ends <= now + timedelta(days=2):
         warnings.append("les métadonnées expirent dans moins de deux jours")
     return Examination(tuple(facts), tuple(warnings), tuple(problems))
 

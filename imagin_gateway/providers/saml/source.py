@@ -74,13 +74,17 @@ def proved(raw: bytes, pinned: Pinned, now: datetime) -> etree._Element:
     return signed
 
 
+EXPIRED: Final = ("les métadonnées ont expiré", "une copie plus récente")
+"""What is wrong, and what to do."""
+
+
 def _check_end(root: etree._Element, pinned: Pinned, now: datetime) -> None:
     """Metadata §2.3.1, §2.3.2: `validUntil` of the document itself; without it an old copy could be served for ever."""
     ends = partner.valid_until([root])
     if ends is None:
         raise MetadataRefused(("les métadonnées ne disent pas jusqu’à quand elles valent", "validUntil à la racine"))
     if ends <= now:
-        raise MetadataRefused(("les métadonnées ont expiré", "une copie plus récente"))
+        raise MetadataRefused(EXPIRED)
     if ends > now + pinned.longest:
         raise MetadataRefused(("les métadonnées prétendent valoir trop longtemps", "metadata_max_days"))
 
