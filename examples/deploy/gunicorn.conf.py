@@ -1,6 +1,7 @@
 # gunicorn: `gunicorn --config gunicorn.conf.py app:wsgi`. The socket is systemd's (imagin.socket).
 
 import multiprocessing
+import os
 
 workers = 2 * multiprocessing.cpu_count()
 worker_class = "gthread"
@@ -16,3 +17,11 @@ graceful_timeout = 30
 keepalive = 0
 # The heartbeat of the workers, off the disk.
 worker_tmp_dir = "/dev/shm"
+
+
+def child_exit(server, worker):
+    """What a worker counted stays; what it alone showed at a moment (gauges) goes with it."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        from prometheus_client import multiprocess as figures
+
+        figures.mark_process_dead(worker.pid)

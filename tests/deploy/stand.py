@@ -131,6 +131,7 @@ class Site:
     letters: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    metrics_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     @property
     def url(self) -> str:
@@ -176,12 +177,17 @@ class Site:
             ("gunicorn.conf.py", self.folder / "gunicorn.conf.py"),
         ):
             target.write_text(self.fill((FILES / source).read_text(encoding="utf-8")), encoding="utf-8")
+        settings = etc / "gateway.toml"
+        figures = f'\n[metrics]\nenabled = true\ntoken = "{self.metrics_token}"\n'
+        settings.write_text(settings.read_text(encoding="utf-8") + figures, encoding="utf-8")
+        (self.folder / "metrics").mkdir()
         (self.folder / "nginx.conf").write_text(MAIN.format(folder=self.folder), encoding="utf-8")
         self.environment = {
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
             "PYTHONPATH": f"{ROOT}:{self.folder}",
             "IMAGIN_SETTINGS": str(etc / "gateway.toml"),
             "COLUMNS": "200",
+            "PROMETHEUS_MULTIPROC_DIR": f"{self.folder}/metrics",
         }
 
     # -- commands ------------------------------------------------------------
@@ -262,6 +268,14 @@ class Site:
         """Return every event."""
         file = self.folder / "events.jsonl"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def figures(self) -> dict[str, float]:
+        """Return what a monitoring system reads, as one worker answers: by name and labels."""
+        with self.client() as client:
+            told = client.get("/connexion/metriques", headers={"Authorization": f"Bearer {self.metrics_token}"})
+        assert told.status_code == 200, told.text
+        lines = [line.rpartition(" ") for line in told.text.splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, _, value in lines}
 
     def pids(self) -> set[int]:
         """Return the processes that serve."""

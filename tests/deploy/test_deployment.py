@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -157,3 +158,23 @@ def test_a_worker_killed_under_load_loses_nobody_and_is_replaced(site: Site, som
     # What it was about to answer may be lost, no more than one page each; nginx asks another for it.
     assert sum(traffic.troubles.values()) <= len(people), traffic.troubles
     assert [seen(each) for each in people] == ["", ""]
+
+
+def test_the_figures_add_up_what_every_worker_counted_whichever_answers(site: Site, somebody: Somebody) -> None:
+    somebody()
+    with Visitor(site) as wrong:
+        wrong.sign_in("p0", "not the password of anybody")
+    told = [each for each in site.events() if each["event"] in ("login", "login_refused")]
+    expected = Counter(
+        f'imagin_gateway_logins_total{{code="{each.get("code", "")}",door="direct",'
+        f'outcome="{"done" if each["event"] == "login" else "refused"}"}}'
+        for each in told
+    )
+    assert len(expected) >= 2
+    for _ in range(4 * site.workers):
+        found = site.figures()
+        counted = {name: value for name, value in found.items() if name.startswith("imagin_gateway_logins_total")}
+        # Workers that were replaced or killed in the tests above had counted too.
+        assert counted == expected
+    with site.client() as client:
+        assert client.get("/connexion/metriques").status_code == 404
