@@ -136,7 +136,7 @@ def test_a_portal_that_no_door_of_the_table_has_is_refused_by_name(operator: Ope
 def test_a_settings_file_that_is_not_there_is_told(operator: Operator) -> None:
     done = operator.run("check", "--settings", "nowhere.toml")
     assert done.returncode == 2
-    assert "n'existe pas" in done.stdout
+    assert f"il n'y a pas de fichier {operator.folder / 'nowhere.toml'}" in done.stdout
 
 
 @pytest.mark.row("LOG-06")

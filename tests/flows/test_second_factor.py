@@ -552,7 +552,7 @@ def test_the_help_desk_takes_lost_factors_away_and_ends_sessions(house: TheHouse
 def test_an_account_has_so_many_passkeys_and_no_more(
     make_house: Callable[..., TheHouse], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imagin_gateway.local.second_factors.MOST_PASSKEYS", 1)
+    monkeypatch.setattr("imagin_gateway.local.passkey_rows.MOST_PASSKEYS", 1)
     house = make_house()
     client = personalised(house)
     add_passkey(house, client)
