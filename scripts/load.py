@@ -17,6 +17,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +32,11 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 RESULTS: Final = ROOT / ".cache" / "load"
 PAGE: Final = ROOT / "docs" / "performance.md"
 WARM: Final = 0.2
-"""Part of the run after which memory should be flat."""
+"""Part of the run after which memory should be flat, Argon2's blocks apart."""
+
+BLOCK: Final = 19 * 1024 * 1024 / 1e6
+"""Megabytes that one verification takes (profile `owasp`). The C library keeps them for the next one of that thread, so
+that a worker grows by whole blocks, at any time, until each thread of its pool has what it may need at once."""
 
 LONG: Final = 5
 """Minutes from which a run says something of memory."""
@@ -136,11 +141,16 @@ def run(minutes: float, users: int, workers: int, server: str) -> dict[str, Any]
 
 
 def growth(seen: list[tuple[float, float]]) -> float:
-    """Return by how many megabytes the memory of a worker grew from the end of its warming up to the end."""
-    warm = seen[int(len(seen) * WARM) :] or seen
-    part = max(1, len(warm) // 5)
-    first, last = warm[:part], warm[-part:]
-    return sum(used for _, used in last) / len(last) - sum(used for _, used in first) / len(first)
+    """Return by how many megabytes the memory of a worker grew after its warming up, whole blocks of Argon2 apart."""
+    warm = [used for _, used in seen[int(len(seen) * WARM) :] or seen]
+    steps = (after - before for before, after in pairwise(warm))
+    return sum(step for step in steps if abs(step) < BLOCK / 2)
+
+
+def blocks(seen: list[tuple[float, float]]) -> int:
+    """Return how many blocks of Argon2 a worker has come to hold, the whole run long."""
+    steps = (after - before for (_, before), (_, after) in pairwise(seen))
+    return sum(round(step / BLOCK) for step in steps if abs(step) >= BLOCK / 2)
 
 
 def verdicts(told: dict[str, Any]) -> list[str]:
@@ -189,9 +199,10 @@ def page(told: dict[str, Any]) -> str:
             "a second."
         ),
         "",
-        "Memory of each worker, from the end of the first fifth to the end: "
+        "Memory of each worker, after the first fifth, blocks of Argon2 apart: "
         + ", ".join(f"{growth(seen):+.1f} MB of {seen[-1][1]:.0f}" for seen in told["memory"].values())
-        + ".",
+        + ". A block is the 19 MiB of one verification, which the C library keeps for the next one of that arena; each "
+        f"worker has come to hold {', '.join(str(blocks(seen)) for seen in told['memory'].values())} (start included).",
         "",
         "![Memory of the workers over time](load-memory.svg)",
         "",

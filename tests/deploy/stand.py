@@ -188,6 +188,7 @@ class Site:
             "IMAGIN_SETTINGS": str(etc / "gateway.toml"),
             "COLUMNS": "200",
             "PROMETHEUS_MULTIPROC_DIR": f"{self.folder}/metrics",
+            "MALLOC_ARENA_MAX": "2",
         }
 
     # -- commands ------------------------------------------------------------
