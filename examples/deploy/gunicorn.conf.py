@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from typing import Any
 
 workers = 2 * multiprocessing.cpu_count()
 worker_class = "gthread"
@@ -19,9 +20,9 @@ keepalive = 0
 worker_tmp_dir = "/dev/shm"
 
 
-def child_exit(server, worker):
+def child_exit(server: Any, worker: Any) -> None:
     """What a worker counted stays; what it alone showed at a moment (gauges) goes with it."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         from prometheus_client import multiprocess as figures
 
-        figures.mark_process_dead(worker.pid)
+        figures.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
