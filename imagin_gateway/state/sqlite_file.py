@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -52,21 +53,22 @@ _INTO_JOURNAL: Final = f""" ON record WHEN OLD.space = 'session' BEGIN
   {_CUT}
 END"""  # noqa: S608  # nosec B608  # constants of ours
 
-# What REPLACE removes to make room fires no trigger of its own (SQLite, lang_conflict).
-_GIVES_WAY: Final = "space = 'session' AND (seq = NEW.seq OR (space = NEW.space AND key = NEW.key))"
+# What REPLACE removes to make room fires no trigger of its own (SQLite, lang_conflict). Two look-ups, apart: asked for
+# one record or the other in one condition, SQLite reads every session.
+_GIVES_WAY: Final = """SELECT space, key FROM record WHERE seq = NEW.seq AND space = 'session'
+  UNION SELECT space, key FROM record WHERE space = 'session' AND space = NEW.space AND key = NEW.key"""
 
-_GIVEN_WAY: Final = f""" ON record WHEN EXISTS (SELECT 1 FROM record WHERE {_GIVES_WAY}) BEGIN
-  INSERT INTO change (space, key) SELECT space, key FROM record WHERE {_GIVES_WAY};
+_GIVEN_WAY: Final = f""" ON record WHEN EXISTS ({_GIVES_WAY}) BEGIN
+  INSERT INTO change (space, key) {_GIVES_WAY};
   {_CUT}
-END"""  # noqa: S608  # nosec B608  # constants of ours
+END"""  # nosec B608  # constants of ours
 
-_JOURNAL: Final = (
-    "CREATE TABLE IF NOT EXISTS change (n INTEGER PRIMARY KEY AUTOINCREMENT, space TEXT, key TEXT) STRICT",
-    "CREATE TRIGGER IF NOT EXISTS session_changed AFTER UPDATE" + _INTO_JOURNAL,
-    "CREATE TRIGGER IF NOT EXISTS session_gone AFTER DELETE" + _INTO_JOURNAL,
-    "CREATE TRIGGER IF NOT EXISTS session_replaced BEFORE INSERT" + _GIVEN_WAY,
-    "CREATE TRIGGER IF NOT EXISTS session_overridden BEFORE UPDATE OF seq, space, key" + _GIVEN_WAY,
-)
+_TRIGGERS: Final = {
+    "session_changed": "CREATE TRIGGER session_changed AFTER UPDATE" + _INTO_JOURNAL,
+    "session_gone": "CREATE TRIGGER session_gone AFTER DELETE" + _INTO_JOURNAL,
+    "session_replaced": "CREATE TRIGGER session_replaced BEFORE INSERT" + _GIVEN_WAY,
+    "session_overridden": "CREATE TRIGGER session_overridden BEFORE UPDATE OF seq, space, key" + _GIVEN_WAY,
+}
 """Added after the first release, whose version number stays: its processes, which may still run during an upgrade,
 fire the triggers without knowing of them."""
 
@@ -129,10 +131,25 @@ def _make_tables(db: sqlite3.Connection, busy_timeout: float) -> Problem | None:
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     if _marks(db) == OURS:
-        for statement in _JOURNAL:
-            db.execute(statement)
+        _make_journal(db)
     db.execute("COMMIT")
     return _foreign(db)
+
+
+def _make_journal(db: sqlite3.Connection) -> None:
+    """Make what tells other processes of changes; a trigger of another release is replaced."""
+    there = dict(db.execute("SELECT name, sql FROM sqlite_master WHERE name LIKE 'session%'").fetchall())
+    db.execute("CREATE TABLE IF NOT EXISTS change (n INTEGER PRIMARY KEY AUTOINCREMENT, space TEXT, key TEXT) STRICT")
+    for statement in _outdated(there):
+        db.execute(statement)
+
+
+def _outdated(there: Mapping[str, str]) -> Iterator[str]:
+    for name, trigger in _TRIGGERS.items():
+        if there.get(name) != trigger:
+            if name in there:
+                yield f"DROP TRIGGER {name}"
+            yield trigger
 
 
 def _marks(db: sqlite3.Connection) -> tuple[int, int, bool]:
