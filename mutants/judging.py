@@ -1,9 +1,11 @@
 """One change at a time, in a process of its own that forks from one where the tests have just passed.
 
-There everything is imported, and what takes long to make (keys) is made. The child puts the changed
-code under the functions that are there, forgets what functions remember, and runs the tests again
-until one fails. A change outside of any function needs the module to be imported anew: its child
-forks from a process that has imported nothing of the house.
+There everything is imported and collected, and what takes long to make (keys) is made. While the tests
+pass untouched, a tracer writes down which lines of the module each of them reaches; so a change is shown
+only to the tests that reach its line, the quickest first, until one fails. The child puts the changed
+code under the functions that are there, and forgets what functions remember. A change outside of any
+function needs the module to be imported anew: its child forks from a process that has imported
+nothing of the house, and runs every test.
 """
 
 from __future__ import annotations
@@ -18,15 +20,20 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from types import CodeType, FunctionType
-from typing import Any, Final
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import TYPE_CHECKING, Any, Final
 
 from mutants.changes import Mutant, mutants
 from mutants.plan import PLAN, source
+
+if TYPE_CHECKING:
+    import pytest
 
 PATIENCE: Final = 8
 """How many times longer than the untouched tests a change may make them, before it counts as noticed."""
@@ -63,9 +70,9 @@ def judge(module: str, chosen: Callable[[Mutant], bool] = lambda _: True) -> Ite
     every = [mutant for mutant in mutants(text) if chosen(mutant)]
     within = [mutant for mutant in every if "<locals>" in mutant.scope]
     outside = [mutant for mutant in every if "<locals>" not in mutant.scope]
-    for some, prepare, put in ((within, True, _under_functions), (outside, False, _at_import)):
+    for some, serve in ((within, _serve_reached), (outside, _serve_imported)):
         if some:
-            yield from _from_a_process(module, tests, tree, some, prepare, put)
+            yield from _from_a_process(module, some, functools.partial(serve, module, tests, tree, some))
 
 
 def _import_the_others() -> None:
@@ -75,19 +82,19 @@ def _import_the_others() -> None:
             importlib.import_module(name)
 
 
-Put = Callable[[str, ast.Module], bool]
+Tell = Callable[[int | None], None]
+"""Takes what a child said of one mutant, in the order of the mutants."""
 
 
-def _from_a_process(
-    module: str, tests: Sequence[str], tree: ast.Module, some: Sequence[Mutant], warm: bool, put: Put
-) -> Iterator[Judged]:
+def _from_a_process(module: str, some: Sequence[Mutant], serve: Callable[[Tell], None]) -> Iterator[Judged]:
     """Fork one process, which forks one more for each mutant and writes a letter for each fate."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         try:
-            _serve(module, tests, tree, some, warm, put, writing)
+            _hush()
+            serve(lambda code: _write(writing, code))
         finally:
             os._exit(0)
     os.close(writing)
@@ -95,7 +102,7 @@ def _from_a_process(
         for mutant in some:
             letter = pipe.read(1)
             if not letter:
-                raise RuntimeError(f"the tests of {module} do not pass untouched: {' '.join(tests)}")
+                raise RuntimeError(f"the tests of {module} do not pass untouched: {' '.join(PLAN[module])}")
             yield Judged(mutant, _LETTERS[letter])
     os.waitpid(child, 0)
 
@@ -103,36 +110,27 @@ def _from_a_process(
 _LETTERS: Final = {b"k": Fate.KILLED, b"s": Fate.SURVIVED, b"h": Fate.HUNG, b"b": Fate.BROKEN}
 
 
-def _serve(
-    module: str, tests: Sequence[str], tree: ast.Module, some: Sequence[Mutant], warm: bool, put: Put, writing: int
-) -> None:
-    _hush()
-    began = time.monotonic()
-    if warm:
-        if _run(tests) != 0:
-            return
-    elif _in_a_child(lambda: _run(tests), 600) != 0:
-        return
-    patience = 20 + PATIENCE * (time.monotonic() - began)
-    for mutant in some:
-        changed = mutant.tree(tree)
-        code = _in_a_child(functools.partial(_try, put, module, changed, tests), patience)
-        os.write(writing, {0: b"s", None: b"h", 1: b"k"}.get(code, b"b"))
+def _write(pipe: int, code: int | None) -> None:
+    os.write(pipe, {0: b"s", None: b"h", 1: b"k"}.get(code, b"b"))
 
 
-def _try(put: Put, module: str, changed: ast.Module, tests: Sequence[str]) -> int:
-    """Return 0 when every test passes with the change."""
-    if not put(module, changed):
-        return 4
-    return _run(tests)
+def _hush() -> None:
+    """What the tests say is of no interest here; what Hypothesis learns of a mutant neither."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    # Half of what a run takes would be loading plugins that these tests do not use.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="mutants-")
 
 
-def _run(tests: Sequence[str]) -> int:
+def _run(tests: Sequence[str], *plugins: object) -> int:
     import pytest
 
-    # Plugins are there from the run before.
+    # Plugins are there from the run before. What stands on a second engine says nothing else of a change.
     already = "ignore::pytest.PytestAssertRewriteWarning"
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-W", already, *tests]))
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-W", already, "-k", "not postgresql"]
+    return int(pytest.main([*options, *tests], plugins=list(plugins)))
 
 
 def _in_a_child(work: Callable[[], int], patience: float) -> int | None:
@@ -150,7 +148,7 @@ def _in_a_child(work: Callable[[], int], patience: float) -> int | None:
         if done:
             _kill(child)
             return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 3
-        time.sleep(0.02)
+        time.sleep(0.005)
     _kill(child)
     os.waitpid(child, 0)
     return None
@@ -161,21 +159,136 @@ def _kill(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def _hush() -> None:
-    """What the tests say is of no interest here; what Hypothesis learns of a mutant neither."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    # Half of what a run takes would be loading plugins that these tests do not use.
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="mutants-")
+# --- changes within functions: shown to the tests that reach them
 
 
-# --- putting a change in place
+def _serve_reached(module: str, tests: Sequence[str], tree: ast.Module, some: Sequence[Mutant], tell: Tell) -> None:
+    _run(tests, _Loop(module, tree, some, tell))
+
+
+class _Loop:
+    """Takes the place of pytest's own loop over the tests: untouched first, then once for every change."""
+
+    def __init__(self, module: str, tree: ast.Module, some: Sequence[Mutant], tell: Tell) -> None:
+        self._module, self._tree, self._some, self._tell = module, tree, some, tell
+        self._spans = _Spans(tree)
+        self._reach = _Reach(source(module))
+        self._failed = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._failed = self._failed or report.failed
+
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        self._reach.is_ready(item)
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            return True
+        reach, took = self._reach, {}
+        for item in session.items:
+            began = time.monotonic()
+            with reach.by(item):
+                self._run_one(session, item)
+            if self._failed:
+                return True
+            took[item] = time.monotonic() - began
+        quickest = sorted(session.items, key=took.__getitem__)
+        # A child has no thread of this process: what a fixture of the whole run left to one would be missed there.
+        if _in_a_child(lambda: self._run_all(session, quickest), 60 + PATIENCE * sum(took.values())) != 0:
+            return True
+        for mutant in self._some:
+            lines = self._spans.around(mutant)
+            reached = [item for item in quickest if lines & reach.of(item)]
+            patience = 20 + PATIENCE * sum(took[item] for item in reached)
+            self._tell(_in_a_child(functools.partial(self._try, session, mutant, reached), patience))
+        return True
+
+    def _try(self, session: pytest.Session, mutant: Mutant, reached: Sequence[pytest.Item]) -> int:
+        """Return 0 when every test that reaches the change passes with it."""
+        # What could not be put in place has not been noticed.
+        put = _under_functions(self._module, mutant.tree(self._tree))
+        return self._run_all(session, reached) if put else 0
+
+    def _run_all(self, session: pytest.Session, items: Sequence[pytest.Item]) -> int:
+        for item in items:
+            self._run_one(session, item)
+            if self._failed:
+                return 1
+        return 0
+
+    @staticmethod
+    def _run_one(session: pytest.Session, item: pytest.Item) -> None:
+        """Run one test, and take down everything but what the whole run shares."""
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=session)
+
+
+class _Reach:
+    """Which lines of one file each test reaches.
+
+    What is reached while a test is made ready counts for every test of its file: what a fixture made may
+    be shared.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._name = str(file)
+        self._lines: set[int] = set()
+        self._by_item: dict[pytest.Item, set[int]] = {}
+        self._by_file: dict[Path, set[int]] = {}
+
+    @contextlib.contextmanager
+    def by(self, item: pytest.Item) -> Iterator[None]:
+        """While a test runs, from its fixtures on."""
+        self._lines = self._by_file.setdefault(item.path, set())
+        self._by_item[item] = set()
+        before = sys.gettrace()
+        threading.settrace(self._on_call)
+        sys.settrace(self._on_call)
+        try:
+            yield
+        finally:
+            sys.settrace(before)
+            threading.settrace(None)
+
+    def is_ready(self, item: pytest.Item) -> None:
+        """Its fixtures are made: what follows is its own."""
+        self._lines = self._by_item[item]
+
+    def of(self, item: pytest.Item) -> set[int]:
+        """Return the lines that it reaches."""
+        return self._by_item[item] | self._by_file[item.path]
+
+    def _on_call(self, frame: FrameType, event: str, arg: object) -> Callable[..., Any] | None:
+        if frame.f_code.co_filename != self._name:
+            return None
+        self._lines.add(frame.f_lineno)
+        return self._on_line
+
+    def _on_line(self, frame: FrameType, event: str, arg: object) -> Callable[..., Any]:
+        self._lines.add(frame.f_lineno)
+        return self._on_line
+
+
+class _Spans:
+    """The lines of the statement around a change: any of them is reached when it is."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._tree = tree
+
+    def around(self, mutant: Mutant) -> set[int]:
+        node: Any = self._tree
+        statement: Any = None
+        for name, place in mutant.path:
+            node = getattr(node, name) if place is None else getattr(node, name)[place]
+            if isinstance(node, ast.stmt | ast.excepthandler | ast.match_case):
+                statement = node
+        first = getattr(statement, "lineno", mutant.line)
+        body = getattr(statement, "body", None)
+        last = max(first, body[0].lineno - 1) if isinstance(body, list) else statement.end_lineno
+        return set(range(first, last + 1)) | {mutant.line}
 
 
 def _under_functions(module: str, changed: ast.Module) -> bool:
-    """Give the functions that are there the changed code."""
+    """Give the functions that are there the changed code; False when none of them has it."""
     name = "imagin_gateway." + module.replace("/", ".")
     file = str(source(module))
     new = {
@@ -192,7 +305,7 @@ def _under_functions(module: str, changed: ast.Module) -> bool:
     for each in gc.get_objects():
         if isinstance(each, functools._lru_cache_wrapper) and str(each.__module__).startswith("imagin_gateway"):
             each.cache_clear()
-    return touched or _at_import(module, changed)
+    return touched
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -200,6 +313,25 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
     for each in code.co_consts:
         if isinstance(each, CodeType):
             yield from _codes(each)
+
+
+# --- changes outside of functions: at the import
+
+
+def _serve_imported(module: str, tests: Sequence[str], tree: ast.Module, some: Sequence[Mutant], tell: Tell) -> None:
+    began = time.monotonic()
+    if _in_a_child(lambda: _run(tests), 600) != 0:
+        return
+    patience = 20 + PATIENCE * (time.monotonic() - began)
+    for mutant in some:
+        changed = mutant.tree(tree)
+        tell(_in_a_child(functools.partial(_run_imported, module, tests, changed), patience))
+
+
+def _run_imported(module: str, tests: Sequence[str], changed: ast.Module) -> int:
+    """Return 0 when every test passes with the module made of the changed code."""
+    sys.meta_path.insert(0, _Finder(module, changed))
+    return _run(tests)
 
 
 class _Changed(importlib.machinery.SourceFileLoader):
@@ -223,11 +355,3 @@ class _Finder(importlib.abc.MetaPathFinder):
         loader = _Changed(name, self._file)
         loader.tree = self._tree
         return importlib.machinery.ModuleSpec(name, loader, origin=self._file)
-
-
-def _at_import(module: str, changed: ast.Module) -> bool:
-    """Let the module be made of the changed code when it is imported, which must not have happened yet."""
-    if any(name.split(".")[0] == "imagin_gateway" for name in sys.modules):
-        return False
-    sys.meta_path.insert(0, _Finder(module, changed))
-    return True

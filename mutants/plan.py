@@ -10,57 +10,66 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
-_SAML: Final = "tests/providers/saml/test_"
-_OIDC: Final = "tests/providers/oidc/test_"
-_LOCAL: Final = "tests/local/test_"
-_SESSIONS: Final = "tests/sessions/test_"
-_POLICY: Final = "tests/policy/test_"
+
+def _tests(room: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"tests/{room}/test_{name}.py" for name in names)
+
+
+_SAML: Final = _tests(
+    "providers/saml",
+    *("profile", "signature", "wrapping", "document", "encryption", "logout", "arrival", "departure", "source"),
+    *("configuration", "wrong_types"),
+)
+_OIDC: Final = _tests(
+    "providers/oidc",
+    *("id_token", "signature", "keys", "strict_json", "strength", "departure", "answer", "assertion", "discovery"),
+    *("hint", "person", "token_response", "userinfo", "wrong_types", "configuration", "kept"),
+)
+_ATTRIBUTES: Final = _tests("providers", "attributes", "arena")
+_SESSIONS: Final = (
+    *_tests("sessions", "registry", "session", "seen", "cache", "growth"),
+    *_tests("flows", "my_sessions", "single_logout"),
+)
+_LOCAL: Final = _tests(
+    "local",
+    *("passwords", "password_policy", "provisional", "reset", "login", "door", "throttle", "demands", "lifecycle"),
+    *("links", "addresses", "hostile_identifiers", "convocations"),
+)
+_FACTORS: Final = (*_tests("local", "second_factors", "login", "door"), *_tests("flows", "second_factor"))
+_POLICY: Final = _tests(
+    "policy",
+    *("admission", "facts", "malformed", "space", "interview", "document", "matrix", "damaged", "texts", "hints"),
+)
 
 PLAN: Final[dict[str, tuple[str, ...]]] = {
     # what decides who is let in, in the order of what it would cost
-    "providers/saml/profile": (_SAML + "profile.py",),
-    "providers/saml/signature": (_SAML + "signature.py", _SAML + "wrapping.py", _SAML + "logout.py"),
-    "providers/saml/reader": (_SAML + "signature.py", _SAML + "encryption.py", _SAML + "wrapping.py"),
-    "providers/saml/shape": (
-        _SAML + "signature.py",
-        _SAML + "wrapping.py",
-        _SAML + "document.py",
-        _SAML + "encryption.py",
+    **dict.fromkeys(
+        (
+            *("providers/saml/profile", "providers/saml/signature", "providers/saml/reader", "providers/saml/shape"),
+            *("providers/saml/documents", "providers/saml/reading", "providers/saml/decryption"),
+            *("providers/saml/bindings", "providers/saml/logout"),
+        ),
+        _SAML,
     ),
-    "providers/saml/documents": (_SAML + "document.py", _SAML + "arrival.py"),
-    "providers/saml/reading": (_SAML + "profile.py", _SAML + "document.py", _SAML + "arrival.py"),
-    "providers/saml/decryption": (_SAML + "encryption.py",),
-    "providers/saml/bindings": (_SAML + "logout.py",),
-    "providers/saml/logout": (_SAML + "logout.py",),
-    "providers/oidc/claims": (_OIDC + "id_token.py", _OIDC + "strength.py", _OIDC + "departure.py"),
-    "providers/oidc/signed": (_OIDC + "signature.py", _OIDC + "keys.py"),
-    "providers/oidc/keyset": (_OIDC + "keys.py", _OIDC + "signature.py"),
-    "providers/oidc/strict_json": (_OIDC + "strict_json.py",),
-    "providers/header": ("tests/providers/test_header.py",),
-    "providers/attributes": ("tests/providers/test_attributes.py", "tests/providers/test_arena.py"),
-    "providers/fredu": ("tests/providers/test_attributes.py",),
-    "sessions/registry": (_SESSIONS + "registry.py", _SESSIONS + "session.py"),
-    "sessions/reader": (_SESSIONS + "registry.py", _SESSIONS + "seen.py", _SESSIONS + "cache.py"),
-    "sessions/session": (_SESSIONS + "session.py", _SESSIONS + "registry.py"),
-    "sessions/cache": (_SESSIONS + "cache.py",),
-    "local/throttle": (_LOCAL + "throttle.py",),
-    "local/passwords": (_LOCAL + "passwords.py",),
-    "local/provisional": (_LOCAL + "provisional.py",),
-    "local/reset": (_LOCAL + "reset.py",),
-    "local/login": (_LOCAL + "login.py", _LOCAL + "door.py"),
-    "local/totp": (_LOCAL + "second_factors.py",),
-    "local/second_factors": (_LOCAL + "second_factors.py",),
-    "local/totp_rows": (_LOCAL + "second_factors.py",),
-    "local/passkey_rows": (_LOCAL + "second_factors.py",),
-    "local/recovery": (_LOCAL + "second_factors.py",),
-    "policy/admission": (_POLICY + "admission.py",),
-    "policy/facts": (_POLICY + "facts.py", _POLICY + "malformed.py"),
-    "policy/table": (_POLICY + "space.py", _POLICY + "interview.py", _POLICY + "document.py", _POLICY + "matrix.py"),
-    "policy/proof": (_POLICY + "damaged.py", _POLICY + "malformed.py"),
-    "policy/tree": (_POLICY + "space.py", _POLICY + "damaged.py", _POLICY + "matrix.py"),
-    "keys": ("tests/ground/test_keys.py", "tests/ground/test_values.py"),
-    "exchange": ("tests/ground/test_values.py", "tests/mounts/test_mounts.py"),
-    "flows/landing": ("tests/flows/test_direct_journeys.py",),
+    **dict.fromkeys(
+        ("providers/oidc/claims", "providers/oidc/signed", "providers/oidc/keyset", "providers/oidc/strict_json"),
+        _OIDC,
+    ),
+    "providers/header": _tests("providers", "header"),
+    **dict.fromkeys(("providers/attributes", "providers/fredu"), _ATTRIBUTES),
+    **dict.fromkeys(("sessions/registry", "sessions/reader", "sessions/session", "sessions/cache"), _SESSIONS),
+    **dict.fromkeys(
+        ("local/throttle", "local/passwords", "local/provisional", "local/reset", "local/login"),
+        _LOCAL,
+    ),
+    **dict.fromkeys(
+        ("local/totp", "local/second_factors", "local/totp_rows", "local/passkey_rows", "local/recovery"),
+        _FACTORS,
+    ),
+    **dict.fromkeys(("policy/admission", "policy/facts", "policy/table", "policy/proof", "policy/tree"), _POLICY),
+    "keys": _tests("ground", "keys", "values"),
+    "exchange": (*_tests("ground", "values"), *_tests("mounts", "mounts")),
+    "flows/landing": _tests("flows", "direct_journeys"),
 }
 """By module of the package, without its suffix."""
 
