@@ -66,7 +66,8 @@ def read(
     _check_response_signed(message, require_signed)
     response = message.response
     if message.response_signature is not None:
-        response = documents.canonical(signature.signed_bytes(message.response_signature, keys))
+        signed = signature.signed_bytes(message.response_signature, keys, last=message.assertion_signature is None)
+        response = documents.canonical(signed)
         check_same(response.tag, samlp("Response"))
     is_signed = message.response_signature is not None
     if message.encrypted is None:
@@ -85,7 +86,9 @@ def read(
     if seal is None and require_signed in ("assertion", "both"):
         raise AnswerRefused(Code.SAML_UNSIGNED, "the assertion is not signed")
     if seal is not None:
-        proved = documents.canonical(signature.signed_bytes(seal, keys))
+        # An envelope that is not signed is still read from the tree that holds it.
+        last = is_signed or message.encrypted is not None
+        proved = documents.canonical(signature.signed_bytes(seal, keys, last=last))
         check_same(proved.tag, saml("Assertion"))
         # Where both are signed, the Response's own bytes are read: they hold the Assertion's.
         assertion = assertion if is_signed and message.encrypted is None else proved

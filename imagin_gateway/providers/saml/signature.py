@@ -110,17 +110,19 @@ class VerificationKey:
         return self._public.key_size
 
 
-def signed_bytes(signature: etree._Element, keys: Iterable[VerificationKey]) -> bytes:
+def signed_bytes(signature: etree._Element, keys: Iterable[VerificationKey], *, last: bool = False) -> bytes:
     """Verify a signature of the expected shape, and return the canonical bytes of its parent, without it.
 
     Args:
         signature: in the tree as it was received, already held to `shape.check_signature`.
         keys: of the one portal this answer may come from; any of them will do.
+        last: nobody reads that tree afterwards. Then it is taken apart itself, not a copy.
 
     Raises:
         AnswerRefused: `SAML_SIGNATURE`.
     """
-    signature = _apart(signature)
+    if not last:
+        signature = _apart(signature)
     parent = signature.getparent()
     if parent is None:
         raise AnswerRefused(Code.SAML_SIGNATURE, "a signature signs nothing")
