@@ -79,10 +79,11 @@ def test_the_issuer_is_compared_byte_for_byte(there: House, name: str) -> None:
 
 @pytest.mark.row("SAM-17")
 @pytest.mark.parametrize("where", ["envelope", "assertion"])
-def test_the_issuer_is_checked_again_in_what_was_signed(where: str) -> None:
+@pytest.mark.parametrize("signed", [True, False])
+def test_the_issuer_is_checked_again_in_what_was_signed(where: str, signed: bool) -> None:
     """The first look, at what was received, only tells another portal's answer from a forged one."""
     root = forged()
-    envelope, assertion = reading.envelope(root, signed=True), reading.assertion(one(root, "Assertion"))
+    envelope, assertion = reading.envelope(root, signed=signed), reading.assertion(one(root, "Assertion"))
     expected = profile.Expected(issuer=PORTAL, audience=METADATA, acs_url=ACS, now=NOW, skew=SKEW)
     assert profile.check(envelope, assertion, expected).in_response_to == REQUEST
     other = reading.Issuer(OTHER_PORTAL, "")
@@ -160,6 +161,14 @@ def test_a_status_code_of_the_portals_own_is_never_repeated(there: House) -> Non
     message = _no_assertion(sets("StatusCode", "Value", "urn:admin:<script>"))
     error = there.refuses(message)
     assert (error.code, error.statuses) == (Code.PORTAL_REFUSED, (reading.UNKNOWN_STATUS,))
+
+
+@pytest.mark.row("SAM-18")
+def test_no_status_at_all_is_no_success() -> None:
+    """The schema asks for one; the rule does not lean on it."""
+    with pytest.raises(AnswerRefused) as caught:
+        profile.check_status(())
+    assert caught.value.code is Code.PORTAL_REFUSED
 
 
 def test_success_without_an_assertion_is_nothing(there: House) -> None:
@@ -513,6 +522,18 @@ def test_response_and_confirmation_answer_one_request_or_none(
         there = opened(require_signed=signed, unsolicited=unsolicited)
         message = forged(_answers(response, confirmation), signed=signed)
         assert there.code(message) is Code.SAML_IN_RESPONSE_TO
+
+
+@pytest.mark.row("SAM-14")
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_a_blank_request_is_no_request_and_no_unsolicited_answer_either(blank: str) -> None:
+    """The schema refuses it before; the rule does not lean on it."""
+    root = forged(in_response_to=None)
+    envelope = dataclasses.replace(reading.envelope(root, signed=True), in_response_to=blank)
+    (told,) = reading.assertion(one(root, "Assertion")).confirmations
+    with pytest.raises(AnswerRefused) as caught:
+        profile.check_in_response_to(envelope, dataclasses.replace(told, in_response_to=blank))
+    assert caught.value.code is Code.SAML_IN_RESPONSE_TO
 
 
 @pytest.mark.row("SAM-14")
