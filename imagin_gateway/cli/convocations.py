@@ -86,12 +86,13 @@ def import_(
     for problem in report.problems[:_SHOWN]:
         err.print(f"  laissée : {problem}", markup=False)
     if report.problem_count > _SHOWN:
-        err.print(f"  et {report.problem_count - _SHOWN} autres erreurs")
+        err.print(f"  erreurs de plus, qui ne sont pas montrées : {report.problem_count - _SHOWN}")
     if report.ignored_columns:
         err.print(f"Colonnes non lues : {', '.join(report.ignored_columns)}", markup=False)
     if report.resumed:
         out.print("Un import interrompu de cette même liste vient d'être achevé.")
-    out.print(f"{file.name} : {report.created} créés, {report.updated} mis à jour, {report.unchanged} inchangés.")
+    done = f"créés : {report.created} ; mis à jour : {report.updated} ; inchangés : {report.unchanged}."
+    out.print(f"{file.name} — {done}")
     told(report, letters, sheets)
 
 
@@ -122,6 +123,6 @@ def told(report: ImportReport, letters: Path | None, sheets: Path | None) -> Non
             out.print(f"{name} : {path}", markup=False)
     if report.waiting:
         err.print(
-            f"{report.waiting} comptes attendent un mot de passe provisoire : relancer avec --letters ou --sheets.",
+            f"Comptes sans mot de passe provisoire : {report.waiting}. Relancer avec --letters ou --sheets.",
             style="yellow",
         )

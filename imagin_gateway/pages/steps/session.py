@@ -104,7 +104,7 @@ _LINKS = {
     "address": ("address_href", "session.address"),
     "proconnect": ("proconnect_href", "session.proconnect"),
     "logout": ("logout_href", "session.end_now"),
-    "continue": ("continue_href", "frame.continue"),
+    "continue": ("continue_href", "session.back"),
 }
 
 
