@@ -161,14 +161,17 @@ def each_extra(wheel: Path) -> None:
         here.smoke(extra)
         _say(extra)
 
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(alone, extras()))
+    def together() -> None:
+        here = Environment("together", by=base)
+        here.install(f"imagin-gateway[{','.join(extras())}] @ {wheel.as_uri()}")
+        here.smoke(*extras())
+        listed = sbom.write(here.python, WORK / "sbom")
+        _say(f"every extra together; {listed} packages in the bill of materials")
 
-    together = Environment("together", by=base)
-    together.install(f"imagin-gateway[{','.join(extras())}] @ {wheel.as_uri()}")
-    together.smoke(*extras())
-    listed = sbom.write(together.python, WORK / "sbom")
-    _say(f"every extra together; {listed} packages in the bill of materials")
+    with ThreadPoolExecutor(2) as pool:
+        longest = pool.submit(together)
+        list(pool.map(alone, extras()))
+        longest.result()
 
 
 def each_python(wheel: Path, *, quick: bool) -> None:
