@@ -66,6 +66,7 @@ _UNCHANGED: Final = frozenset({"annotation", "returns", "decorator_list", "type_
 def _walk(node: ast.AST, scope: str, path: Path) -> Iterator[tuple[ast.AST, str, Path]]:
     if path:
         yield node, scope, path
+    around = scope
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         within = f"{scope}.{node.name}" if scope else node.name
         scope = within + ".<locals>" if not isinstance(node, ast.ClassDef) else within
@@ -74,7 +75,8 @@ def _walk(node: ast.AST, scope: str, path: Path) -> Iterator[tuple[ast.AST, str,
             continue
         for place, each in enumerate(value) if isinstance(value, list) else ((None, value),):
             if isinstance(each, ast.AST) and not _is_prose(each):
-                yield from _walk(each, scope, (*path, (name, place)))
+                # Defaults are made where the function is, once.
+                yield from _walk(each, around if name == "args" else scope, (*path, (name, place)))
 
 
 def _is_told(node: ast.AST, name: str) -> bool:

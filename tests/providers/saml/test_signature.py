@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 import xmlsec
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 from lxml import etree
 from pydantic import ValidationError
 
@@ -28,6 +38,7 @@ from tests.providers.saml.journey import House, house, section
 NO_KEYS = decryption.Keys(())
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"
+RSA256 = MORE + "rsa-sha256"
 
 
 def metadata_with(*descriptors: tuple[KeyPair, str | None], role: str = "IDPSSODescriptor") -> bytes:
@@ -452,6 +463,107 @@ def test_a_key_serves_the_methods_of_its_kind_alone() -> None:
     assert not any(rsa.verifies(seal, method) for method in ECDSA_METHODS)
 
 
+RSA_SHA = {"sha256": RSA256, "sha384": MORE + "rsa-sha384", "sha512": MORE + "rsa-sha512"}
+EC_SHA = {name: f"{MORE}ecdsa-{name}" for name in RSA_SHA}
+HASHES: dict[str, Any] = {"sha256": SHA256, "sha384": SHA384, "sha512": SHA512}
+
+
+@pytest.mark.row("LGO-12")
+@pytest.mark.parametrize("hashed", HASHES)
+def test_octets_are_verified_with_an_rsa_key(hashed: str) -> None:
+    """Bindings §3.4.4.1: what a redirect signs is a part of the address, not XML."""
+    key = signature.VerificationKey(keys("portal").certificate.public_key())
+    private = load_pem_private_key(keys("portal").private_pem, None)
+    assert isinstance(private, RSAPrivateKey)
+    made = private.sign(b"SAMLRequest=x", PKCS1v15(), HASHES[hashed]())
+    assert key.verifies_octets(b"SAMLRequest=x", made, RSA_SHA[hashed]) is True
+    assert key.bits == 2048
+    assert key.verifies_octets(b"SAMLRequest=y", made, RSA_SHA[hashed]) is False
+    assert key.verifies_octets(b"SAMLRequest=x", made[:-1] + bytes([made[-1] ^ 1]), RSA_SHA[hashed]) is False
+    for other in {*RSA_SHA.values(), *EC_SHA.values(), "", DSIG + "rsa-sha1"} - {RSA_SHA[hashed]}:
+        assert key.verifies_octets(b"SAMLRequest=x", made, other) is False
+
+
+@pytest.mark.row("LGO-12")
+@pytest.mark.parametrize("hashed", HASHES)
+@pytest.mark.parametrize("curve", [ec.SECP256R1, ec.SECP384R1, ec.SECP521R1])
+def test_octets_are_verified_with_an_elliptic_key(curve: type[ec.EllipticCurve], hashed: str) -> None:
+    """XML Signature §6.4.3: the two numbers one after the other, each as long as the curve; not the DER of others."""
+    private = ec.generate_private_key(curve())
+    key = signature.VerificationKey(private.public_key())
+    size = (curve.key_size + 7) // 8
+    der = private.sign(b"SAMLRequest=x", ec.ECDSA(HASHES[hashed]()))
+    r, s = decode_dss_signature(der)
+    made = r.to_bytes(size, "big") + s.to_bytes(size, "big")
+    assert key.bits == curve.key_size
+    assert key.verifies_octets(b"SAMLRequest=x", made, EC_SHA[hashed]) is True
+    assert key.verifies_octets(b"SAMLRequest=y", made, EC_SHA[hashed]) is False
+    for wrong in (b"", der, made + b"\0", b"\0" + made, made[:-1], made[size:] + made[:size], bytes(2 * size)):
+        assert key.verifies_octets(b"SAMLRequest=x", wrong, EC_SHA[hashed]) is False
+    for other in {*RSA_SHA.values(), *EC_SHA.values(), ""} - {EC_SHA[hashed]}:
+        assert key.verifies_octets(b"SAMLRequest=x", made, other) is False
+
+
+@pytest.mark.row("SAM-05")
+def test_a_signature_alone_in_its_document_signs_nothing() -> None:
+    """The shape refuses it before; neither the key nor the reader of bytes leans on that."""
+    seal = copy.deepcopy(one(forged(signed="response"), "Signature"))
+    key = signature.VerificationKey(keys("portal").certificate.public_key())
+    assert key.verifies(seal, RSA256) is False
+    for last in (False, True):
+        with pytest.raises(AnswerRefused, match="signs nothing"):
+            signature.signed_bytes(seal, [key], last=last)
+
+
+def test_a_key_of_another_kind_or_a_false_signature_is_a_plain_no() -> None:
+    seal = one(forged(signed="response"), "Signature")
+    portal, other = (signature.VerificationKey(keys(name).certificate.public_key()) for name in ("portal", "attacker"))
+    assert portal.verifies(seal, RSA256) is True
+    assert portal.verifies(seal, EC_SHA["sha256"]) is False
+    assert other.verifies(seal, RSA256) is False
+
+
+def test_the_text_on_both_sides_of_a_signature_stays() -> None:
+    """XML Signature §6.6.4 takes out the element alone: what stood before and after it is signed."""
+
+    def spaced(root: etree._Element) -> None:
+        root.text = " a "
+        root[0].tail = " b "
+
+    trusted = [signature.VerificationKey(keys("portal").certificate.public_key())]
+    for first in (False, True):
+        root = forged(spaced, signed="nothing")
+        seal = sign(root, keys("portal"), prefixes="")
+        if first:
+            root.insert(0, seal)
+            seal.tail = root.text
+            root.text = ""
+        assert seal.getparent() is root
+        kept = signature.signed_bytes(seal, trusted)
+        assert b" a <" in kept
+        assert b"> b <" in kept
+
+
+@pytest.mark.parametrize("digest", ["", "AAAA", "A", "====", "\u00e9", None])
+def test_a_digest_that_cannot_be_read_is_refused(digest: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signature.VerificationKey, "verifies", lambda *_: True)
+    root = forged(signed="response")
+    one(root, "DigestValue").text = digest
+    trusted = [signature.VerificationKey(keys("portal").certificate.public_key())]
+    with pytest.raises(AnswerRefused) as caught:
+        signature.signed_bytes(one(root, "Signature"), trusted)
+    assert caught.value.code is Code.SAML_SIGNATURE
+
+
+def test_a_signature_may_be_verified_in_the_tree_itself_when_nobody_reads_it_afterwards() -> None:
+    trusted = [signature.VerificationKey(keys("portal").certificate.public_key())]
+    root = forged(signed="response")
+    kept = signature.signed_bytes(one(root, "Signature"), trusted)
+    assert one(root, "Signature").getparent() is root
+    assert signature.signed_bytes(one(root, "Signature"), trusted, last=True) == kept
+    assert root.find(ds("Signature")) is None
+
+
 @pytest.mark.parametrize("weak", ["rsa-1024", "p-192-like", "ed25519"])
 def test_weak_or_unknown_keys_are_not_keys(weak: str) -> None:
     if weak == "rsa-1024":
@@ -468,7 +580,6 @@ def test_weak_or_unknown_keys_are_not_keys(weak: str) -> None:
 
 def _certified(key: Any) -> KeyPair:
     from cryptography import x509
-    from cryptography.hazmat.primitives.hashes import SHA256
 
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ec")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
