@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 8
 """How many times longer than the untouched tests a change may make them, before it counts as noticed."""
+
+
+ENOUGH: Final = 20.0
+"""Seconds, untouched, of the tests a change is shown to: whole files that reach it say no more than their quickest."""
 
 
 class Fate(StrEnum):
@@ -198,7 +203,12 @@ class _Loop:
             return True
         for mutant in self._some:
             lines = self._spans.around(mutant)
-            reached = [item for item in quickest if lines & reach.of(item)]
+            every = [item for item in quickest if lines & reach.of(item)]
+            reached = [
+                item
+                for item, so_far in zip(every, accumulate(map(took.__getitem__, every)), strict=True)
+                if so_far <= ENOUGH or item is every[0]
+            ]
             patience = 20 + PATIENCE * sum(took[item] for item in reached)
             self._tell(_in_a_child(functools.partial(self._try, session, mutant, reached), patience))
         return True

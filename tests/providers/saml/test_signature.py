@@ -486,10 +486,10 @@ def test_octets_are_verified_with_an_rsa_key(hashed: str) -> None:
 
 @pytest.mark.row("LGO-12")
 @pytest.mark.parametrize("hashed", HASHES)
-@pytest.mark.parametrize("curve", [ec.SECP256R1, ec.SECP384R1, ec.SECP521R1])
-def test_octets_are_verified_with_an_elliptic_key(curve: type[ec.EllipticCurve], hashed: str) -> None:
+@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()])
+def test_octets_are_verified_with_an_elliptic_key(curve: ec.EllipticCurve, hashed: str) -> None:
     """XML Signature §6.4.3: the two numbers one after the other, each as long as the curve; not the DER of others."""
-    private = ec.generate_private_key(curve())
+    private = ec.generate_private_key(curve)
     key = signature.VerificationKey(private.public_key())
     size = (curve.key_size + 7) // 8
     der = private.sign(b"SAMLRequest=x", ec.ECDSA(HASHES[hashed]()))
