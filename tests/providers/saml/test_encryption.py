@@ -17,7 +17,7 @@ from lxml import etree
 
 from examples.demo.portals.saml_messages import sign
 from imagin_gateway.errors import AnswerRefused, Code
-from imagin_gateway.providers.saml import decryption, documents
+from imagin_gateway.providers.saml import decryption, documents, signature
 from imagin_gateway.providers.saml.configuration import MAKE_A_KEY
 from tests.providers.saml import forge, locksmith
 from tests.providers.saml.forge import PERSON, forged, keys, one
@@ -413,3 +413,34 @@ def test_keys_and_plaintexts_do_not_hang_from_the_refusal(there: House) -> None:
     assert "private" not in repr(there.portal)
     assert "3072" in MAKE_A_KEY
     assert documents.MESSAGE.size < 512 * 1024
+
+
+@pytest.mark.row("SAM-06")
+def test_a_method_that_the_settings_forbid_is_forbidden_inside_too(opened: Open) -> None:
+    more: dict[str, Any] = {"method": xmlsec.constants.TransformRsaSha512}
+    forbidding = opened(forbidden_algorithms=("http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",))
+    assert forbidding.come_back(sealed()).subject == PERSON.login
+    assert forbidding.code(sealed(**more)) is Code.SAML_ALGORITHM
+    assert opened().come_back(sealed(**more)).subject == PERSON.login
+
+
+@pytest.mark.row("SAM-03")
+@pytest.mark.parametrize("encrypting", [False, True])
+@pytest.mark.parametrize("outer", [False, True])
+def test_whatever_the_tree_says_what_was_verified_is_read(
+    opened: Open, encrypting: bool, outer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes that the last signature gave back say another name than the tree: that name is the person's."""
+    there = opened(require_signed="response" if outer else "assertion")
+    told: list[bytes] = []
+    verify = signature.signed_bytes
+
+    def verified(*words: Any, **more: Any) -> bytes:
+        told.append(verify(*words, **more).replace(PERSON.login.encode(), b"verified%d" % (len(told) + 1)))
+        return told[-1]
+
+    monkeypatch.setattr(signature, "signed_bytes", verified)
+    message = sealed(outer=outer) if encrypting else forged(signed="both" if outer else "assertion")
+    # Of two signatures in clear, the outer one's bytes hold the other's.
+    wanted = 2 if outer and encrypting else 1
+    assert there.come_back(message).subject == f"verified{wanted}"
