@@ -114,7 +114,8 @@ def _logins(report: Report) -> None:
         floors, ours = _beside_floor(profile)
         ratios = [each / beside for each, beside in zip(ours, floors, strict=True)]
         rows.append((profile, max(floors), max(ours), max(ours) / max(floors), median(ratios)))
-        report.target(f"argon2_floor_to_logins_{profile}", max(floors) / max(ours), 1 / 0.95, "x")
+        # Of rounds side by side: the best of each may be minutes apart.
+        report.target(f"argon2_floor_to_logins_{profile}", 1 / median(ratios), 1 / 0.95, "x")
     columns = ("profile", "bare Argon2 /s", "logins /s", "of the floor", "median of rounds")
     report.table(f"Logins a second on {cores()} cores, beside bare Argon2", columns, rows)
 
