@@ -30,11 +30,6 @@ _SESSIONS: Final = (
     *_tests("sessions", "registry", "session", "seen", "cache", "growth"),
     *_tests("flows", "my_sessions", "single_logout"),
 )
-_LOCAL: Final = _tests(
-    "local",
-    *("passwords", "password_policy", "provisional", "reset", "login", "door", "throttle", "demands", "lifecycle"),
-    *("links", "addresses", "hostile_identifiers", "convocations"),
-)
 _FACTORS: Final = (*_tests("local", "second_factors", "login", "door"), *_tests("flows", "second_factor"))
 _POLICY: Final = _tests(
     "policy",
@@ -58,10 +53,11 @@ PLAN: Final[dict[str, tuple[str, ...]]] = {
     "providers/header": _tests("providers", "header"),
     **dict.fromkeys(("providers/attributes", "providers/fredu"), _ATTRIBUTES),
     **dict.fromkeys(("sessions/registry", "sessions/reader", "sessions/session", "sessions/cache"), _SESSIONS),
-    **dict.fromkeys(
-        ("local/throttle", "local/passwords", "local/provisional", "local/reset", "local/login"),
-        _LOCAL,
-    ),
+    "local/throttle": _tests("local", "throttle", "login"),
+    "local/passwords": _tests("local", "passwords", "login"),
+    "local/provisional": _tests("local", "provisional", "login"),
+    "local/reset": _tests("local", "reset", "links"),
+    "local/login": _tests("local", "login", "door", "throttle"),
     **dict.fromkeys(
         ("local/totp", "local/second_factors", "local/totp_rows", "local/passkey_rows", "local/recovery"),
         _FACTORS,

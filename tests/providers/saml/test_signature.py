@@ -544,6 +544,27 @@ def test_the_text_on_both_sides_of_a_signature_stays() -> None:
         assert b"> b <" in kept
 
 
+def test_only_the_signature_is_taken_out_and_not_the_text_around_it() -> None:
+    root = etree.fromstring("<a>one<s/>two<b/>three<s/>four</a>")
+    first, _, last = root
+    signature._take_out(first, root)
+    signature._take_out(last, root)
+    assert etree.tostring(root) == b"<a>onetwo<b/>threefour</a>"
+
+
+def test_a_digest_may_be_broken_into_lines_and_holds_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signature.VerificationKey, "verifies", lambda *_: True)
+    trusted = [signature.VerificationKey(keys("portal").certificate.public_key())]
+    root = forged(signed="response")
+    digest = one(root, "DigestValue")
+    plain = digest.text or ""
+    digest.text = f"\n {plain[:9]}\r\n\t{plain[9:]} "
+    assert signature.signed_bytes(one(root, "Signature"), trusted)
+    digest.text = plain[:9] + "!" + plain[9:]
+    with pytest.raises(AnswerRefused, match="cannot be read"):
+        signature.signed_bytes(one(root, "Signature"), trusted)
+
+
 @pytest.mark.parametrize("digest", ["", "AAAA", "A", "====", "\u00e9", None])
 def test_a_digest_that_cannot_be_read_is_refused(digest: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signature.VerificationKey, "verifies", lambda *_: True)
