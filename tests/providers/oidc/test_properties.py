@@ -14,8 +14,11 @@ from tests.clock import ManualClock
 from tests.providers.oidc.journey import House, house, new_provider
 from tests.providers.oidc.provider import CLIENT_ID, Answer, base64url
 
+EDGES = st.sampled_from([0, 1, 2**31, 253402300799, 253402300799.5, 253402300800])
+"""Moments at the ends of what a date can be."""
+
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    st.none() | st.booleans() | st.integers() | st.floats() | EDGES | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
