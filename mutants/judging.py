@@ -2,7 +2,7 @@
 
 There everything is imported and collected, and what takes long to make (keys) is made. While the tests
 pass untouched, a tracer writes down which lines of the module each of them reaches; so a change is shown
-only to the tests that reach its line, the quickest first, until one fails. The child puts the changed
+only to the tests that reach its line, the nearest and quickest first, until one fails. The child puts the changed
 code under the functions that are there, and forgets what functions remember. A change outside of any
 function needs the module to be imported anew: its child forks from a process that has imported
 nothing of the house, and runs every test.
@@ -31,7 +31,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 from mutants.changes import Mutant, mutants
-from mutants.plan import PLAN, source
+from mutants.plan import PLAN, ROOT, source
 
 if TYPE_CHECKING:
     import pytest
@@ -40,8 +40,8 @@ PATIENCE: Final = 8
 """How many times longer than the untouched tests a change may make them, before it counts as noticed."""
 
 
-ENOUGH: Final = 10.0
-"""Seconds, untouched, of the tests a change is shown to: whole files that reach it say no more than their quickest."""
+ENOUGH: Final = 20.0
+"""Seconds, untouched, of the tests that a change is shown to: beyond, they are far and slow."""
 
 
 class Fate(StrEnum):
@@ -203,13 +203,15 @@ class _Loop:
             if self._failed:
                 return True
             took[item] = time.monotonic() - began
-        quickest = sorted(session.items, key=took.__getitem__)
+        # As the plan names their files, the nearest first.
+        rank = {(ROOT / test): place for place, test in enumerate(PLAN[self._module])}
+        nearest = sorted(session.items, key=lambda item: (rank.get(item.path, len(rank)), took[item]))
         # A child has no thread of this process: what a fixture of the whole run left to one would be missed there.
-        if _in_a_child(lambda: self._run_all(session, quickest), 60 + PATIENCE * sum(took.values())) != 0:
+        if _in_a_child(lambda: self._run_all(session, nearest), 60 + PATIENCE * sum(took.values())) != 0:
             return True
         for mutant in self._some:
             lines = self._spans.around(mutant)
-            every = [item for item in quickest if lines & reach.of(item)]
+            every = [item for item in nearest if lines & reach.of(item)]
             reached = [
                 item
                 for item, so_far in zip(every, accumulate(map(took.__getitem__, every)), strict=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 import imagin_gateway.local
 from imagin_gateway.errors import SettingsError
 from imagin_gateway.keys import Keyring, Secret
+from imagin_gateway.local import provisional
 from imagin_gateway.local.door import CredentialsRefused, LoginFailure
 from imagin_gateway.local.password_policy import PasswordPolicy
 from imagin_gateway.local.provisional import ALPHABET, SIGNS, Provisionals, canonical, generate
@@ -38,6 +41,16 @@ def test_values_are_distinct_of_74_bits_without_look_alikes_in_groups_and_pass_t
     for value in values:
         policy.check(Secret(canonical(value)), Secret(canonical(value)))
         policy.check(Secret(value), Secret(value))
+
+
+@pytest.mark.row("PRV-01")
+def test_no_sign_is_likelier_than_another_wherever_it_stands() -> None:
+    kept = bytes(range(256)).translate(provisional._SIGN_OF, provisional._UNEQUAL).decode()
+    assert Counter(kept) == dict.fromkeys(ALPHABET, 256 // len(ALPHABET))
+    values = [generate().reveal() for _ in range(2_000)]
+    assert all(re.fullmatch(r"[2-9A-Z]{5} [2-9A-Z]{5} [2-9A-Z]{5}", value) for value in values)
+    for place in (*range(5), *range(6, 11), *range(12, 17)):
+        assert {value[place] for value in values} == set(ALPHABET)
 
 
 @pytest.mark.row("PRV-01")
