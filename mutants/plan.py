@@ -22,7 +22,18 @@ _SAML: Final = _tests(
 )
 _OIDC: Final = _tests(
     "providers/oidc",
-    *("id_token", "signature", "keys", "strict_json", "strength", "departure", "answer", "assertion", "discovery"),
+    *(
+        "claims",
+        "id_token",
+        "signature",
+        "keys",
+        "strict_json",
+        "strength",
+        "departure",
+        "answer",
+        "assertion",
+        "discovery",
+    ),
     *("hint", "person", "token_response", "userinfo", "wrong_types", "configuration", "kept"),
 )
 _ATTRIBUTES: Final = _tests("providers", "attributes", "arena")

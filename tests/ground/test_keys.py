@@ -25,6 +25,61 @@ def test_a_secret_does_not_print() -> None:
     assert secret != "canary"
 
 
+def test_a_secret_is_compared_counted_and_emptied_like_its_value() -> None:
+    assert {Secret("a"), Secret("a"), Secret("b")} == {Secret("b"), Secret("a")}
+    assert hash(Secret("a")) != hash("a")
+    assert (bool(Secret("a")), bool(Secret(""))) == (True, False)
+    assert Secret("a").__eq__("a") is NotImplemented
+    assert (str(Secret("a")), f"{Secret('a'):>10}") == ("********", "  ********")
+
+
+FORMER, PRESENT = (Secret(f"une clé d'essai, {age}, de plus de 32 octets") for age in ("ancienne", "nouvelle"))
+
+
+@pytest.mark.row("KEY-04")
+def test_what_a_release_wrote_the_next_one_reads() -> None:
+    """Databases and cookies hold these forms: another derivation would make them unreadable, all at once."""
+    ring = Keyring([FORMER, PRESENT])
+    assert ring.versions == ("0d1b5abc", "ae3c4679")
+    assert ring.newest == "ae3c4679"
+    assert ring.mac("usage", "texte") == "87d44815d08fa96e13eb2edc514f4fc25a0809246b308b48df7459419af21d38"
+    former = "b1c3147e77313ea051e38845eb5e4d6398687ea1bb81825e8b77ac47b4f9639b"
+    assert ring.mac("usage", "texte", "0d1b5abc") == former
+    for sealed in (
+        "ae3c4679.AAECAwQFBgcICQoLH1Xw4vbt0RfdilsBwXpt1_bMqGtbqZ4T",
+        "0d1b5abc.AAECAwQFBgcICQoLBK55gsx-ik2YcnEEM6FOYNpFTxmL6JHL",
+    ):
+        assert ring.unseal("usage", sealed, "à qui") == Secret("texte é")
+        assert ring.is_newest(sealed) is sealed.startswith("ae3c4679")
+    for signed in (
+        "texte.bhk5zlg6QILGY2-kQtRbWgiEm4mhgR71_t7ZVDuln0E",
+        "texte.DE3al7KwJYnlgkrGIfewVezsnflRU5NS68-xBnD9JDU",
+    ):
+        assert ring.signer("usage").unsign(signed) == "texte"
+
+
+@pytest.mark.row("KEY-04")
+def test_what_is_sealed_opens_for_its_purpose_and_its_owner_alone_while_its_key_is_held() -> None:
+    ring = Keyring([OLD, NEW])
+    sealed = ring.seal("totp", Secret("graine"), "marie")
+    assert ring.unseal("totp", sealed, "marie") == Secret("graine")
+    assert sealed != ring.seal("totp", Secret("graine"), "marie")
+    assert ring.is_newest(sealed) is True
+    assert Keyring([OLD, NEW, FOREIGN]).is_newest(sealed) is False
+    assert Keyring([FOREIGN, NEW]).unseal("totp", sealed, "marie") == Secret("graine")
+    for other in (
+        ring.unseal("recovery", sealed, "marie"),
+        ring.unseal("totp", sealed, "paul"),
+        ring.unseal("totp", sealed[:-2] + ("A" if sealed[-2] != "A" else "B") + sealed[-1], "marie"),
+        ring.unseal("totp", sealed[:20], "marie"),
+        ring.unseal("totp", sealed.partition(".")[0], "marie"),
+        ring.unseal("totp", "", "marie"),
+        Keyring([OLD]).unseal("totp", sealed, "marie"),
+    ):
+        assert other is None
+    assert (len(new_token()), len(new_token(128))) == (43, 22)
+
+
 @pytest.mark.row("SES-16")
 def test_a_signature_holds_while_its_key_is_in_the_ring_and_for_its_purpose_only() -> None:
     signed = Keyring([OLD]).signer("session").sign("id")

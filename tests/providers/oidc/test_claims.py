@@ -72,3 +72,11 @@ def test_a_token_that_never_ends_has_an_end_like_another() -> None:
     with pytest.raises(AnswerRefused) as caught:
         claims.check_expiry({"exp": at(NOW - LEEWAY)}, NOW, LEEWAY)
     assert caught.value.code is Code.OIDC_TIME
+
+
+def test_what_names_a_person_or_a_login_is_not_printed() -> None:
+    expected = claims.Expected(
+        issuer="i", client_id="c", nonce="canary", now=NOW, leeway=LEEWAY, max_age=timedelta(minutes=5)
+    )
+    token = claims.IdToken(subject="canary", issued_at=NOW, authenticated_at=None, acr=None, amr=(), session="canary")
+    assert "canary" not in repr(expected) + repr(token)
