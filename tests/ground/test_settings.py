@@ -170,6 +170,13 @@ def test_no_weak_example_or_repeated_key_is_taken(tmp_path: Path, keys: str) -> 
 
 
 @pytest.mark.row("KEY-03")
+def test_a_key_of_32_bytes_is_long_enough(tmp_path: Path) -> None:
+    key = secrets.token_hex(16)
+    assert len(key) == 32
+    load(tmp_path, GOOD.replace(f'["{KEY}"]', f'["{key}"]'))
+
+
+@pytest.mark.row("KEY-03")
 def test_a_missing_key_has_no_default(tmp_path: Path) -> None:
     assert "keys" in problems(tmp_path, GOOD.replace("[keys]", "[klés]").replace("klés", "kles"))
 

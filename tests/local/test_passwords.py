@@ -284,3 +284,85 @@ def test_two_hundred_logins_at_once_take_the_memory_of_the_pool_and_no_more() ->
     assert verified >= width
     # One hash of 64 MiB was made before: the peak grows by the others', and by the stacks of 200 threads.
     assert after - before < (width * 64 + 64) * 1024
+
+
+def test_the_limiter_counts_who_works_and_who_waits() -> None:
+    limiter = Limiter(2, 1)
+    with limiter.turn(), limiter.turn():
+        assert (limiter.working, limiter.waiting) == (2, 0)
+        waits = threading.Thread(target=limiter._enter)
+        waits.start()
+        while not limiter.waiting:
+            waits.join(0.01)
+        assert (limiter.working, limiter.waiting) == (2, 1)
+        with pytest.raises(Unavailable), limiter.turn():
+            pass
+    waits.join()
+    assert (limiter.working, limiter.waiting) == (1, 0)
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_a_wait_that_is_interrupted_gives_its_place_or_its_turn_back(
+    called: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if called:  # the turn comes in the very moment
+                limiter._leave()
+            raise KeyboardInterrupt
+
+    limiter = Limiter(1, 1)
+    limiter._enter()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Event", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            limiter._enter()
+    assert (limiter.working, limiter.waiting) == (0 if called else 1, 0)
+    if not called:
+        limiter._leave()
+    with limiter.turn():
+        assert limiter.working == 1
+
+
+def test_a_turn_that_comes_as_somebody_gives_up_is_theirs() -> None:
+    limiter, turn = Limiter(1, 1), threading.Event()
+    limiter._waiting.append(turn)
+    assert limiter._gave_up(turn) is True
+    turn.set()
+    assert limiter._gave_up(turn) is False
+
+
+def test_a_hasher_makes_its_own_limiter_as_wide_as_the_cores_or_takes_one() -> None:
+    own = Hasher("unsafe-tests").limiter
+    assert (own.width, own._queue) == (cores(), WAITING_PER_WORKER * cores())
+    given = Limiter(1, 0)
+    assert Hasher("unsafe-tests", given).limiter is given
+
+
+def test_where_memory_runs_out_nothing_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Empty:
+        def hash(self, password: str) -> str:
+            raise argon2.exceptions.HashingError("memory")
+
+    hasher = Hasher("unsafe-tests")
+    monkeypatch.setattr(hasher, "_argon2", Empty())
+    with pytest.raises(Unavailable) as caught:
+        hasher.hash(GOOD)
+    assert caught.value.code is Code.BUSY
+    assert hasher.limiter.working == 0
+
+
+@pytest.mark.row("PWD-04")
+def test_the_longest_password_is_hashed_whole_and_a_longer_one_opens_nothing() -> None:
+    hasher = Hasher("unsafe-tests")
+    longest = Secret("é" * (MAX_BYTES // 2))
+    stored = hasher.hash(longest)
+    assert MAX_BYTES == 1024
+    assert hasher.verify(stored, longest) is True
+    for other in (Secret("é" * (MAX_BYTES // 2 - 1) + "e"), Secret(longest.reveal() + "x"), Secret("")):
+        assert hasher.verify(stored, other) is False
+    assert hasher.verify(hasher.hash(Secret("")), Secret("x" * 2000)) is False
+    for unreadable in (None, "", "$argon2id$", "$argon2i$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA"):
+        assert hasher.verify(unreadable, longest) is False
+    assert hasher.needs_rehash(stored) is False
+    assert hasher.needs_rehash("") is True
