@@ -127,11 +127,16 @@ def _hush() -> None:
     # Half of what a run takes would be loading plugins that these tests do not use.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="mutants-")
-    from hypothesis import Phase, settings
+    from hypothesis import HealthCheck, Phase, settings
 
-    # Nobody reads the smallest example that fails.
+    # Nobody reads the smallest example that fails; health is looked after by a plugin that is left out here.
     os.environ["CI"] = "true"
-    settings.register_profile("mutants", deadline=None, phases=[Phase.explicit, Phase.generate])
+    settings.register_profile(
+        "mutants",
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     settings.load_profile("mutants")
 
 
