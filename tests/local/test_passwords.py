@@ -292,7 +292,9 @@ def test_the_limiter_counts_who_works_and_who_waits() -> None:
         assert (limiter.working, limiter.waiting) == (2, 0)
         waits = threading.Thread(target=limiter._enter)
         waits.start()
-        while not limiter.waiting:
+        for _ in range(1000):
+            if limiter.waiting:
+                break
             waits.join(0.01)
         assert (limiter.working, limiter.waiting) == (2, 1)
         with pytest.raises(Unavailable), limiter.turn():
