@@ -88,7 +88,7 @@ class Keyring:
         self._keys = tuple(keys)
         self._versions = tuple(key_version(key) for key in keys)
         # A hundred thousand letters take one derivation.
-        self._derived: dict[tuple[int, str], bytes] = {}
+        self._derived: dict[tuple[int, str], hmac.HMAC] = {}
 
     def signer(self, purpose: str) -> PurposeSigner:
         """Return a signer whose signatures mean nothing under another purpose."""
@@ -112,8 +112,11 @@ class Keyring:
             return None
         derived = self._derived.get((index, purpose))
         if derived is None:
-            derived = self._derived[index, purpose] = _derive(self._keys[index], purpose)
-        return hmac.digest(derived, message.encode(), "sha256").hex()
+            key = _derive(self._keys[index], purpose)
+            derived = self._derived[index, purpose] = hmac.new(key, digestmod="sha256")
+        code = derived.copy()
+        code.update(message.encode())
+        return code.hexdigest()
 
     @property
     def versions(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ from imagin_gateway.local.provisional import Provisionals
 
 _DETAILS: Final = tuple(column for column in COLUMNS if column != "identifier")
 
+_UNTOLD: Final = dict.fromkeys(COLUMNS, "")
+
 
 class LetterRun:
     """One run.
@@ -80,7 +82,7 @@ class LetterRun:
         self._letters.clear()
 
     def _create(self, row: Row) -> dict[str, object]:
-        details = {column: row.values.get(column, "") for column in COLUMNS}
+        details = {**_UNTOLD, **row.values}
         self._counts["created"] += 1
         if not self._output.wanted:
             self._wait(details)

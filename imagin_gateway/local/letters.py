@@ -83,6 +83,8 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 def neutral(value: str) -> str:
     """Return a value that no spreadsheet runs: an apostrophe goes before what looks like a formula."""
+    if value[:1].isalnum():
+        return value
     return "'" + value if value.lstrip(" ").startswith(_FORMULA) else value
 
 

@@ -39,6 +39,9 @@ COLUMNS: Final[Mapping[str, tuple[str, int]]] = MappingProxyType(
 
 REQUIRED: Final = ("identifier", "family_name")
 
+_LOOKED_AT: Final = frozenset({*REQUIRED, "email"})
+"""Columns whose values are held to more than their length and their signs."""
+
 _NUMEN: Final = re.compile(r"\d{2}[A-Za-z]\d{7}[A-Za-z]{3}")
 """Two digits, a letter, seven digits, three letters: confidential, never an Imagin identifier."""
 
@@ -106,6 +109,7 @@ class ConvocationList:
         try:
             self._encoding, self.digest = _encoding(path)
             self._delimiter, self._columns, self.ignored = self._header()
+            self._longest = tuple(0 if column is None else COLUMNS[column][1] for column in self._columns)
         except OSError:
             raise _unreadable(0, "le fichier ne peut pas être lu") from None
 
@@ -182,9 +186,12 @@ class ConvocationList:
             return _bad(line, f"{len(fields)} champs au lieu de {len(self._columns)}")
         values: dict[str, str] = {}
         reasons: list[str] = []
-        for column, field in zip(self._columns, fields, strict=True):
+        for column, longest, field in zip(self._columns, self._longest, fields, strict=True):
             if column is not None:
-                values[column] = value = _clean(field)
+                values[column] = value = field.strip(" ") if field.isascii() else _clean(field)
+                # Most values are short and plain: only the others are looked at more closely.
+                if value.isprintable() and len(value) <= longest and column not in _LOOKED_AT:
+                    continue
                 if (reason := _wrong(column, value)) is not None:
                     reasons.append(reason)
         key = identifier_key(values["identifier"])
@@ -217,8 +224,6 @@ def _wrong(column: str, value: str) -> str | None:
 
 def _clean(field: str) -> str:
     """Return a value without surrounding spaces, in NFC; the spaces of typography become plain ones."""
-    if field.isascii():
-        return field.strip(" ")
     return unicodedata.normalize("NFC", field.replace("\u00a0", " ").replace("\u202f", " ")).strip(" ")
 
 
