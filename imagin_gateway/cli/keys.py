@@ -170,6 +170,7 @@ def _make_pair(door: str, settings: Path, now: datetime) -> None:
     section = loaded.proconnect if door == PROCONNECT else loaded.portals.get(door)
     if not isinstance(section, SamlPortal | OidcPortal):
         known = [name for name, each in loaded.portals.items() if isinstance(each, SamlPortal | OidcPortal)]
+        known += [PROCONNECT] if loaded.proconnect is not None else []
         raise KeysRefused(f"ni un usage ({', '.join(PURPOSES)}), ni une porte à clés ({', '.join(known) or 'aucune'})")
     private, public = key_pairs.make(door, section, settings.resolve().parent, now)
     out.print(f"Clé RSA de {key_pairs.RSA_BITS} bits et certificat de trois ans faits :", markup=False)

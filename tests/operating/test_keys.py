@@ -33,6 +33,7 @@ from imagin_gateway.settings.key_files import HeldKey, KeyState, path_of, read
 from tests.clock import ManualClock
 from tests.local.helper import import_list
 from tests.operating.house import House, named
+from tests.providers.saml.forge import keys as rsa_keys
 from tests.terminal import imagin_gateway
 
 NOW = datetime(2026, 12, 14, 8, 0, tzinfo=UTC)
@@ -344,6 +345,42 @@ def test_the_lines_told_for_an_openid_portal_publish_both_keys_then_turn_then_le
         kids.append([each["kid"] for each in json.loads(document.body)["keys"]])
     old, new = kids[0]
     assert kids == [[old, new], [old, new], [new, old], [new, old]]
+
+
+def test_a_pair_of_keys_for_proconnect_is_made_by_the_command_and_the_lines_it_tells_are_good(house: House) -> None:
+    house.values["proconnect"] = {
+        "enabled": True,
+        "issuer": "https://proconnect.example/api/v2",
+        "client_id": "imagin",
+        "client_secret": "x" * 40,
+    }
+    house.save()
+    done = run(house, "make", "proconnect")
+    assert done.returncode == 0, done.stderr
+    (private,) = house.folder.glob("proconnect-*.key")
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert "[proconnect]" in done.stdout and str(private) in done.stdout
+    del house.values["proconnect"]["client_secret"]
+    house.values["proconnect"] |= {"client_authentication": "private_key_jwt", "private_key": str(private)}
+    assert Settings.load(house.save()).proconnect is not None
+    refused = run(house, "make", "pro-connect")
+    assert refused.returncode == 1 and "proconnect" in refused.stderr
+
+
+def test_check_looks_at_each_of_our_keys_for_an_openid_portal(house: House) -> None:
+    for name, bits in (("now", 3072), ("next", 2048)):
+        house.write(f"{name}.key", rsa_keys(name, bits).private_pem, 0o600)
+    house.values["portals"]["arena-creteil"] = {
+        "protocol": "oidc",
+        "issuer": "https://oidc.example",
+        "client_id": "imagin",
+        "client_authentication": "private_key_jwt",
+        "private_key": str(house.folder / "now.key"),
+        "other_private_keys": [str(house.folder / "next.key")],
+    }
+    house.save()
+    (found,) = named(house.checked(NOW), "oidc.own_key_2048")
+    assert found.key == "portals.arena-creteil.other_private_keys"
 
 
 def test_the_versions_of_keys_in_files_are_those_of_the_keyring(house: House) -> None:

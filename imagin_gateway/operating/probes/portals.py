@@ -96,6 +96,8 @@ def _settings(ground: Ground, *, door: str, key: str) -> Iterator[Finding]:
     yield good(f"{protocol}.settings", subject, f"{protocol}, {portal.issuer}", key)
     if isinstance(section, OidcPortal) and section.private_key is not None:
         yield from _own_private(section.private_key, subject, f"{key}.private_key")
+        for other in section.other_private_keys:
+            yield from _own_private(other, subject, f"{key}.other_private_keys")
 
 
 def _own_private(path: Path, subject: str, key: str) -> Iterator[Finding]:
