@@ -57,14 +57,14 @@ MAKE = """#!/bin/sh
 for word in "$@"; do
   case "$word" in
     -*) ;;
-    *) echo "made $word"; [ "$word" = test ] && echo '7 passed in 1.0s'; [ "$word" != "$FAILS" ]; exit ;;
+    *) echo "made $word"; [ "$word" = test ] && echo '7 passed in 1.0s'; [ "$word" != "$FAILS" ] || exit 1 ;;
   esac
 done
 """
 
 
-@pytest.mark.parametrize("fails", ["", "wheel-check", "types", "test"])
-def test_ci_tries_the_wheel_beside_the_rest_and_fails_with_it(fails: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fails", ["", "lint", "wheel-check", "types", "contract", "test-peers", "test"])
+def test_ci_tries_the_wheel_beside_the_rest_and_fails_with_any_of_it(fails: str, tmp_path: Path) -> None:
     """`make wheel-check` ends with the bill of what it installed."""
     make = tmp_path / "make"
     make.write_text(MAKE, encoding="utf-8")
@@ -73,8 +73,8 @@ def test_ci_tries_the_wheel_beside_the_rest_and_fails_with_it(fails: str, tmp_pa
     done = subprocess.run([ROOT / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) is (fails == ""), done.stdout + done.stderr
     assert ("All of it passed" in done.stdout) is (fails == "")
-    if fails != "types":
-        assert "made wheel-check" in done.stdout
+    assert ("made wheel-check" in done.stdout) is (fails not in ("lint", "test-peers"))
+    assert ("made test\n" in done.stdout) is (fails in ("", "test"))
     assert ("made rows" in done.stdout) is (fails == "")
     assert "each_extra" in clean.main.__code__.co_names
     assert {"sbom", "write"} <= {name for code in _codes(clean.each_extra.__code__) for name in code.co_names}
