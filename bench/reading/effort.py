@@ -27,8 +27,8 @@ class Effort:
     few: int = 1000
     many: int = 1_000_000
     held: int = 8000
-    wrk_rounds: int = 6
-    wrk_seconds: int = 3
+    wrk_rounds: int = 15
+    wrk_seconds: int = 2
 
 
 QUICK: Final = Effort(rounds=3, seconds=0.01, cold=60, few=200, many=2000, held=500, wrk_rounds=1, wrk_seconds=1)
