@@ -16,6 +16,9 @@ from joserfc.jwk import ECKey, Key, OctKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from imagin_gateway.errors import Code
+from imagin_gateway.providers.oidc.kept import Kept
+from imagin_gateway.providers.oidc.keyset import FITTING, LIFE, KeySet
+from imagin_gateway.providers.oidc.signed import MAX_HEADER_CHARS, Signed, Verifier
 from tests.clock import ManualClock
 from tests.providers.oidc.journey import House, house, refusal
 from tests.providers.oidc.provider import (
@@ -272,14 +275,72 @@ def test_a_header_that_two_readers_would_read_in_two_ways_is_refused(
     """Found by fuzzing: the signature is right, and other libraries read another header, or none."""
 
     def signed(header: Document, claims: Document, change: Callable[[bytes], bytes] = spoil) -> str:
-        parts = (change(json.dumps(header).encode()), json.dumps(claims).encode())
-        content = ".".join(map(base64url, parts))
-        private = rsa_key().private_key
-        assert private is not None
-        made = private.sign(content.encode(), PKCS1v15(), SHA256())
-        return f"{content}.{base64url(made)}"
+        return by_hand(change(json.dumps(header).encode()), json.dumps(claims).encode())
 
     signing(there, lambda header, claims: signed(header, claims, lambda written: written))
     there.login()
     signing(there, signed)
     assert refusal(there) is Code.OIDC_TOKEN_RESPONSE
+
+
+# --- a verifier by itself
+
+
+@pytest.mark.row("OID-08")
+@pytest.mark.parametrize("algorithms", [(), ("none",), ("HS256",), ("RS256", "HS256"), ("RS256", "rs256")])
+def test_a_verifier_is_not_made_for_what_verifies_no_portal(algorithms: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="only asymmetric"):
+        Verifier(algorithms, no_keys())
+    Verifier(tuple(FITTING), no_keys())
+
+
+def no_keys() -> Kept[KeySet]:
+    return Kept(lambda address: KeySet(()), life=LIFE, patience=1.0)
+
+
+@pytest.mark.row("OID-08")
+@pytest.mark.parametrize(
+    ("key", "alg"), [(rsa_key(), "RS256"), (rsa_key(), "PS256"), (ec_key(), "ES256"), (okp_key(), "EdDSA")]
+)
+@pytest.mark.parametrize("made", ["", "A", "AA", "AAAAA", "*", "=", "A" * 86, "A" * 10_000])
+def test_what_cannot_be_a_signature_is_none(
+    provider: Provider, clock: ManualClock, key: Key, alg: str, made: str
+) -> None:
+    provider.key, provider.alg = key, alg
+    there = house(provider, clock, algorithms=(alg,))
+    signing(there, lambda header, claims: sign(header, claims, key).rpartition(".")[0] + "." + made)
+    assert refusal(there) in (Code.OIDC_SIGNATURE, Code.OIDC_TOKEN_RESPONSE)
+
+
+def test_a_header_is_read_up_to_sixteen_kibibytes(there: House) -> None:
+    def signed(length: int, header: Document, claims: Document) -> str:
+        empty = len(json.dumps({**header, "x": ""}, separators=(",", ":")))
+        return sign({**header, "x": "A" * (length - empty)}, claims, there.provider.key)
+
+    signing(there, functools.partial(signed, MAX_HEADER_CHARS // 4 * 3))
+    there.login()
+    signing(there, functools.partial(signed, MAX_HEADER_CHARS // 4 * 3 + 1))
+    assert refusal(there) is Code.OIDC_TOKEN_RESPONSE
+
+
+@pytest.mark.parametrize("kid", [5, ["one"], {"one": 1}, True])
+def test_a_key_whose_name_is_no_text_is_not_looked_for(there: House, kid: object) -> None:
+    there.login()
+    signing(
+        there, lambda header, claims: by_hand(json.dumps({**header, "kid": kid}).encode(), json.dumps(claims).encode())
+    )
+    before = [seen.path for seen in there.provider.seen].count("/keys")
+    assert refusal(there) is Code.OIDC_SIGNATURE
+    assert [seen.path for seen in there.provider.seen].count("/keys") == before
+
+
+def by_hand(header: bytes, payload: bytes) -> str:
+    """Sign whatever it is: a library would not."""
+    content = f"{base64url(header)}.{base64url(payload)}"
+    private = rsa_key().private_key
+    assert private is not None
+    return f"{content}.{base64url(private.sign(content.encode(), PKCS1v15(), SHA256()))}"
+
+
+def test_what_was_signed_stays_out_of_tracebacks() -> None:
+    assert "Marie" not in repr(Signed("RS256", {"given_name": "Marie"}, {"x": "Marie"}))
