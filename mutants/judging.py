@@ -93,24 +93,32 @@ Tell = Callable[[int | None], None]
 
 def _from_a_process(module: str, some: Sequence[Mutant], serve: Callable[[Tell], None]) -> Iterator[Judged]:
     """Fork one process, which forks one more for each mutant and writes a letter for each fate."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        try:
-            _hush()
-            serve(lambda code: _write(writing, code))
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb", buffering=0) as pipe:
-        for mutant in some:
-            letter = pipe.read(1)
-            if not letter:
-                raise RuntimeError(f"the tests of {module} do not pass untouched: {' '.join(PLAN[module])}")
-            yield Judged(mutant, _LETTERS[letter])
-    os.waitpid(child, 0)
+    with tempfile.TemporaryFile() as said:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            try:
+                _hush(said.fileno())
+                serve(lambda code: _write(writing, code))
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb", buffering=0) as pipe:
+            for mutant in some:
+                letter = pipe.read(1)
+                if not letter:
+                    said.seek(-min(_TOLD, said.seek(0, os.SEEK_END)), os.SEEK_END)
+                    words = said.read().decode("utf-8", "replace")
+                    raise RuntimeError(
+                        f"the tests of {module} do not pass untouched: {' '.join(PLAN[module])}\n{words}"
+                    )
+                yield Judged(mutant, _LETTERS[letter])
+        os.waitpid(child, 0)
 
+
+_TOLD: Final = 2000
+"""Bytes of what the tests said last that are repeated when they fail untouched."""
 
 _LETTERS: Final = {b"k": Fate.KILLED, b"s": Fate.SURVIVED, b"h": Fate.HUNG, b"b": Fate.BROKEN}
 
@@ -119,17 +127,17 @@ def _write(pipe: int, code: int | None) -> None:
     os.write(pipe, {0: b"s", None: b"h", 1: b"k"}.get(code, b"b"))
 
 
-def _hush() -> None:
-    """What the tests say is of no interest here; what Hypothesis learns of a mutant neither."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
+def _hush(said: int) -> None:
+    """What the tests say is of interest only when they fail untouched; what Hypothesis learns of a mutant, never."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for stream in (1, 2):
+        os.dup2(said, stream)
     # Half of what a run takes would be loading plugins that these tests do not use.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="mutants-")
     from hypothesis import HealthCheck, Phase, settings
 
-    # Nobody reads the smallest example that fails; health is looked after by a plugin that is left out here.
+    # Nobody reads the smallest example that fails, and a run that is traced is slow.
     os.environ["CI"] = "true"
     settings.register_profile(
         "mutants",
@@ -145,7 +153,9 @@ def _run(tests: Sequence[str], *plugins: object) -> int:
 
     # Plugins are there from the run before. What stands on a second engine says nothing else of a change.
     already = "ignore::pytest.PytestAssertRewriteWarning"
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-W", already, "-k", "not postgresql"]
+    # Without its plugin, Hypothesis takes the tests of one class on two stores for one test of two objects.
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "_hypothesis_pytestplugin", "-W", already]
+    options += ["-k", "not postgresql"]
     return int(pytest.main([*options, *tests], plugins=list(plugins)))
 
 
