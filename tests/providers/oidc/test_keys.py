@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import ECKey, Key, RSAKey
 
 from imagin_gateway.errors import Code, Unavailable
+from imagin_gateway.providers.oidc import keyset
 from tests.clock import ManualClock
 from tests.providers.oidc.journey import House, house, refusal
-from tests.providers.oidc.provider import Answer, Document, Provider, ec_key, okp_key, public, rsa_key, sign
+from tests.providers.oidc.provider import Answer, Document, Provider, base64url, ec_key, okp_key, public, rsa_key, sign
 
 
 @pytest.mark.row("OID-06")
@@ -113,6 +114,65 @@ def test_an_rsa_key_that_is_too_short_verifies_nothing(
 def test_a_key_set_that_is_none_is_refused(provider: Provider, clock: ManualClock, document: object) -> None:
     provider.replies["/keys"] = lambda: Answer.json(document)
     assert refusal(house(provider, clock)) is Code.OIDC_KEYS
+
+
+def test_a_key_set_is_read_up_to_fifty_keys(provider: Provider, clock: ManualClock) -> None:
+    provider.published = [*({} for _ in range(49)), public(provider.key)]
+    house(provider, clock).login()
+
+
+@pytest.mark.parametrize("status", [203, 206, 404])
+def test_keys_under_another_status_than_200_are_none(provider: Provider, clock: ManualClock, status: int) -> None:
+    provider.replies["/keys"] = lambda: Answer.json({"keys": [public(provider.key)]}, status)
+    assert refusal(house(provider, clock)) is Code.OIDC_KEYS
+
+
+def test_keys_are_asked_for_as_json(there: House) -> None:
+    there.login()
+    (asked,) = [seen for seen in there.provider.seen if seen.path == "/keys"]
+    assert asked.headers["accept"] == "application/jwk-set+json, application/json"
+
+
+@pytest.mark.parametrize(
+    ("key", "alg"),
+    [
+        *((rsa_key(), alg) for alg in ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")),
+        (ec_key(), "ES256"),
+        (ECKey.generate_key("P-384", {"kid": "larger"}), "ES384"),
+        (okp_key(), "EdDSA"),
+    ],
+)
+def test_each_algorithm_that_can_be_configured_verifies(
+    provider: Provider, clock: ManualClock, key: Key, alg: str
+) -> None:
+    provider.key, provider.alg = key, alg
+    house(provider, clock, algorithms=(alg,)).login()
+
+
+def kept(*entries: dict[str, Any]) -> int:
+    return len(keyset.read({"keys": list(entries)}).keys)
+
+
+@pytest.mark.row("OID-08")
+@pytest.mark.parametrize(
+    "more",
+    [{"use": "enc"}, {"use": 5}, {"key_ops": ["sign"]}, {"key_ops": "verify"}, {"key_ops": []}, {"kid": 5}, {"alg": 1}],
+)
+def test_a_key_that_is_not_for_signatures_is_not_even_kept(more: dict[str, Any]) -> None:
+    """The library that verifies refuses some of them too: this does not lean on it."""
+    plain = public(rsa_key())
+    assert kept(plain, {**plain, **more}) == 1
+    assert kept({**plain, "key_ops": ["verify"]}, {**plain, "key_ops": ["sign", "verify"]}) == 2
+    del plain["use"]
+    assert kept(plain) == 1
+
+
+@pytest.mark.parametrize(("bits", "good"), [(2047, False), (2048, True), (8192, True), (8193, False)])
+@pytest.mark.filterwarnings("ignore")  # of the library, about the short one
+def test_an_rsa_key_is_kept_from_2048_to_8192_bits(bits: int, good: bool) -> None:
+    """Its size alone counts here: the number is odd, and no product of two primes."""
+    modulus = (2 ** (bits - 1) + 1).to_bytes((bits + 7) // 8, "big")
+    assert kept({"kty": "RSA", "n": base64url(modulus), "e": "AQAB", "use": "sig"}) == good
 
 
 # --- rotation
