@@ -226,12 +226,14 @@ class _Loop:
             return True
         for mutant in self._some:
             lines = self._spans.around(mutant)
-            every = [item for item in nearest if lines & reach.of(item)]
-            reached = [
+            every = sorted((item for item in nearest if lines & reach.of(item)), key=took.__getitem__)
+            # The quickest, as many as there is time for: a change is noticed by one test, whichever.
+            quickest = {
                 item
                 for item, so_far in zip(every, accumulate(map(took.__getitem__, every)), strict=True)
                 if so_far <= ENOUGH or item is every[0]
-            ]
+            }
+            reached = [item for item in nearest if item in quickest]
             patience = 20 + PATIENCE * sum(took[item] for item in reached)
             self._tell(_in_a_child(functools.partial(self._try, session, mutant, reached), patience))
         return True

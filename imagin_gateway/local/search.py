@@ -35,7 +35,8 @@ def folded(text: str) -> str:
     """Return a text as it is searched: without accents, case and signs, words apart by one space."""
     plain = text.casefold()
     if not plain.isascii():
-        apart = unicodedata.normalize("NFKD", plain)
+        # Twice: what a sign stands for may be a capital (« № »), and a small letter may come apart again.
+        apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
         plain = "".join([sign for sign in apart if not unicodedata.combining(sign)])
     return " ".join(_SIGNS.sub(" ", plain).split())
 

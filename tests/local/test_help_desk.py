@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -133,6 +134,16 @@ def test_what_a_search_costs_does_not_grow_every_meaning_is_read_from_an_index(
                 assert "ndex" in plan.lower(), plan
                 assert "Seq Scan" not in plan, plan
                 assert "SCAN accounts" not in plan, plan
+
+
+def test_a_sign_that_stands_for_capitals_is_folded_like_them() -> None:
+    assert search.folded("DEC № 2") == search.folded("dec no 2") == "dec no 2"
+    assert search.folded("𝘈ᴬϔ") == "aaυ"
+
+
+def test_folding_any_one_sign_again_changes_nothing() -> None:
+    odd = [sign for sign in map(chr, range(0x110000)) if unicodedata.decomposition(sign) or sign.casefold() != sign]
+    assert [sign for sign in odd if (once := search.folded(sign)) != search.folded(once)] == []
 
 
 @given(st.text(max_size=80))
