@@ -18,8 +18,10 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
     """A small suite of its own, with the plugin."""
     monkeypatch.syspath_prepend(ROOT)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    # What else is installed is of no interest here, and takes longer than the small suite.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeini(
-        "[pytest]\ntestpaths = .\nmarkers = row(*ids)\naddopts = -p tests.rows.plugin -p no:cacheprovider\n"
+        "[pytest]\ntestpaths = .\nmarkers = row(*ids)\naddopts = -p xdist.plugin -p tests.rows.plugin -p no:cacheprovider\n"
     )
     return pytester
 
