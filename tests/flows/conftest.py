@@ -24,6 +24,7 @@ from imagin_gateway.events import CallSink
 from imagin_gateway.exchange import Request, Response
 from imagin_gateway.local.door import Letter
 from imagin_gateway.providers.portal import Arrival, Departure, LogoutOrder, LogoutWay, PortalSession, Recall
+from tests import accounts_file
 from tests.client import HOST, Client, host_asgi, host_wsgi, over_asgi, over_wsgi
 from tests.clock import ManualClock
 from tests.state.engines import redis_server
@@ -206,6 +207,8 @@ def open_house(kind: str, folder: Path, **changes: Any) -> TheHouse:
     mailbox = Mailbox(port)
     mail = {"host": "127.0.0.1", "port": port, "security": "none", "sender": "imagin@exemple.test"}
     changes = {"mail": mail, **changes}
+    if not (folder / "accounts.db").exists():
+        accounts_file.put(folder / "accounts.db")
 
     def sink(line: str) -> None:
         lines.append(line)

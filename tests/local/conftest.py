@@ -27,6 +27,7 @@ from imagin_gateway.local.migrate import upgrade_accounts
 from imagin_gateway.local.schema import metadata
 from imagin_gateway.settings import Settings
 from imagin_gateway.state.sqlite import SqliteStateStore
+from tests import accounts_file
 from tests.clock import ManualClock
 from tests.local.helper import ADDRESS, GOOD, CountingHasher, MailServer, import_list
 
@@ -96,9 +97,7 @@ def accounts_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
         url: str = request.getfixturevalue("postgres").empty()
         return url
-    url = f"sqlite:///{tmp_path}/accounts.db"
-    upgrade_accounts(url)
-    return url
+    return f"sqlite:///{accounts_file.put(tmp_path / 'accounts.db')}"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.schema import account_events, account_links, accounts, address_changes, outbox, reset_tokens
+from tests import accounts_file
 from tests.local.conftest import Office, token_in
 from tests.local.helper import ADDRESS, GOOD, MailServer
 
@@ -27,11 +28,7 @@ OTHERS: Final = [
 @pytest.fixture
 def accounts_url(tmp_path: Any) -> str:
     """SQLite alone says how many steps it takes."""
-    from imagin_gateway.local.migrate import upgrade_accounts
-
-    url = f"sqlite:///{tmp_path}/accounts.db"
-    upgrade_accounts(url)
-    return url
+    return f"sqlite:///{accounts_file.put(tmp_path / 'accounts.db')}"
 
 
 class Steps:

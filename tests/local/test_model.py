@@ -22,9 +22,9 @@ from imagin_gateway.local.accounts import Account
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.door import CredentialsRefused, DirectDoor
 from imagin_gateway.local.lifecycle import AccountState
-from imagin_gateway.local.migrate import upgrade_accounts
 from imagin_gateway.local.schema import accounts
 from imagin_gateway.state.sqlite import SqliteStateStore
+from tests import accounts_file
 from tests.clock import ManualClock
 from tests.local.conftest import settings_of
 from tests.local.helper import CountingHasher, import_list
@@ -73,8 +73,7 @@ class Lives(RuleBasedStateMachine):
     def open(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
         folder = Path(self.folder.name)
-        url = self.url or f"sqlite:///{folder}/accounts.db"
-        upgrade_accounts(url)
+        url = self.url or f"sqlite:///{accounts_file.put(folder / 'accounts.db')}"
         self.clock = ManualClock()
         made = settings_of(url)
         events = EventLog(CallSink(lambda line: None), self.clock, Keyring(made.keys.signing))

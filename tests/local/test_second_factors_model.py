@@ -17,6 +17,7 @@ from imagin_gateway.local.door import DirectDoor
 from imagin_gateway.local.factors import FactorRefused
 from imagin_gateway.local.lifecycle import TransitionRefused
 from imagin_gateway.state.sqlite import SqliteStateStore
+from tests import accounts_file
 from tests.clock import ManualClock
 from tests.local.conftest import LIST, settings_of
 from tests.local.helper import GOOD, OTHER, import_list
@@ -32,7 +33,7 @@ class Life(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         self.clock = ManualClock()
-        settings = settings_of(f"sqlite:///{folder}/accounts.db")
+        settings = settings_of(f"sqlite:///{accounts_file.put(folder / 'accounts.db')}")
         self.state = SqliteStateStore(folder / "state.db")
         events = EventLog(CallSink(lambda _: None), self.clock, Keyring(settings.keys.signing))
         self.door = DirectDoor.open(settings, self.state, self.clock, events)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import json
 import secrets
-import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from examples.demo.portals import saml_messages
-from imagin_gateway.local.migrate import upgrade_accounts
 from imagin_gateway.operating.check import check
 from imagin_gateway.operating.findings import Finding, Report
+from tests import accounts_file
 from tests.providers.saml.forge import PORTAL, SSO, keys
 
 
@@ -38,14 +36,6 @@ def _value(value: Any) -> str:
     return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
 
 
-@functools.cache
-def _accounts() -> bytes:
-    """Return accounts whose tables are made: once, for making them takes a while."""
-    with tempfile.TemporaryDirectory() as folder:
-        upgrade_accounts(f"sqlite:///{folder}/accounts.db")
-        return Path(folder, "accounts.db").read_bytes()
-
-
 @dataclass
 class House:
     """The folder of a house and what its settings file says."""
@@ -57,8 +47,7 @@ class House:
     @classmethod
     def new(cls, folder: Path) -> House:
         """Return a house without anything wrong in it but what needs the network."""
-        (folder / "accounts.db").write_bytes(_accounts())
-        (folder / "accounts.db").chmod(0o600)
+        accounts_file.put(folder / "accounts.db")
         values: dict[str, Any] = {
             "base_url": "https://imagin.exemple.test",
             "privacy_url": "/donnees",

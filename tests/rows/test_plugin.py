@@ -21,7 +21,8 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
     # What else is installed is of no interest here, and takes longer than the small suite.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeini(
-        "[pytest]\ntestpaths = .\nmarkers = row(*ids)\naddopts = -p xdist.plugin -p tests.rows.plugin -p no:cacheprovider\n"
+        "[pytest]\ntestpaths = .\nmarkers = row(*ids)\n"
+        "addopts = -p xdist.plugin -p tests.rows.plugin -p no:cacheprovider\n"
     )
     return pytester
 
