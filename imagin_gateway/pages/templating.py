@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Final
 
 import jinja2
 from jinja2 import nodes
+from jinja2.bccache import Bucket
 from markupsafe import escape
 
 from imagin_gateway.errors import Problem, SettingsError
@@ -93,6 +95,27 @@ def words(templates: Path | None, texts: Path | None) -> Words:
     return Words(environment, catalogues)
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """What this process has compiled: several gateways in it have most of their templates in common."""
+
+    MOST_KEPT: Final = 256
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give the code of a template of the same name, file and source."""
+        bucket.code = self._known.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the code of a template."""
+        if bucket.code is not None and len(self._known) < self.MOST_KEPT:
+            self._known[bucket.key, bucket.checksum] = bucket.code
+
+
+_compiled: Final = _Compiled()
+
+
 def _environment(overrides: Path | None) -> jinja2.Environment:
     """Return the templates, everything escaped, a missing value an error."""
     ours = jinja2.PackageLoader("imagin_gateway.pages")
@@ -104,6 +127,7 @@ def _environment(overrides: Path | None) -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
         cache_size=-1,
+        bytecode_cache=_compiled,
     )
     templates.filters["inline"] = _inline
     templates.filters["href"] = checked_href
@@ -123,12 +147,12 @@ def _template_problems(templates: jinja2.Environment, catalogues: Mapping[str, C
     for name in templates.list_templates(extensions=["html"]):
         try:
             source, _, _ = (templates.loader or jinja2.DictLoader({})).get_source(templates, name)
-            tree = templates.parse(source, name)
+            asked = _texts_asked(source)
             templates.get_template(name)
         except (jinja2.TemplateError, UnicodeDecodeError) as error:
             yield Problem(f"templates.{name}", f"gabarit illisible ({type(error).__name__})", "corriger le gabarit")
             continue
-        for key, given in _texts_asked(tree):
+        for key, given in asked:
             for catalogue in catalogues.values():
                 if key not in catalogue:
                     yield _missing(catalogue, key, f"le gabarit {name}")
@@ -136,8 +160,13 @@ def _template_problems(templates: jinja2.Environment, catalogues: Mapping[str, C
                     yield Problem(f"templates.{name}", f"le texte {key} demande un paramètre de plus", "le donner")
 
 
-def _texts_asked(tree: nodes.Template) -> Iterator[tuple[str, frozenset[str] | None]]:
-    """Find every `t("key", name=...)`; the names are None when the call unpacks a mapping."""
+@lru_cache(maxsize=256)
+def _texts_asked(source: str) -> tuple[tuple[str, frozenset[str] | None], ...]:
+    """Find every `t("key", name=...)`; the names are None when the call unpacks a mapping. Raises `TemplateError`."""
+    return tuple(_asked_in(jinja2.Environment(autoescape=True).parse(source)))
+
+
+def _asked_in(tree: nodes.Template) -> Iterator[tuple[str, frozenset[str] | None]]:
     for call in tree.find_all(nodes.Call):
         if isinstance(call.node, nodes.Name) and call.node.name == "t" and call.args:
             key = call.args[0]
