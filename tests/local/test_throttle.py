@@ -9,29 +9,36 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from imagin_gateway.errors import Code, SettingsError, Unavailable
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.door import CredentialsRefused, LoginFailure, NetworkThrottled
+from imagin_gateway.local.dossier import Failures
 from imagin_gateway.local.lifecycle import AccountState
 from imagin_gateway.local.throttle import (
     ACCOUNT_FAILURES,
+    ACCOUNT_WINDOW,
     ALARM_FAILURES,
     DELAYS,
     KNOWN_FAILURES,
+    LINKS_PER_ACCOUNT,
     LINKS_PER_NETWORK,
+    LINKS_WINDOW,
+    MEMORY,
     MOST_IN_A_ROW,
     NETWORK_FAILURES,
     NETWORK_FAILURES_IN_ALARM,
+    NETWORK_WINDOW,
     Throttle,
     _key,
     delay_after,
     network_of,
 )
 from imagin_gateway.state.sqlite import SqliteStateStore
-from imagin_gateway.state.store import Space
+from imagin_gateway.state.store import Record, Space
 from tests.clock import ManualClock
 from tests.local.conftest import Office, settings_of
 from tests.local.helper import ADDRESS, GOOD, OTHER, MailServer
@@ -57,6 +64,70 @@ def test_the_delay_grows_and_is_over_a_minute_after_five_failures() -> None:
     assert list(DELAYS) == sorted(DELAYS)
     assert delay_after(5) > timedelta(minutes=1)
     assert delay_after(10_000) == DELAYS[-1] == timedelta(minutes=90)
+
+
+@pytest.mark.row("THR-01")
+def test_the_figures_are_those_that_the_documents_tell() -> None:
+    """Written again, by hand: a figure that changes is a decision."""
+    assert [delay.total_seconds() for delay in DELAYS] == [0, 0, 0, 5, 30, 90, 180, 300, 600, 1200, 2400, 5400]
+    assert (25, 5, timedelta(days=1)) == (ACCOUNT_FAILURES, KNOWN_FAILURES, ACCOUNT_WINDOW)
+    assert (100, timedelta(days=30)) == (MOST_IN_A_ROW, MEMORY)
+    assert (50, timedelta(minutes=10)) == (NETWORK_FAILURES, NETWORK_WINDOW)
+    assert (ALARM_FAILURES, NETWORK_FAILURES_IN_ALARM) == (1000, 5)
+    assert (3, 30, timedelta(hours=1)) == (LINKS_PER_ACCOUNT, LINKS_PER_NETWORK, LINKS_WINDOW)
+
+
+@pytest.mark.row("THR-01")
+def test_of_two_tries_at_once_the_one_that_is_not_evaluated_does_not_count(
+    throttle: Throttle, state: SqliteStateStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        assert fail(throttle, clock)
+    find, looks = state.find, iter([True])
+
+    def late(*words: Any, **named: Any) -> list[Record]:
+        """As if the others had begun just after the first look."""
+        return [] if next(looks, False) else find(*words, **named)
+
+    monkeypatch.setattr(state, "find", late)
+    assert throttle.begin("a", clock.now()) is None
+    assert next(looks, None) is None
+    assert throttle.failures("a", clock.now()).count == 3
+
+
+@pytest.mark.row("THR-02")
+def test_where_accounts_are_locked_known_browsers_and_others_are_counted_together(
+    state: SqliteStateStore, clock: ManualClock
+) -> None:
+    throttle = Throttle(state, lock=True, in_a_row=10)
+    assert all(throttle.begin("a", clock.now(), known=number % 2 == 0) for number in range(10))
+    assert throttle.begin("a", clock.now(), known=True) is None
+    assert throttle.begin("a", clock.now()) is None
+    assert throttle.begin("b", clock.now()) is not None
+
+
+def test_what_counts_against_an_account_is_told_and_forgotten_by_a_link(state: SqliteStateStore) -> None:
+    clock, throttle = ManualClock(), Throttle(state, in_a_row=5)
+    assert throttle.failures("a", clock.now()) == Failures(count=0, last=None, waits=False)
+    first = clock.now()
+    assert fail(throttle, clock)
+    assert throttle.failures("a", clock.now()) == Failures(count=1, last=first, waits=False)
+    clock.move(60)
+    for _ in range(2):
+        assert fail(throttle, clock)
+        assert fail(throttle, clock, known=True)
+    assert throttle.failures("a", clock.now()) == Failures(count=5, last=clock.now(), waits=True)
+    assert throttle.failures("b", clock.now()).count == 0
+    # The next one in a row would lock it, unless a link is used.
+    throttle.clear("a")
+    assert throttle.failures("a", clock.now()) == Failures(count=0, last=None, waits=False)
+    assert not throttle.failed("a", clock.now())
+
+
+def test_a_browser_that_is_known_alone_makes_nobody_wait(throttle: Throttle, clock: ManualClock) -> None:
+    for _ in range(3):
+        assert fail(throttle, clock, known=True)
+    assert throttle.failures("a", clock.now()) == Failures(count=3, last=clock.now(), waits=False)
 
 
 @pytest.mark.row("THR-01")
