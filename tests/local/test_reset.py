@@ -6,6 +6,7 @@ import ast
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from imagin_gateway.local.door import LinkDead, PasswordRefused
 from imagin_gateway.local.lifecycle import AccountState, Act
 from imagin_gateway.local.passwords import Limiter
 from imagin_gateway.local.schema import accounts, metadata, outbox, reset_requests, reset_tokens
-from tests.local.conftest import Office, settings_of, token_in
+from tests.local.conftest import Office, keys_of, settings_of, token_in
 from tests.local.helper import ADDRESS, GOOD, OTHER, MailServer
 
 Ask = Callable[[str], str]
@@ -281,6 +282,52 @@ def test_asking_does_the_same_for_every_identifier(office: Office) -> None:
     assert office.door.deliver_due() == 1
     assert not office.rows(reset_requests)
     assert [event["detail"]["mailed"] for event in office.named("reset_asked")] == [True] + [False] * 4
+
+
+def test_what_is_asked_beyond_the_share_of_an_account_is_not_noted(office: Office) -> None:
+    asked = [office.door._resets.ask("mdurand7", address=ADDRESS) for _ in range(5)]
+    assert asked == [True, True, True, False, False]
+    assert len(office.rows(reset_requests)) == 3
+
+
+def test_of_a_request_no_more_is_kept_than_the_event_needs(office: Office) -> None:
+    office.door.ask_reset("mdurand7", address="a" * 100, correlation="c" * 100)
+    (row,) = office.rows(reset_requests)
+    assert (row.address, row.correlation) == ("a" * 64, "c" * 64)
+
+
+def test_a_link_lives_from_the_moment_it_is_made_whatever_becomes_of_its_mail(office: Office) -> None:
+    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door._resets.answer_one()
+    (row,) = office.rows(reset_tokens)
+    assert row.ends_at == office.clock.now() + timedelta(hours=1)
+
+
+def test_nobody_of_a_portal_receives_a_link_or_uses_one(
+    office: Office, open_office: Callable[..., Office], mail_server: MailServer, reset_link: Ask
+) -> None:
+    token = reset_link("mdurand7")
+    mail_server.inbox.received.clear()
+    assert office.settings.mail is not None
+    closed = open_office(
+        keys=keys_of(office),
+        mail=office.settings.mail.model_dump(),
+        accounts={"url": office.settings.accounts.url, "portal_domains": ["exemple.test"]},
+    )
+    dead(closed, token)
+    closed.door.ask_reset("mdurand7", address=ADDRESS)
+    assert len(closed.rows(reset_requests)) == 1
+    assert closed.door.deliver_due() == 0
+    assert mail_server.inbox.received == []
+
+
+def test_a_link_forgives_the_failures_of_its_account(office: Office, reset_link: Ask) -> None:
+    token = reset_link("mdurand7")
+    for _ in range(3):
+        with pytest.raises(Refused):
+            office.door.check("mdurand7", OTHER, address=ADDRESS)
+    office.door.use_reset(token, GOOD, GOOD)
+    assert office.door.check("mdurand7", GOOD, address=ADDRESS).account.identifier == "mdurand7"
 
 
 @pytest.mark.row("RST-12")
