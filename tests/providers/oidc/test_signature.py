@@ -18,7 +18,7 @@ from joserfc.jws import JWSRegistry
 from imagin_gateway.errors import Code
 from imagin_gateway.providers.oidc.kept import Kept
 from imagin_gateway.providers.oidc.keyset import FITTING, LIFE, KeySet
-from imagin_gateway.providers.oidc.signed import MAX_HEADER_CHARS, Signed, Verifier
+from imagin_gateway.providers.oidc.signed import Signed, Verifier
 from tests.clock import ManualClock
 from tests.providers.oidc.journey import House, house, refusal
 from tests.providers.oidc.provider import (
@@ -317,9 +317,10 @@ def test_a_header_is_read_up_to_sixteen_kibibytes(there: House) -> None:
         empty = len(json.dumps({**header, "x": ""}, separators=(",", ":")))
         return sign({**header, "x": "A" * (length - empty)}, claims, there.provider.key)
 
-    signing(there, functools.partial(signed, MAX_HEADER_CHARS // 4 * 3))
+    written = 16 * 1024 // 4 * 3
+    signing(there, functools.partial(signed, written))
     there.login()
-    signing(there, functools.partial(signed, MAX_HEADER_CHARS // 4 * 3 + 1))
+    signing(there, functools.partial(signed, written + 1))
     assert refusal(there) is Code.OIDC_TOKEN_RESPONSE
 
 
