@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Final
 
 from bench.frame import ROOT, Cell, Report, peers
@@ -46,7 +46,10 @@ SERVERS: Final = {
 
 SITES: Final = {"uvicorn": "Starlette", "gunicorn": "Flask"}
 
-STATES: Final = ("bare", "SQLite", "Redis")
+BARE: Final = ("bare", "bare, once more")
+"""Two servers of the bare application: what they differ by is what this machine does by itself."""
+
+STATES: Final = (*BARE, "SQLite", "Redis")
 
 
 @dataclass
@@ -131,20 +134,25 @@ def measure(report: Report, effort: Effort) -> None:
         }
         for each in served.values():
             each.wait()
+        driven = list(served.values())
         for turn in range(effort.wrk_rounds + 1):
-            for each in served.values():
+            for each in driven:
                 each.drive(wrk, effort.wrk_seconds if turn else 1)
                 if not turn:  # warm now
                     each.rates.clear()
                     each.costs.clear()
+            # Who comes first in a turn finds another machine than who comes last.
+            driven = driven[1:] + driven[:1]
         for each in served.values():
             each.wait()  # still signed in
     rows: list[list[Cell]] = []
     for (server, state), each in served.items():
-        bare = served[server, "bare"]
+        bares = [served[server, bare] for bare in BARE]
         # Each turn is compared with itself: the machine is not the same from one to the next.
-        lost = 100 * median(1 - rate / other for rate, other in zip(each.rates, bare.rates, strict=True))
-        added = median(cost - other for cost, other in zip(each.costs, bare.costs, strict=True))
+        rates = [mean(turn) for turn in zip(*(bare.rates for bare in bares), strict=True)]
+        costs = [mean(turn) for turn in zip(*(bare.costs for bare in bares), strict=True)]
+        lost = 100 * median(1 - rate / other for rate, other in zip(each.rates, rates, strict=True))
+        added = median(cost - other for cost, other in zip(each.costs, costs, strict=True))
         rows.append(
             [
                 f"{server}, {SITES[server]}, {state}",
@@ -152,12 +160,12 @@ def measure(report: Report, effort: Effort) -> None:
                 median(each.rates),
                 min(each.costs) * 1e6,
                 median(each.costs) * 1e6,
-                added * 1e6 if each is not bare else "",
-                100 * (1 - max(each.rates) / max(bare.rates)) if each is not bare else "",
-                lost if each is not bare else "",
+                added * 1e6,
+                100 * (1 - max(each.rates) / max(max(bare.rates) for bare in bares)),
+                lost,
             ]
         )
-        if each is not bare:
+        if state not in BARE:
             report.target(f"throughput_lost_{server}_{state.lower()}", lost, LOST, "%")
     columns = ("server, application, state", "requests/s", "median", "processor µs a request", "median")
     columns_of_loss = ("added µs (median by turns)", "lost % (best)", "lost % (median by turns)")
