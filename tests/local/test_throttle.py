@@ -124,6 +124,15 @@ def test_what_counts_against_an_account_is_told_and_forgotten_by_a_link(state: S
     assert not throttle.failed("a", clock.now())
 
 
+def test_an_account_waits_for_as_long_as_a_stranger_would(throttle: Throttle, clock: ManualClock) -> None:
+    for failures in range(1, KNOWN_FAILURES + 3):
+        assert fail(throttle, clock)
+        clock.move(delay_after(failures) - timedelta(seconds=1) if delay_after(failures) else timedelta())
+        assert throttle.failures("a", clock.now()).waits is bool(delay_after(failures))
+        clock.move(1)
+        assert not throttle.failures("a", clock.now()).waits
+
+
 def test_a_browser_that_is_known_alone_makes_nobody_wait(throttle: Throttle, clock: ManualClock) -> None:
     for _ in range(3):
         assert fail(throttle, clock, known=True)

@@ -510,6 +510,15 @@ class TestFork:
         until(lambda: registry.look(over) is None, "the parent was told")
         assert registry.list_person(PARIS, "mdurand7")[0].last_seen == clock.now() + timedelta(seconds=60)
 
+    def test_what_a_process_knows_is_counted(self, registry: SessionRegistry) -> None:
+        assert registry.known == 0
+        cookies = [log_in(registry, who) for who in ("mdurand7", "other")]
+        for cookie in cookies:
+            known(registry, cookie)
+        assert registry.known == 2
+        registry.end(cookies[0])
+        assert registry.known == 1
+
     def test_a_child_forked_while_a_thread_reads_is_not_stuck(self, alone: SessionRegistry, deaf: DeafStore) -> None:
         cookie = log_in(alone)
         forked: list[bool] = []
