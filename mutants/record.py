@@ -151,8 +151,9 @@ _HEAD: Final = """# Mutation: does a test notice?
 
 Written by `make mutants`, which breaks the code of the modules that decide who is let in, one small change at a time,
 and runs the tests of its room that reach the changed line, the quickest of them up to twenty seconds and the nearest
-first, until one fails. A change that none of these notices has survived, even if a test elsewhere would notice it. `make mutants ONLY=sessions` judges a room, and
-only what has changed since; `ARGS=--survivors` tries again what survived. [Why so](decisions/0106-mutation.md).
+first, until one fails. A change that none of these notices has survived, even if a test elsewhere would notice it.
+`make mutants ONLY=sessions` judges a room, and only what has changed since; `ARGS=--survivors` tries again what
+survived. [Why so](decisions/0106-mutation.md).
 
 What is changed: comparisons (their edge and their opposite), each part of a condition, constants, arithmetic, what is
 returned, and every statement that raises or calls. What is not: messages, log lines, the steps told to the
