@@ -6,13 +6,15 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 
 from imagin_gateway.errors import Code, Refused, Unavailable
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.door import CredentialsRefused, LoginFailure
 from imagin_gateway.local.lifecycle import AccountState, Act
 from imagin_gateway.local.passwords import Limiter
-from tests.local.conftest import Office
+from imagin_gateway.local.schema import accounts
+from tests.local.conftest import Office, keys_of
 from tests.local.helper import ADDRESS, GOOD, OTHER
 
 WRONG = Secret("ce n'est pas le bon mot")
@@ -233,3 +235,59 @@ def test_a_stored_hash_that_is_not_argon2id_opens_nothing_and_costs_the_same(off
         assert refused(office, "mdurand7", GOOD).reason is LoginFailure.WRONG
         assert 1 <= office.hasher.verifications <= 2
         office.clock.move(86400)
+
+
+def test_reasons_keep_their_names() -> None:
+    """Operators search their events by them."""
+    names = ["unknown", "delayed", "locked", "disabled", "expired", "wrong", "portal-only"]
+    assert [reason.value for reason in LoginFailure] == names
+
+
+def test_a_success_is_told_after_three_failures_or_from_a_new_browser_and_never_by_letter(office: Office) -> None:
+    assert not office.door.check("mdurand7", office.letters["mdurand7"], address=ADDRESS).noticed
+    office.personalise("mdurand7")
+    known = office.door.remember("mdurand7")
+    assert office.door.check("mdurand7", GOOD, address=ADDRESS).noticed
+    for failures, told in ((0, False), (2, False), (3, True)):
+        for _ in range(failures):
+            with pytest.raises(CredentialsRefused):
+                office.door.check("mdurand7", WRONG, address=ADDRESS, client=known)
+        office.clock.move(60)
+        assert office.door.check("mdurand7", GOOD, address=ADDRESS, client=known).noticed is told
+
+
+def test_an_account_erased_while_its_password_was_verified_does_not_open(office: Office) -> None:
+    office.personalise("mdurand7")
+    verify = office.hasher.verify
+
+    def slowly(stored: str | None, password: Secret) -> bool:
+        done = verify(stored, password)
+        with office.database.write() as connection:
+            connection.execute(sa.delete(accounts).where(accounts.c.identifier == "mdurand7"))
+        return done
+
+    office.hasher.verify = slowly  # type: ignore[method-assign]  # what happens meanwhile
+    assert refused(office, "mdurand7", GOOD).reason is LoginFailure.WRONG
+
+
+@pytest.mark.row("RTE-04")
+def test_the_right_password_of_somebody_of_a_portal_opens_nothing(
+    office: Office, open_office: Callable[..., Office]
+) -> None:
+    office.personalise("mdurand7")
+    section = {"url": office.settings.accounts.url, "portal_domains": ["exemple.test"]}
+    closed = open_office(keys=keys_of(office), accounts=section)
+    assert refused(closed, "mdurand7", GOOD).reason is LoginFailure.PORTAL_ONLY
+    assert refused(closed, "mdurand7", WRONG).reason is LoginFailure.WRONG
+
+
+def test_failures_lock_an_account_once_and_tell_whose_it_is(office: Office, open_office: Callable[..., Office]) -> None:
+    office.personalise("mdurand7")
+    passwords = {"profile": "unsafe-tests", "attempts": "lock", "lock_after": 3}
+    locking = open_office(keys=keys_of(office), passwords=passwords)
+    for identifier in ("mdurand7", "nobody"):
+        for _ in range(5):
+            refused(locking, identifier, WRONG)
+    (told,) = locking.named("account_locked")
+    assert told["address"]
+    assert locking.account("mdurand7").state is AccountState.LOCKED
