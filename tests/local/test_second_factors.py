@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pyotp
@@ -160,6 +161,17 @@ def test_recovery_codes_work_once_each_and_are_counted(office: Office, mail_serv
     office.door.deliver_due()
     subjects = [str(message["Subject"]) for message in mail_server.inbox.received]
     assert subjects.count("Un code de secours a servi") == 2
+
+
+def test_a_code_that_is_too_long_to_be_one_opens_nothing_and_uses_none_up(office: Office) -> None:
+    _, added = enrol(office)
+    printed = added.codes[0].reveal()
+    for typed in ("x" * 201, "x" * 10_000, printed + " " * 200):
+        use = partial(prove, office, Secret(typed), by="prove_recovery")
+        assert refused(use).code is Code.FACTOR_RECOVERY
+        office.clock.move(100)
+    padded = Secret(printed + " " * (200 - len(printed)))
+    assert prove(office, padded, by="prove_recovery").recovery_left == HOW_MANY - 1
 
 
 def test_new_recovery_codes_kill_the_former_ones(office: Office) -> None:

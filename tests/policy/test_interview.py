@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagin_gateway.policy import ASK, ELSEWHERE, Facts, FactsRefused, Step, siec
+from imagin_gateway.policy import ASK, ELSEWHERE, Facts, FactsRefused, Question, Step, siec
 from tests.policy.strategies import facts
 
 QUESTIONS = {question.id: [answer.id for answer in question.answers] for question in siec().all_questions}
@@ -225,3 +226,20 @@ def test_what_is_declared_is_not_asked_again() -> None:
 
 def test_a_known_direct_person_is_asked_nothing() -> None:
     assert siec().question(Facts.parse({"convocation": "ours", "employer": "company", "printed": "yes"})) is None
+
+
+def test_a_hint_stands_under_its_own_question_alone() -> None:
+    (paris,) = [each.sets for each in _question("poste").answers if each.id == "paris"]
+    asked = siec().question(replace(Facts(), **paris))  # type: ignore[arg-type]  # values of the answer
+    assert asked is not None
+    assert asked.id == "emetteur"
+    assert asked.hint == _question("emetteur").hint
+
+
+def _question(name: str) -> Question:
+    return next(question for question in siec().all_questions if question.id == name)
+
+
+def test_the_table_tells_the_name_of_its_service() -> None:
+    assert siec().name == "siec"
+    assert "SIEC" in siec().title.fr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import FrozenInstanceError
 from datetime import date
 
@@ -324,3 +324,69 @@ def test_no_character_that_does_not_show_ever_enters() -> None:
 def test_a_subject_too_long_is_nobody() -> None:
     assert subject({"uid": ["a" * MAX_VALUE_CHARS]}, "uid") == "a" * MAX_VALUE_CHARS
     assert subject({"uid": ["a" * (MAX_VALUE_CHARS + 1)]}, "uid") == ""
+
+
+GOOD: dict[Callable[[str], object], tuple[str, str]] = {
+    parse_posting: ("$", "0693045K$UAJ$PU$ENS$0693045K$T3$LP$320"),
+    parse_responsibility: ("$", "0693045K$UAJ$PU$N$T3$LP$320"),
+    parse_delegation: (
+        "|",
+        "santorin|/r|01/09/2026|31/08/2027|X|FrEduRneResp=0693045K$UAJ$PU$N$T3$LP$320|h|F|",
+    ),
+    parse_management: ("$", "01/09/2026$31/08/2027$X$Y"),
+}
+"""One good value of each form, and what stands between its fields."""
+
+Parse = Callable[[str], object]
+
+
+def spoilt(parse: Parse, place: int, told: str) -> object:
+    """Read the good value with one field replaced."""
+    between, value = GOOD[parse]
+    fields = value.split(between)
+    fields[place] = told
+    return parse(between.join(fields))
+
+
+@pytest.mark.parametrize("parse", GOOD)
+def test_each_form_is_read_and_refused_with_a_field_more_or_less(parse: Parse) -> None:
+    between, value = GOOD[parse]
+    assert parse(value) is not None
+    if parse is not parse_management:  # as many as are written
+        assert parse(value + between) is None
+        assert parse(value.rpartition(between)[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("parse", "codes"), [(parse_posting, range(1, 7)), (parse_responsibility, range(1, 6))], ids=["posting", "school"]
+)
+def test_each_field_of_a_school_is_held_to_its_signs(parse: Parse, codes: range) -> None:
+    for place in codes:
+        assert spoilt(parse, place, "é!") is None, place
+        assert spoilt(parse, place, "A" * 17) is None, place
+        assert spoilt(parse, place, "A" * 16) is not None, place
+    nature = codes.stop
+    for told, read in (("", True), ("32", True), ("3200", False), ("ABC", False)):
+        assert (spoilt(parse, nature, told) is not None) is read
+    for told in ("", "X", "0693045A", "0693045k ", "069304K"):
+        assert spoilt(parse, 0, told) is None
+
+
+def test_a_delegation_is_held_to_its_dates_its_schools_and_its_end() -> None:
+    def read(place: int, told: str) -> object:
+        return spoilt(parse_delegation, place, told)
+
+    for place, told in ((0, ""), (0, "X"), (2, ""), (2, "32/01/2026"), (3, ""), (3, "31/08/2026"), (8, "more")):
+        assert read(place, told) is None, (place, told)
+    for schools in ("FrEduRne=0693045K$UAJ$PU$N$T3$LP$320", "FrEduRneResp", "FrEduRneResp=0693045A$UAJ$PU$N$T3$LP$320"):
+        assert read(5, schools) is None, schools
+    assert read(3, "01/09/2026") is not None  # of one day
+    assert read(5, "") is not None
+
+
+def test_management_is_held_to_its_dates_and_tells_something() -> None:
+    for place, told in ((0, ""), (0, "1/9/2026"), (1, ""), (1, "31/08/2026"), (1, "31/02/2027")):
+        assert spoilt(parse_management, place, told) is None, (place, told)
+    assert spoilt(parse_management, 1, "01/09/2026") is not None  # of one day
+    assert parse_management("01/09/2026$31/08/2027") is None
+    assert parse_management("01/09/2026$31/08/2027$ $") is None
