@@ -373,6 +373,28 @@ def test_a_link_disabled_between_the_check_and_the_use_sets_nothing(office: Offi
     assert office.account("mdurand7").password_hash is None
 
 
+def test_a_link_whose_hour_ends_between_the_check_and_the_use_sets_nothing(office: Office, reset_link: Ask) -> None:
+    token = reset_link("mdurand7")
+    real = office.hasher.hash
+
+    def late(password: Secret) -> str:
+        office.clock.move(3600)
+        return real(password)
+
+    office.hasher.hash = late  # type: ignore[method-assign]  # what happens meanwhile
+    with pytest.raises(LinkDead):
+        office.door.use_reset(token, GOOD, GOOD)
+    assert office.account("mdurand7").password_hash is None
+
+
+def test_the_notice_of_a_change_tells_when_it_was(office: Office, reset_link: Ask, mail_server: MailServer) -> None:
+    office.door.use_reset(reset_link("mdurand7"), GOOD, GOOD)
+    mail_server.inbox.received.clear()
+    office.clock.move(timedelta(hours=5))
+    office.door.deliver_due()
+    assert "a été changé le 14\u00a0décembre\u00a02026 à 9\u00a0h\u00a000" in mail_server.inbox.body()
+
+
 def test_the_link_uses_the_configured_address(office: Office, mail_server: MailServer) -> None:
     office.door.ask_reset("mdurand7", address="evil.example")
     office.door.deliver_due()
