@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import imagin_gateway
 from imagin_gateway.identity import Activity, Identity
-from imagin_gateway.sessions.session import FIRST_PASSWORD, Session, decode, encode, with_last_seen
+from imagin_gateway.sessions.session import FIRST_PASSWORD, SECOND_FACTOR, Session, decode, encode, with_last_seen
 from tests.sessions.people import person
 
 NOW = datetime(2026, 12, 14, 8, 0, tzinfo=UTC)
@@ -109,6 +109,24 @@ def test_a_field_of_a_later_release_is_left_aside_and_kept_when_seen_again() -> 
     read = decode(seen)
     assert read is not None
     assert read.last_seen == NOW + timedelta(minutes=5)
+
+
+def test_restrictions_keep_their_names() -> None:
+    """Records of another release are read by them: one that were not known would restrict nothing."""
+    assert (FIRST_PASSWORD, SECOND_FACTOR) == ("first-password", "second-factor")
+
+
+def test_what_a_record_does_not_tell_is_empty() -> None:
+    told = {"v", "handle", "issuer", "subject", "door", "activities", "authenticated_at", "method"}
+    told |= {"created_at", "last_seen", "absolute_end"}
+    whole = json.loads(VERSION_1)
+    read = decode(json.dumps({name: whole[name] for name in told}).encode())
+    assert read is not None
+    left = {name: value for name, value in msgspec.structs.asdict(read).items() if name not in told}
+    none = {"proved_at": None, "acr": None, "amr": (), "attributes": {}, "ends_at": None}
+    names = {"family_name", "given_name", "email", "portal_session", "name_id"}
+    names |= {"logout_hint", "restricted", "device", "address"}
+    assert left == {**none, **dict.fromkeys(names, "")}
 
 
 def test_a_restricted_session_opens_no_activity() -> None:
