@@ -123,7 +123,7 @@ def test_what_a_record_does_not_tell_is_empty() -> None:
     read = decode(json.dumps({name: whole[name] for name in told}).encode())
     assert read is not None
     left = {name: value for name, value in msgspec.structs.asdict(read).items() if name not in told}
-    none = {"proved_at": None, "acr": None, "amr": (), "attributes": {}, "ends_at": None}
+    none: dict[str, Any] = {"proved_at": None, "acr": None, "amr": (), "attributes": {}, "ends_at": None}
     names = {"family_name", "given_name", "email", "portal_session", "name_id"}
     names |= {"logout_hint", "restricted", "device", "address"}
     assert left == {**none, **dict.fromkeys(names, "")}
