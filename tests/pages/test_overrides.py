@@ -12,6 +12,7 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from imagin_gateway.errors import SettingsError
+from imagin_gateway.pages import templating
 from imagin_gateway.pages.language import Language
 from imagin_gateway.pages.overrides import overridden
 from imagin_gateway.pages.render import LOGO_PATH, Pages
@@ -162,6 +163,13 @@ def test_a_template_of_the_settings_stands_in_and_may_use_texts_of_the_host(tmp_
     )
     assert b"<h1>&lt;b&gt;</h1>" in render(pages, "logout").body
     assert b"<h1>en</h1>" in render(pages, "logout", "en").body
+
+
+def test_a_template_that_was_compiled_and_then_changed_is_compiled_anew(tmp_path: Path) -> None:
+    """What this process has compiled is kept by what stood in the file, not by its name alone."""
+    for text in ("before", "after"):
+        (tmp_path / "mine.html").write_text(text, encoding="utf-8")
+        assert templating._environment(tmp_path).get_template("mine.html").render() == text
 
 
 def test_a_theme_is_served_from_our_own_path_named_after_its_content_and_checked(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_field_of_a_later_release_is_left_aside_and_kept_when_seen_again() -> 
 
 
 def test_restrictions_keep_their_names() -> None:
-    """Records of another release are read by them: one that were not known would restrict nothing."""
+    """Records of another release are read by them."""
     assert (FIRST_PASSWORD, SECOND_FACTOR) == ("first-password", "second-factor")
 
 
