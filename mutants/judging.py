@@ -5,7 +5,7 @@ pass untouched, a tracer writes down which lines of the module each of them reac
 only to the tests that reach its line, the nearest and quickest first, until one fails. The child puts the changed
 code under the functions that are there, and forgets what functions remember. A change outside of any
 function needs the module to be imported anew: its child forks from a process that has imported
-nothing of the house, and runs every test.
+nothing of the house, and runs the quickest tests of all.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ import functools
 import gc
 import importlib.abc
 import importlib.machinery
+import json
 import os
 import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from mutants.changes import Mutant, mutants
 from mutants.plan import PLAN, ROOT, source
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
     import pytest
 
 PATIENCE: Final = 8
-"""How many times longer than the untouched tests a change may make them, before it counts as noticed."""
+"""How many times longer than untouched a change may make a test, before it counts as noticed."""
 
+AT_LEAST: Final = 10.0
+"""Seconds that any test may take."""
 
 ENOUGH: Final = 20.0
 """Seconds, untouched, of the tests that a change is shown to: beyond, they are far and slow."""
@@ -160,7 +163,7 @@ def _run(tests: Sequence[str], *plugins: object) -> int:
 
 
 def _in_a_child(work: Callable[[], int], patience: float) -> int | None:
-    """Return what `work` returns in a process of its own group; None when it takes too long."""
+    """Return what `work` returns in a process of its own group; None when it, or a test in it, takes too long."""
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
@@ -173,11 +176,29 @@ def _in_a_child(work: Callable[[], int], patience: float) -> int | None:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             _kill(child)
-            return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 3
+            if os.WIFSIGNALED(status):
+                return None if os.WTERMSIG(status) == signal.SIGALRM else 3
+            return os.waitstatus_to_exitcode(status)
         time.sleep(0.005)
     _kill(child)
     os.waitpid(child, 0)
     return None
+
+
+_Test = TypeVar("_Test")
+
+
+def _give(untouched: float) -> None:
+    """Kill this process when the test that begins takes far longer than untouched, whatever it waits for."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, AT_LEAST + PATIENCE * untouched)
+
+
+def _quickest(took: Mapping[_Test, float]) -> set[_Test]:
+    """Return as many tests as there is time for: a change is noticed by one test, whichever."""
+    every = sorted(took, key=took.__getitem__)
+    so_far = accumulate(map(took.__getitem__, every))
+    return {each for each, until in zip(every, so_far, strict=True) if until <= ENOUGH or each is every[0]}
 
 
 def _kill(group: int) -> None:
@@ -222,30 +243,26 @@ class _Loop:
         rank = {(ROOT / test): place for place, test in enumerate(PLAN[self._module])}
         nearest = sorted(session.items, key=lambda item: (rank.get(item.path, len(rank)), took[item]))
         # A child has no thread of this process: what a fixture of the whole run left to one would be missed there.
-        if _in_a_child(lambda: self._run_all(session, nearest), 60 + PATIENCE * sum(took.values())) != 0:
+        every = {item: took[item] for item in nearest}
+        if _in_a_child(lambda: self._run_all(session, every), 60 + PATIENCE * sum(took.values())) != 0:
             return True
         for mutant in self._some:
             lines = self._spans.around(mutant)
-            every = sorted((item for item in nearest if lines & reach.of(item)), key=took.__getitem__)
-            # The quickest, as many as there is time for: a change is noticed by one test, whichever.
-            quickest = {
-                item
-                for item, so_far in zip(every, accumulate(map(took.__getitem__, every)), strict=True)
-                if so_far <= ENOUGH or item is every[0]
-            }
-            reached = [item for item in nearest if item in quickest]
-            patience = 20 + PATIENCE * sum(took[item] for item in reached)
+            quickest = _quickest({item: took[item] for item in nearest if lines & reach.of(item)})
+            reached = {item: took[item] for item in nearest if item in quickest}
+            patience = 20 + PATIENCE * sum(reached.values())
             self._tell(_in_a_child(functools.partial(self._try, session, mutant, reached), patience))
         return True
 
-    def _try(self, session: pytest.Session, mutant: Mutant, reached: Sequence[pytest.Item]) -> int:
+    def _try(self, session: pytest.Session, mutant: Mutant, reached: Mapping[pytest.Item, float]) -> int:
         """Return 0 when every test that reaches the change passes with it."""
         # What could not be put in place has not been noticed.
         put = _under_functions(self._module, mutant.tree(self._tree))
         return self._run_all(session, reached) if put else 0
 
-    def _run_all(self, session: pytest.Session, items: Sequence[pytest.Item]) -> int:
-        for item in items:
+    def _run_all(self, session: pytest.Session, items: Mapping[pytest.Item, float]) -> int:
+        for item, untouched in items.items():
+            _give(untouched)
             self._run_one(session, item)
             if self._failed:
                 return 1
@@ -354,19 +371,53 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _serve_imported(module: str, tests: Sequence[str], tree: ast.Module, some: Sequence[Mutant], tell: Tell) -> None:
-    began = time.monotonic()
-    if _in_a_child(lambda: _run(tests), 600) != 0:
-        return
-    patience = 20 + PATIENCE * (time.monotonic() - began)
+    with tempfile.TemporaryDirectory() as there:
+        told = Path(there, "took.json")
+        if _in_a_child(lambda: _run(tests, _Clock(told)), 600) != 0:
+            return
+        took: dict[str, float] = json.loads(told.read_text(encoding="utf-8"))
+    quickest = {each: took[each] for each in took if each in _quickest(took)}
+    files = [test for test in tests if any(each.startswith(test + "::") for each in quickest)]
+    patience = 60 + PATIENCE * sum(quickest.values())
     for mutant in some:
         changed = mutant.tree(tree)
-        tell(_in_a_child(functools.partial(_run_imported, module, tests, changed), patience))
+        tell(_in_a_child(functools.partial(_run_imported, module, files, quickest, changed), patience))
 
 
-def _run_imported(module: str, tests: Sequence[str], changed: ast.Module) -> int:
-    """Return 0 when every test passes with the module made of the changed code."""
+def _run_imported(module: str, files: Sequence[str], chosen: Mapping[str, float], changed: ast.Module) -> int:
+    """Return 0 when the chosen tests pass with the module made of the changed code."""
     sys.meta_path.insert(0, _Finder(module, changed))
-    return _run(tests)
+    return _run(files, _Only(chosen))
+
+
+class _Clock:
+    """Writes down how long each test took, with what was made ready for it alone."""
+
+    def __init__(self, told: Path) -> None:
+        self._told, self._took = told, dict[str, float]()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._took[report.nodeid] = self._took.get(report.nodeid, 0.0) + report.duration
+
+    def pytest_sessionfinish(self) -> None:
+        self._told.write_text(json.dumps(self._took), encoding="utf-8")
+
+
+class _Only:
+    """Runs the chosen tests alone, each for no longer than it may take."""
+
+    def __init__(self, chosen: Mapping[str, float]) -> None:
+        self._chosen = chosen
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if item.nodeid in self._chosen]
+
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        _give(self._chosen[item.nodeid])
+
+    def pytest_runtest_teardown(self) -> None:
+        # What the next one needs made ready may take long: keys, the first time.
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 class _Changed(importlib.machinery.SourceFileLoader):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mutants import record
+from mutants import judging, record
 from mutants.changes import mutants
 from mutants.plan import PLAN, ROOT, room, source
 from mutants.record import Record, Survivor
@@ -80,6 +80,34 @@ def test_what_a_test_notices_is_killed() -> None:
         [sys.executable, "-c", JUDGE], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.stdout.splitlines() == ["raise ValueError('a name is repeated') → pass killed"], done.stderr
+
+
+HANG = """
+import threading, time
+from mutants import judging
+judging.AT_LEAST = 0.2
+
+def waits(*, test):
+    judging._give(0.0)
+    threading.Event().wait(60) if test else time.sleep(0.01)
+    return 1
+
+began = time.monotonic()
+print([judging._in_a_child(lambda: waits(test=test), 50) for test in (True, False)], time.monotonic() - began < 40)
+print(judging._in_a_child(lambda: time.sleep(60), 0.2))
+"""
+
+
+def test_a_test_that_waits_for_ever_is_given_up_alone() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HANG], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.stdout.splitlines() == ["[None, 1] True", "None"], done.stderr
+
+
+def test_the_quickest_tests_are_taken_until_there_is_no_time_left() -> None:
+    assert judging._quickest({"a": 19.0, "b": 0.5, "c": 0.4, "d": 20.0}) == {"a", "b", "c"}
+    assert judging._quickest({"slow": 30.0, "slower": 31.0}) == {"slow"}
 
 
 def test_a_record_is_kept_with_the_code_it_is_true_of_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
