@@ -17,8 +17,8 @@ class Effort:
         cold: reads, each of a session that the process has never met.
         few, many: live sessions of the two stores that are compared.
         held: sessions that one process keeps at once.
-        wrk_rounds: turns of the throughput.
-        wrk_seconds: of one of them.
+        starts: of every server whose throughput is measured.
+        wrk_seconds: for which each is driven.
     """
 
     rounds: int = 15
@@ -27,11 +27,11 @@ class Effort:
     few: int = 1000
     many: int = 1_000_000
     held: int = 8000
-    wrk_rounds: int = 15
+    starts: int = 15
     wrk_seconds: int = 2
 
 
-QUICK: Final = Effort(rounds=3, seconds=0.01, cold=60, few=200, many=2000, held=500, wrk_rounds=1, wrk_seconds=1)
+QUICK: Final = Effort(rounds=3, seconds=0.01, cold=60, few=200, many=2000, held=500, starts=1, wrk_seconds=1)
 
 
 def asked() -> Effort:

@@ -1,8 +1,8 @@
 """The throughput of a real server, with and without the gateway, under wrk on loopback.
 
-One worker process a server, one thread of wrk. The servers are all up; each is
-driven in its turn, round after round. Beside requests a second stands the
-processor time of the server for one request, which a busy machine disturbs less.
+One worker process a server, one thread of wrk. Each is started anew for its turn, turn after turn: two starts of the
+same server differ by more than turns of one start do (where its objects come to lie, the seed of its hashes).
+Beside requests a second stands the processor time of the server for one request, which a busy machine disturbs less.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from statistics import mean, median
@@ -52,7 +52,20 @@ BARE: Final = ("bare", "bare, once more")
 STATES: Final = (*BARE, "SQLite", "Redis")
 
 
-@dataclass
+@dataclass(frozen=True)
+class Driven:
+    """What one start of a server gave.
+
+    Attributes:
+        rate: requests a second.
+        cost: seconds of processor a request.
+    """
+
+    rate: float
+    cost: float
+
+
+@dataclass(frozen=True)
 class Served:
     """One server at work.
 
@@ -60,15 +73,11 @@ class Served:
         process: the one that was started; its workers are its children.
         port: on loopback.
         cookie: of somebody signed in.
-        rates: requests a second, by round.
-        costs: seconds of processor a request, by round.
     """
 
     process: subprocess.Popen[bytes]
     port: int
     cookie: str
-    rates: list[float] = field(default_factory=list)
-    costs: list[float] = field(default_factory=list)
 
     def page(self) -> str:
         """Return the page a browser sees."""
@@ -94,7 +103,7 @@ class Served:
                 raise RuntimeError(f"the server does not show the page it should: {page[:200]}")
             time.sleep(0.05)
 
-    def drive(self, wrk: str, seconds: int) -> None:
+    def drive(self, wrk: str, seconds: int) -> Driven:
         """Ask for the page as often as it is given, for some seconds."""
         headers = [word for name, value in (*BROWSER, ("Cookie", self.cookie)) for word in ("-H", f"{name}: {value}")]
         url = f"http://127.0.0.1:{self.port}{PROTECTED}"
@@ -107,8 +116,7 @@ class Served:
         number, rate = (re.search(word, done) for word in (r"(\d+) requests in", r"Requests/sec:\s+([\d.]+)"))
         assert number is not None
         assert rate is not None
-        self.rates.append(float(rate[1]))
-        self.costs.append(spent / int(number[1]))
+        return Driven(float(rate[1]), spent / int(number[1]))
 
     def _processor(self) -> float:
         """Return the processor time of the server and of its workers, in seconds (proc(5), stat)."""
@@ -126,42 +134,36 @@ def measure(report: Report, effort: Effort) -> None:
         print("\nNo throughput: there is no wrk. As root: apt-get install --no-install-recommends wrk", flush=True)
         return
     python = peers()
+    places = [(server, state) for server in SERVERS for state in STATES]
+    driven: dict[tuple[str, str], list[Driven]] = {place: [] for place in places}
     with ExitStack() as stack:
-        served = {
-            (server, state): stack.enter_context(_served(python, server, state))
-            for server in SERVERS
-            for state in STATES
-        }
-        for each in served.values():
-            each.wait()
-        driven = list(served.values())
-        for turn in range(effort.wrk_rounds + 1):
-            for each in driven:
-                each.drive(wrk, effort.wrk_seconds if turn else 1)
-                if not turn:  # warm now
-                    each.rates.clear()
-                    each.costs.clear()
+        kept = {state: stack.enter_context(_kept(state)) for state in STATES}
+        for _ in range(effort.starts):
+            for server, state in places:
+                with _served(python, server, *kept[state]) as each:
+                    each.wait()
+                    each.drive(wrk, 1)  # warm now
+                    driven[server, state].append(each.drive(wrk, effort.wrk_seconds))
+                    each.wait()  # still signed in
             # Who comes first in a turn finds another machine than who comes last.
-            driven = driven[1:] + driven[:1]
-        for each in served.values():
-            each.wait()  # still signed in
+            places = places[1:] + places[:1]
     rows: list[list[Cell]] = []
-    for (server, state), each in served.items():
-        bares = [served[server, bare] for bare in BARE]
+    for (server, state), turns in driven.items():
         # Each turn is compared with itself: the machine is not the same from one to the next.
-        rates = [mean(turn) for turn in zip(*(bare.rates for bare in bares), strict=True)]
-        costs = [mean(turn) for turn in zip(*(bare.costs for bare in bares), strict=True)]
-        lost = 100 * median(1 - rate / other for rate, other in zip(each.rates, rates, strict=True))
-        added = median(cost - other for cost, other in zip(each.costs, costs, strict=True))
+        bares = list(zip(*(driven[server, bare] for bare in BARE), strict=True))
+        rates = [mean(bare.rate for bare in turn) for turn in bares]
+        costs = [mean(bare.cost for bare in turn) for turn in bares]
+        lost = 100 * median(1 - turn.rate / rate for turn, rate in zip(turns, rates, strict=True))
+        added = median(turn.cost - cost for turn, cost in zip(turns, costs, strict=True))
         rows.append(
             [
                 f"{server}, {SITES[server]}, {state}",
-                max(each.rates),
-                median(each.rates),
-                min(each.costs) * 1e6,
-                median(each.costs) * 1e6,
+                max(turn.rate for turn in turns),
+                median(turn.rate for turn in turns),
+                min(turn.cost for turn in turns) * 1e6,
+                median(turn.cost for turn in turns) * 1e6,
                 added * 1e6,
-                100 * (1 - max(each.rates) / max(max(bare.rates) for bare in bares)),
+                100 * (1 - max(turn.rate for turn in turns) / max(max(b.rate for b in bare) for bare in bares)),
                 lost,
             ]
         )
@@ -170,7 +172,7 @@ def measure(report: Report, effort: Effort) -> None:
     columns = ("server, application, state", "requests/s", "median", "processor µs a request", "median")
     columns_of_loss = ("added µs (median by turns)", "lost % (best)", "lost % (median by turns)")
     report.table(
-        f"Throughput under wrk, one worker, {CONNECTIONS} connections, an authenticated page",
+        f"Throughput under wrk, one worker, {CONNECTIONS} connections, an authenticated page, {effort.starts} starts",
         columns + columns_of_loss,
         rows,
     )
@@ -188,30 +190,36 @@ def find_wrk() -> str | None:
 
 
 @contextmanager
-def _served(python: Path, server: str, state: str) -> Iterator[Served]:
+def _kept(state: str) -> Iterator[tuple[str, str]]:
+    """Yield where the state is, as the site reads it ("" for the bare application), and the cookie of one signed in."""
     with ExitStack() as stack:
+        if state in BARE:
+            yield "", f"__Host-ig-nobody={'x' * 87}"  # as long as the gateway's: servers read it all
+            return
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        where, cookie = "", f"__Host-ig-nobody={'x' * 87}"  # as long as the gateway's: servers read it all
-        if state == "SQLite":
-            where = f"{folder} sqlite:///{folder}/state.db"
-        elif state == "Redis":
+        url = f"sqlite:///{folder}/state.db"
+        if state == "Redis":
             store = PrivateRedis()
             stack.callback(store.close)
             store.start()
-            where = f"{folder} {store.url}"
-        if where:
-            with ours.gateway(folder, where.partition(" ")[2]) as front:
-                cookie = ours.signed_in(front)
-        port = _free_port()
-        address = str(port) if server == "uvicorn" else f"127.0.0.1:{port}"
-        process = subprocess.Popen(
-            [python, *SERVERS[server].split(), address], cwd=ROOT, env={**os.environ, "BENCH_SITE": where}
-        )
-        try:
-            yield Served(process, port, cookie)
-        finally:
-            process.terminate()
-            process.wait()
+            url = store.url
+        with ours.gateway(folder, url) as front:
+            cookie = ours.signed_in(front)
+        yield f"{folder} {url}", cookie
+
+
+@contextmanager
+def _served(python: Path, server: str, where: str, cookie: str) -> Iterator[Served]:
+    port = _free_port()
+    address = str(port) if server == "uvicorn" else f"127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [python, *SERVERS[server].split(), address], cwd=ROOT, env={**os.environ, "BENCH_SITE": where}
+    )
+    try:
+        yield Served(process, port, cookie)
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _free_port() -> int:
