@@ -73,10 +73,11 @@ PLAN: Final[dict[str, tuple[str, ...]]] = {
         ("local/totp", "local/second_factors", "local/totp_rows", "local/passkey_rows", "local/recovery"),
         _FACTORS,
     ),
-    **dict.fromkeys(("policy/admission", "policy/facts", "policy/table", "policy/proof", "policy/tree"), _POLICY),
+    **dict.fromkeys(("policy/admission", "policy/facts", "policy/table", "policy/proof"), _POLICY),
+    "policy/tree": _tests("policy", "render", "interview"),
     "keys": _tests("ground", "keys", "values"),
     "exchange": (*_tests("ground", "values"), *_tests("mounts", "mounts")),
-    "flows/landing": _tests("flows", "direct_journeys"),
+    "flows/landing": _tests("flows", "redirects", "written_patterns", "direct_journeys"),
 }
 """By module of the package, without its suffix."""
 
