@@ -53,7 +53,7 @@ class LetterRun:
         self._now = now
         self._ends_at = ends_at
         self._reissue = reissue
-        self._output = output
+        self._each, self._wanted = output.each, output.wanted
         self._actor = actor
         self._again: list[int] = []
         self._counts: dict[str, Any] = dict.fromkeys(COUNTS, 0)
@@ -77,14 +77,14 @@ class LetterRun:
         self._again.clear()
         for letter in self._letters:
             files.write(letter)
-            if self._output.each is not None:
-                self._output.each(letter)
+            if self._each is not None:
+                self._each(letter)
         self._letters.clear()
 
     def _create(self, row: Row) -> dict[str, object]:
         details = {**_UNTOLD, **row.values}
         self._counts["created"] += 1
-        if not self._output.wanted:
+        if not self._wanted:
             self._wait(details)
             return {**details, "identifier_key": row.key, **store.issued_values(None, self._ends_at, self.id)}
         value = provisional.generate()
@@ -124,7 +124,7 @@ class LetterRun:
             self._letter(details, LetterKind.CHOSEN)
         elif state is AccountState.PROVISIONAL and not self._reissue:
             self._letter(details, LetterKind.SENT, None, account.provisional_ends_at)
-        elif not self._output.wanted:
+        elif not self._wanted:
             self._wait(details)
         else:
             value = provisional.generate()
@@ -146,7 +146,7 @@ class LetterRun:
         value: Secret | None = None,
         ends_at: datetime | None = None,
     ) -> None:
-        if not self._output.wanted:
+        if not self._wanted:
             return
         letter = Letter(
             identifier=details["identifier"],

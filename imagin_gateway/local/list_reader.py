@@ -20,6 +20,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from imagin_gateway.errors import ImportRefused, LineProblem
 from imagin_gateway.local.accounts import MAX_IDENTIFIER, identifier_key
 from imagin_gateway.local.outbox import MAX_EMAIL, is_address
@@ -58,8 +60,7 @@ _CHUNK: Final = 1 << 20
 _TELL_EVERY: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One person of the list.
 
     Attributes:
@@ -178,7 +179,7 @@ class ConvocationList:
                     return
                 if read is not None and not line % _TELL_EVERY:
                     read(raw.tell())
-                if any(field.strip() for field in fields):
+                if any(map(str.strip, fields)):
                     yield self._entry(line, fields)
 
     def _entry(self, line: int, fields: list[str]) -> Row | BadLine:

@@ -52,7 +52,7 @@ def generate() -> Secret:
     while len(signs) < SIGNS:
         # A byte that would make some signs likelier than others is thrown away.
         signs += secrets.token_bytes(SIGNS + 4).translate(_SIGN_OF, _UNEQUAL).decode("ascii")
-    return Secret(" ".join(signs[start : start + GROUP] for start in range(0, SIGNS, GROUP)))
+    return Secret(" ".join([signs[start : start + GROUP] for start in range(0, SIGNS, GROUP)]))
 
 
 def canonical(typed: str) -> str:

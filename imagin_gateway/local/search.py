@@ -41,8 +41,8 @@ def folded(text: str) -> str:
     return " ".join(_SIGNS.sub(" ", plain).split())
 
 
-_office_key = lru_cache(maxsize=1024)(folded)
-"""Offices are few, and stand in every line of a list."""
+_often = lru_cache(maxsize=4096)(folded)
+"""Offices are few and given names not many: they come again from line to line."""
 
 
 def mail_key(address: str) -> str:
@@ -52,11 +52,11 @@ def mail_key(address: str) -> str:
 
 def keys_of(details: Mapping[str, object]) -> dict[str, str]:
     """Return what an account is found by, from the details that the list tells of it."""
-    name = f"{details.get('family_name', '')} {details.get('given_name', '')}"
+    names = folded(str(details.get("family_name", ""))), _often(str(details.get("given_name", "")))
     return {
-        "name_key": folded(name),
+        "name_key": " ".join(names).strip(),
         "email_key": mail_key(str(details.get("email", ""))),
-        "office_key": _office_key(str(details.get("office", ""))),
+        "office_key": _often(str(details.get("office", ""))),
     }
 
 

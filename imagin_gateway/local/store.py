@@ -15,6 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from imagin_gateway.local.accounts import Account
+from imagin_gateway.local.database import insert_many
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, move, state_at
 from imagin_gateway.local.provisional import Kept
 from imagin_gateway.local.schema import accounts, address_changes, reset_tokens
@@ -174,7 +175,7 @@ def touch(connection: sa.Connection, account: Account, **values: object) -> Acco
 def insert_accounts(connection: sa.Connection, rows: Sequence[Mapping[str, object]], now: datetime) -> None:
     """Add accounts, each with its identifier, its details, and the provisional password just issued to it if any."""
     common = {"version": 1, "email_verified": True, "created_at": now, "last_active_at": _day(now)}
-    connection.execute(sa.insert(accounts), [{**common, **row, **keys_of(row)} for row in rows])
+    insert_many(connection, accounts, [{**row, **keys_of(row)} for row in rows], common)
 
 
 def issued_values(kept: Kept | None, ends_at: datetime, run: str) -> dict[str, object]:

@@ -446,6 +446,7 @@ def test_the_file_of_letters_is_for_its_owner_and_holds_what_is_printed(
     assert path.stat().st_mode & 0o777 == 0o600
     raw = path.read_bytes()
     assert raw.startswith(codecs.BOM_UTF8)
+    assert raw.count(codecs.BOM_UTF8) == 1
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file, delimiter=";"))
     assert rows[0][:3] == ["Identifiant", "Nom", "Prénom"]

@@ -155,6 +155,12 @@ def test_folding_is_stable_and_leaves_only_what_is_compared(text: str) -> None:
     assert all(sign.isalnum() or sign == " " for sign in once)
 
 
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_a_name_folded_in_two_parts_is_the_name_folded(family: str, given_name: str) -> None:
+    keys = search.keys_of({"family_name": family, "given_name": given_name})
+    assert keys["name_key"] == search.folded(f"{family} {given_name}")
+
+
 def test_an_upgrade_fills_what_is_searched_by_for_accounts_that_were_there(tmp_path: Path) -> None:
     from alembic import command
     from alembic.config import Config

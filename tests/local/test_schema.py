@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from imagin_gateway.errors import SettingsError, Unavailable
 from imagin_gateway.local import migrate
-from imagin_gateway.local.database import Database
-from imagin_gateway.local.schema import Moment, accounts, metadata
+from imagin_gateway.local.database import Database, insert_many
+from imagin_gateway.local.schema import Moment, accounts, metadata, runs
 from tests.local.conftest import Office
 
 
@@ -280,3 +280,39 @@ def test_a_database_of_each_older_release_is_brought_up_to_date_and_keeps_everyt
 
 
 TABLES = ("reset_tokens", "reset_requests", "outbox")
+
+
+def test_rows_written_together_are_those_written_one_by_one(database: Database) -> None:
+    at = datetime(2026, 6, 1, 7, 30, 0, 5, tzinfo=UTC)
+    same: dict[str, object] = {
+        **dict.fromkeys(("given_name", "email", "situation", "academie"), "100 % « d’été » :x"),
+        "office": "",
+        "email_verified": True,
+        "version": 3,
+        "state": "expired",
+        "created_at": at,
+    }
+    differ: list[dict[str, object]] = [
+        {"family_name": "D’ARSONVAL", "last_active_at": at, "second_factor_required": True},
+        {"family_name": "%s ? :id", "last_active_at": None, "second_factor_required": False},
+    ]
+    with database.write() as connection:
+        for how in ("many", "one"):
+            rows = [{"identifier": f"{how}{n}", "identifier_key": f"{how}{n}", **row} for n, row in enumerate(differ)]
+            if how == "many":
+                insert_many(connection, accounts, rows, same)
+            else:
+                for row in rows:
+                    connection.execute(sa.insert(accounts).values(**same, **row))
+        told = connection.execute(sa.select(accounts).order_by(accounts.c.id)).mappings().all()
+    own = ("id", "identifier", "identifier_key")
+    first, second, *others = [{name: value for name, value in row.items() if name not in own} for row in told]
+    assert [first, second] == others
+    assert first["created_at"] == first["last_active_at"] == at
+    assert second["family_name"] == "%s ? :id"
+
+
+def test_rows_written_together_refuse_a_moment_without_its_zone(database: Database) -> None:
+    naive = {"id": "r", "source": "", "actor": "", "report": "{}", "finished": False, "at": datetime(2026, 6, 1)}  # noqa: DTZ001 -- refused
+    with pytest.raises(ValueError, match="naive"), database.write() as connection:
+        insert_many(connection, runs, [naive], {})
