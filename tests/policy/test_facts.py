@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from imagin_gateway.errors import PolicyError
 from imagin_gateway.policy import Facts, FactsRefused
 from imagin_gateway.policy.academies import register
-from imagin_gateway.policy.facts import CLASHES
+from imagin_gateway.policy.facts import CLASHES, box
 from imagin_gateway.policy.vocabulary import ACADEMIES, DIMENSIONS, Posting, Printed
 from tests.policy.strategies import TOLD, facts, possible
 
@@ -123,6 +123,25 @@ def test_facts_survive_being_written_and_read(situation: Facts) -> None:
     told = {name: str(value) for name, value in situation.known()}
     assert Facts.parse(told) == situation
     assert Facts().but(told) == situation
+
+
+def test_a_refusal_is_one_sentence_in_french_with_its_spaces() -> None:
+    with pytest.raises(FactsRefused) as refused:
+        Facts.parse({"convocation": "none", "printed": "yes"})
+    assert str(refused.value) == (
+        "convocation et printed s’excluent\u00a0: sans convocation, on ne peut dire si un identifiant y est imprimé"
+    )
+
+
+def test_a_box_holds_the_values_named_and_every_value_of_the_rest() -> None:
+    assert box({}) == tuple((1 << len(dimension)) - 1 for dimension in DIMENSIONS)
+    some = box({"printed": frozenset([Printed.UNKNOWN, Printed.NO])})
+    assert some[1] == 1 | 1 << Printed.NO.ordinal
+    assert some[:1] + some[2:] == box({})[:1] + box({})[2:]
+
+
+def test_facts_are_shown_by_their_names_alone() -> None:
+    assert "index" not in repr(Facts())
 
 
 def test_facts_are_immutable() -> None:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from imagin_gateway.policy import Facts, siec
+from imagin_gateway.policy.loading import build
 from imagin_gateway.policy.render import (
     decision_text,
     explanation_text,
@@ -20,7 +21,9 @@ from imagin_gateway.policy.render import (
     tree_mermaid,
     tree_svg,
 )
-from imagin_gateway.policy.tree import Branch, End, Fork, forks, tree
+from imagin_gateway.policy.tree import Branch, End, Fork, _mermaid_lines, forks, tree
+from imagin_gateway.policy.values import Text
+from tests.policy.strategies import siec_raw
 
 LANGS = ("fr", "en")
 
@@ -124,6 +127,53 @@ def test_mermaid_names_every_node_before_using_it(lang: str) -> None:
     edges = re.findall(r'^  (\w+) -- "[^"]+" --> (\w+)$', chart, re.M)
     assert {node for edge in edges for node in edge} == named
     assert len(edges) == sum(len(fork.branches) for fork in forks(tree(siec())))
+
+
+def test_the_ends_are_told_in_words_and_the_names_follow_one_another() -> None:
+    chart = tree_mermaid(siec()).replace("\u00a0", " ")
+    assert re.findall(r'^  (q\d+)\["(\d)\. (.{9})', chart, re.M)[:3] == [
+        ("q1", "1", "Qui vous "),
+        ("q2", "2", "Où êtes-v"),
+        ("q3", "2", "Où êtes-v"),
+    ]
+    assert re.findall(r'^  (e\d+)\(\["(.*)"\]\)', chart, re.M) == [
+        ("e10", "Votre convocation ne vient pas du SIEC"),
+        ("e11", "Choisissez l’académie qui gère votre dossier"),
+        ("e12", "Accès direct"),
+        ("e13", "Portail de votre académie"),
+        ("e14", "Portail de votre académie (identifiants d’abord)"),
+        ("e15", "Nous ne pouvons pas trancher à votre place"),
+        ("e16", "Accès direct, puis portail de votre académie"),
+        ("e17", "Portail de votre académie (identifiants d’abord), puis accès direct"),
+    ]
+    assert chart.endswith('  q10 -- "Non" --> e12\n')
+    assert 'e17(["Your académie’s portal (credentials first), then direct access"])' in tree_mermaid(siec(), "en")
+    assert tree_mermaid(siec(), "de") == tree_mermaid(siec(), "fr")
+    assert [fork.number for fork in forks(tree(siec()))] == [1, 2, 2, 3, 3, 3, 3, 4, 4, 4]
+    assert "Je n’ai plus ma convocation · Je ne sais pas" in chart
+
+
+def test_an_answer_that_contradicts_an_earlier_one_is_left_out_and_those_after_it_stay() -> None:
+    raw = siec_raw()
+    (sender,) = (question for question in raw["questions"] if question["id"] == "emetteur")
+    (without,) = (answer for answer in sender["answers"] if answer["id"] == "aucune")
+    without["sets"] = {"convocation": "none"}  # and then, « is an identifier printed on it? »
+    found = [fork for fork in forks(tree(build(raw))) if fork.question == "imprime"]
+    told = {tuple(sorted(label.fr for branch in fork.branches for label in branch.labels)) for fork in found}
+    assert told == {
+        ("Je ne sais pas", "Je n’ai plus ma convocation"),
+        ("Je ne sais pas", "Je n’ai plus ma convocation", "Non", "Oui"),
+    }
+
+
+def test_words_that_a_chart_would_take_for_its_own_are_written_otherwise() -> None:
+    title = Text('« A & B » "<x>"', "")
+    end = Fork("q", 1, title, (Branch((Text("<oui>", ""),), End("direct", Text('A"', ""), (), False)),))
+    assert list(_mermaid_lines(end, "fr")) == [
+        '  q1["1. « A #amp; B » #quot;#lt;x#gt;#quot;"]',
+        '  e1(["A#quot;"])',
+        '  q1 -- "#lt;oui#gt;" --> e1',
+    ]
 
 
 @pytest.mark.parametrize("lang", LANGS)
