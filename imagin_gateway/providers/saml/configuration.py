@@ -67,6 +67,7 @@ class Configuration:
         private_keys: the one in use, then the others.
         certificates: likewise.
         metadata_key: what signs the portal's metadata, None for a file that is believed as it is.
+        skew: how far two honest clocks may be apart.
     """
 
     door: str
@@ -78,16 +79,16 @@ class Configuration:
     private_keys: tuple[RSAPrivateKey, ...] = field(repr=False)
     certificates: tuple[x509.Certificate, ...] = field(repr=False)
     metadata_key: VerificationKey | None = field(repr=False)
+    skew: timedelta = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Asked several times an answer: made once.
+        object.__setattr__(self, "skew", timedelta(seconds=self.section.clock_skew_seconds))
 
     @property
     def private_key(self) -> RSAPrivateKey:
         """The key that signs."""
         return self.private_keys[0]
-
-    @property
-    def skew(self) -> timedelta:
-        """How far two honest clocks may be apart."""
-        return timedelta(seconds=self.section.clock_skew_seconds)
 
     @property
     def decryption_keys(self) -> decryption.Keys:

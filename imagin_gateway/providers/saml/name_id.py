@@ -10,11 +10,10 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from lxml import etree
 
 from imagin_gateway.providers.saml.documents import text
-
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _UNSPECIFIED: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 
@@ -31,7 +30,7 @@ class NameId:
 
     def kept(self) -> str:
         """Return the text under which sessions are found again; equal for equal names alone."""
-        return _encode(self._parts()) if self.value else ""
+        return msgspec.json.encode(self._parts()).decode() if self.value else ""
 
     def _parts(self) -> list[str]:
         return [self.value, self.format, self.name_qualifier, self.sp_name_qualifier, self.sp_provided_id]

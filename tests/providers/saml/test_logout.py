@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import functools
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -102,6 +103,15 @@ def test_the_name_goes_back_with_its_own_attributes_and_no_others(there: House, 
     assert told.text == name.value
     assert forge.attributes(told) == {key: value for key, value in expected.items() if value}
     assert not root.findall(forge.samlp("SessionIndex"))
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=5, max_size=5))
+def test_a_name_is_kept_as_every_release_wrote_it_and_read_back(parts: list[str]) -> None:
+    # Sessions that another release opened are found again by this text.
+    name = NameId(*parts)
+    written = json.dumps(parts, ensure_ascii=False, separators=(",", ":")) if parts[0] else ""
+    assert name.kept() == written
+    assert NameId.read(name.kept()) == (name if parts[0] else None)
 
 
 @pytest.mark.row("LGO-12")
