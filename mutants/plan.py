@@ -78,7 +78,7 @@ PLAN: Final[dict[str, tuple[str, ...]]] = {
     "policy/tree": _tests("policy", "render", "interview"),
     "keys": _tests("ground", "keys", "values"),
     "exchange": (*_tests("ground", "values"), *_tests("mounts", "mounts")),
-    "flows/landing": _tests("flows", "redirects", "written_patterns", "direct_journeys"),
+    "flows/landing": _tests("flows", "landing", "redirects"),
 }
 """By module of the package, without its suffix."""
 

@@ -7,12 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from imagin_gateway.errors import Code, Unavailable
 from imagin_gateway.exchange import MAX_BODY_BYTES
-from imagin_gateway.flows.landing import landing
 from imagin_gateway.mounts import person
 from imagin_gateway.mounts.asgi import GatewayASGI
 from imagin_gateway.mounts.incoming import client_address, is_identity_header
@@ -480,46 +477,3 @@ def test_names_that_only_look_like_ours_are_left_alone() -> None:
     assert not is_identity_header("x-request-id")
     assert not is_identity_header("authorization")
     assert is_identity_header("CT_Remote-User")
-
-
-TRICKS = [
-    "https://evil.example", "http:evil.example", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil",
-    "/%5Cevil.example", "/%2F/evil.example", "/.//evil.example", "/..//evil.example", "/../", "/a/../b", "/%2e%2e/b",
-    "/%252e%252e/b", "javascript:alert(1)", "data:text/html,x", "", " ", " /a", "/a b", "/a\tb", "/a\r\nX: y",
-    "/a%0d%0aX",
-    "/a%00", "a", "?x", "#x", "/a#x", "/é", "/%E2%80%AE", "/" + "a" * 2001, "/connexion/fin", "/connexion",
-    "/%63onnexion/fin", "//connexion", "http://127.0.0.1:8400/missions", "/@evil.example//", "/a\\b", "/a%5cb",
-    "https:/evil.example", "/;//evil",
-]  # fmt: skip
-
-
-@pytest.mark.row("WEB-09")
-@pytest.mark.parametrize("asked", TRICKS)
-def test_a_trick_in_the_return_address_means_the_default_page(tmp_path: Any, asked: str) -> None:
-    assert landing(settings_of(tmp_path), asked) == "/"
-
-
-@pytest.mark.row("WEB-09")
-@given(asked=st.text(max_size=60) | st.text("/\\.%2fFeE5cC:@?#ab", max_size=40))
-def test_whatever_is_asked_the_return_address_stays_on_this_site(asked: str, tmp_path_factory: Any) -> None:
-    from urllib.parse import urljoin, urlsplit
-
-    settings = _SETTINGS or settings_of(tmp_path_factory.mktemp("landing"))
-    _SETTINGS or globals().update(_SETTINGS=settings)
-    page = landing(settings, asked)
-    assert page.startswith("/")
-    joined = urlsplit(urljoin("https://host.example/x", page))
-    assert (joined.scheme, joined.netloc) == ("https", "host.example")
-    assert "\\" not in page
-    assert not page.startswith("//")
-
-
-_SETTINGS: Any = None
-
-
-def test_landings_can_be_narrowed(tmp_path: Any) -> None:
-    narrow = settings_of(tmp_path, landings=("/missions", "/"))
-    assert landing(narrow, "/missions/1") == "/missions/1"
-    narrow = settings_of(tmp_path, landings=("/missions",), landing="/missions")
-    assert landing(narrow, "/autre") == "/missions"
-    assert landing(narrow, "/missionsx") == "/missions"
