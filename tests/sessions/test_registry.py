@@ -42,7 +42,9 @@ def test_a_session_opened_is_the_one_read(registry: SessionRegistry, clock: Manu
     assert session is not None
     assert session.identity == person()
     assert session.created_at == session.last_seen == clock.now()
-    assert session.restricted == ""
+    told = (session.restricted, session.portal_session, session.name_id, session.logout_hint, session.device)
+    assert told == ("", "", "", "", "")
+    assert (session.address, session.ends_at) == ("", None)
 
 
 @pytest.mark.row("SES-14")
@@ -503,6 +505,18 @@ class TestEnding:
         ]
         registry.end(second)
         assert registry.list_person(PARIS, "mdurand7") == []
+
+    def test_the_lists_of_a_door_and_of_all_hold_the_live_sessions_oldest_first(
+        self, registry: SessionRegistry, clock: ManualClock
+    ) -> None:
+        for subject, door in (("a", "arena-paris"), ("b", "direct"), ("c", "arena-paris")):
+            registry.open(person(subject, door=door))
+            clock.move(SECOND)
+        assert [one.subject for one in registry.list_door("arena-paris")] == ["a", "c"]
+        assert [one.subject for one in registry.list_all()] == ["a", "b", "c"]
+        assert registry.list_door("arena-creteil") == []
+        clock.move(IDLE - 2 * SECOND)
+        assert [one.subject for one in registry.list_all()] == ["c"]
 
     def test_a_session_ended_while_many_read_it_stays_ended(self, registry: SessionRegistry) -> None:
         for _ in range(10):
