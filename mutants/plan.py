@@ -17,8 +17,8 @@ def _tests(room: str, *names: str) -> tuple[str, ...]:
 
 _SAML: Final = _tests(
     "providers/saml",
-    *("shape", "profile", "signature", "wrapping", "document", "encryption", "logout", "arrival", "departure"),
-    *("source", "configuration", "wrong_types"),
+    *("shape", "parsing", "profile", "signature", "wrapping", "document", "encryption", "logout", "arrival"),
+    *("departure", "source", "configuration", "wrong_types"),
 )
 _OIDC: Final = _tests(
     "providers/oidc",
