@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 from lxml import etree
 
 from examples.demo.portals.saml_messages import KeyPair
@@ -29,12 +29,14 @@ OAEP11: Final = XENC11 + "rsa-oaep"
 RSA15: Final = XENC + "rsa-1_5"
 SHA1_URI: Final = "http://www.w3.org/2000/09/xmldsig#sha1"
 SHA256_URI: Final = XENC + "sha256"
+SHA384_URI: Final = "http://www.w3.org/2001/04/xmldsig-more#sha384"
 SHA512_URI: Final = XENC + "sha512"
 
-_HASHES: Final[dict[str, Any]] = {SHA1_URI: SHA1, SHA256_URI: SHA256, SHA512_URI: SHA512}
+_HASHES: Final[dict[str, Any]] = {SHA1_URI: SHA1, SHA256_URI: SHA256, SHA384_URI: SHA384, SHA512_URI: SHA512}
 _MASKS: Final[dict[str, Any]] = {
     f"{XENC11}mgf1sha1": SHA1,
     f"{XENC11}mgf1sha256": SHA256,
+    f"{XENC11}mgf1sha384": SHA384,
     f"{XENC11}mgf1sha512": SHA512,
 }
 
