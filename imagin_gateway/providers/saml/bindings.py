@@ -132,7 +132,7 @@ def _inflated(deflated: bytes) -> bytes:
         plain = opener.decompress(deflated, MAX_LOGOUT_BYTES)
     except zlib.error:
         raise AnswerRefused(Code.SAML_XML, "the message is not deflated") from None
-    if opener.unconsumed_tail:
+    if len(plain) == MAX_LOGOUT_BYTES and not opener.eof:
         raise AnswerRefused(Code.TOO_LARGE, "the message is too large")
     if not opener.eof or opener.unused_data:
         raise AnswerRefused(Code.SAML_XML, "the message is cut, or followed by something")
