@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import Code, Refused, SettingsError, Unavailable
 from imagin_gateway.keys import Keyring, Secret, digest
+from imagin_gateway.sessions import reader
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import FIRST_PASSWORD
 from imagin_gateway.settings import Sessions
@@ -56,6 +57,21 @@ def test_the_record_keeps_the_source_the_portal_s_session_the_time_and_the_stren
     assert (session.portal_session, session.name_id) == ("_index", "_name")
     assert session.authenticated_at == person().authenticated_at
     assert (session.acr, session.amr) == (person().acr, person().amr)
+
+
+def test_the_figures_of_reading_are_those_that_the_documents_tell(
+    counted: CountingStore, keyring: Keyring, clock: ManualClock
+) -> None:
+    assert (timedelta(seconds=15), 500, "session") == (reader.GRAIN, reader.BATCH, reader.PURPOSE)
+    plain = reader.SessionReader(counted.as_store, keyring, clock, IDLE, ABSOLUTE)
+    assert (plain.found_here, plain.asked, plain.known) == (0, 0, 0)
+    assert counted.calls == [], "without a cache, nothing is watched"
+    plain.close()
+
+
+@pytest.mark.parametrize(("raw", "moment"), [(None, 0.0), (b"", 0.0), (b"x", 0.0), (b"12.5", 12.5), (b"7", 7.0)])
+def test_a_moment_that_cannot_be_read_is_none(raw: bytes | None, moment: float) -> None:
+    assert reader.moment_of(raw) == moment
 
 
 NEIGHBOURS = ("x", "x*", "x%", "x_", "[x]", "{x}", "x:y", "x:", ":x", 'x", "y', "x\x00", "X", "х", "x" * 4000)
