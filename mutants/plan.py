@@ -42,7 +42,7 @@ _SESSIONS: Final = (
     *_tests("sessions", "registry", "session", "seen", "cache", "growth"),
     *_tests("flows", "my_sessions", "single_logout"),
 )
-_FACTORS: Final = (*_tests("local", "second_factors", "login", "door"), *_tests("flows", "second_factor"))
+_FACTORS: Final = (*_tests("local", "second_factors", "passkeys", "login", "door"), *_tests("flows", "second_factor"))
 _POLICY: Final = _tests(
     "policy",
     *("admission", "facts", "malformed", "space", "interview", "document", "matrix", "damaged", "texts", "hints"),

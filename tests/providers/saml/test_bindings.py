@@ -103,6 +103,7 @@ def test_fields_of_others_may_stand_between_ours() -> None:
     message = by_redirect(logouts.request(), relay="a", change=lambda query: f"z=1&{query}&y=2")
     assert proved(message).relay == "a"
     assert bindings._written(b"RelayState=%20a&x=1&SAMLRequest=b=c&x=2") == {"RelayState": "%20a", "SAMLRequest": "b=c"}
+    assert bindings._written(b"\xff=\xfe&SigAlg=x") == {"SigAlg": "x"}
 
 
 @pytest.mark.parametrize("field", ["SAMLRequest", "SAMLResponse", "RelayState", "SigAlg", "Signature", "SAMLEncoding"])

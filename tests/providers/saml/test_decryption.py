@@ -91,10 +91,11 @@ def edited(edit: Edit, lock: Lock | None = None) -> etree._Element:
     [
         lambda found: found.append(copy.deepcopy(found[0])),
         lambda found: found.remove(found[0]),
+        lambda found: found.replace(found[0], etree.Element("{urn:x}y")),
         lambda found: etree.SubElement(found, "{urn:x}y"),
         lambda found: found.insert(0, etree.Element("{urn:x}y")),
     ],
-    ids=["twice", "none", "after", "before"],
+    ids=["twice", "none", "another", "after", "before"],
 )
 @pytest.mark.parametrize("beside", [False, True])
 def test_there_is_one_piece_of_data_and_its_keys_and_nothing_else(edit: Edit, beside: bool) -> None:

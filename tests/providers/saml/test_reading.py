@@ -124,6 +124,7 @@ def test_an_assertion_is_read_whole() -> None:
         "<AttributeValue><o:y/></AttributeValue><o:AttributeValue>z</o:AttributeValue></Attribute>"
         "<o:Attribute Name='four'><AttributeValue>4</AttributeValue></o:Attribute></AttributeStatement>"
         '<AttributeStatement><Attribute Name="one"><AttributeValue>w</AttributeValue></Attribute>'
+        "<Attribute><AttributeValue>t</AttributeValue></Attribute>"
         '<Attribute Name="two"/><Attribute Name=""><AttributeValue>v</AttributeValue></Attribute>'
         '<Attribute Name="three" NameFormat="urn:odd"><AttributeValue>u</AttributeValue></Attribute>'
         "</AttributeStatement></Assertion>"
@@ -162,11 +163,12 @@ def test_conditions_that_say_nothing_limit_nothing_and_one_that_is_not_understoo
 def test_a_subject_may_have_no_name_and_an_authentication_no_context() -> None:
     found = parsed(
         '<Assertion IssueInstant="2026-12-14T08:00:01Z"><Subject><EncryptedID/><SubjectConfirmation Method="urn:m"/>'
+        "<SubjectConfirmation/>"
         '</Subject><AuthnStatement AuthnInstant="2026-12-14T08:00:02Z"><AuthnContext/></AuthnStatement></Assertion>'
     )
     told = reading.assertion(found)
     assert told.name_id is None
-    assert told.confirmations == (Confirmation("urn:m", "", None, None, None),)
+    assert told.confirmations == tuple(Confirmation(method, "", None, None, None) for method in ("urn:m", ""))
     assert told.authentications == (Authentication(at(2), None, "", ""),)
 
 
