@@ -136,7 +136,7 @@ class Request:
     @property
     def by_script(self) -> bool:
         """Whether a script asks, and not a person: it wants JSON, or its browser says so (Fetch Metadata, §2.1)."""
-        accept = self.headers.get("accept", "")
+        accept = self.headers.get("accept", "").lower()
         if "text/html" in accept:
             return False
         return "json" in accept or self.headers.get("sec-fetch-dest", "") == "empty"

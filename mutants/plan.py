@@ -79,7 +79,7 @@ PLAN: Final[dict[str, tuple[str, ...]]] = {
     "policy/proof": _tests("policy", "proof", "damaged", "malformed", "admission"),
     "policy/tree": _tests("policy", "render", "interview"),
     "keys": _tests("ground", "keys", "values"),
-    "exchange": (*_tests("ground", "values"), *_tests("mounts", "mounts")),
+    "exchange": _tests("ground", "exchange", "values"),
     "flows/landing": _tests("flows", "landing", "redirects"),
 }
 """By module of the package, without its suffix."""
