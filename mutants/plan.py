@@ -17,7 +17,18 @@ def _tests(room: str, *names: str) -> tuple[str, ...]:
 
 _SAML: Final = _tests(
     "providers/saml",
-    *("shape", "parsing", "decryption", "reading", "bindings", "profile", "signature", "wrapping", "document"),
+    *(
+        "shape",
+        "parsing",
+        "decryption",
+        "reading",
+        "bindings",
+        "orders",
+        "profile",
+        "signature",
+        "wrapping",
+        "document",
+    ),
     "encryption",
     *("logout", "arrival", "departure", "source", "configuration", "wrong_types"),
 )
