@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagin_gateway.policy import ASK, ELSEWHERE, Decision, Facts, Mark, siec
-from imagin_gateway.policy.diagram import find
+from imagin_gateway.policy.diagram import NOTHING, build, find, leaves
 from imagin_gateway.policy.facts import CLASHES
 from imagin_gateway.policy.proof import facts_at
 from imagin_gateway.policy.vocabulary import DIMENSIONS
@@ -135,3 +135,9 @@ def test_the_finder_gives_back_a_situation_of_the_rule_it_was_asked_for(data: st
     found = find(policy._root, wanted)
     assert found is not None
     assert policy.decide(facts_at(found)).rule == rule
+
+
+def test_the_rules_together_answer_every_situation_that_can_be_once() -> None:
+    root, _ = build([clash.box for clash in CLASHES])
+    possible = dict(leaves(root))[NOTHING]
+    assert sum(siec().situations().values()) == possible
