@@ -48,7 +48,7 @@ _OIDC: Final = _tests(
     ),
     *("hint", "person", "token_response", "userinfo", "wrong_types", "configuration", "kept"),
 )
-_ATTRIBUTES: Final = _tests("providers", "attributes", "arena")
+_ATTRIBUTES: Final = _tests("providers", "vocabulary", "attributes", "arena")
 _SESSIONS: Final = (
     *_tests("sessions", "registry", "session", "seen", "cache", "growth"),
     *_tests("flows", "my_sessions", "single_logout"),
