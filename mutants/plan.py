@@ -82,10 +82,8 @@ PLAN: Final[dict[str, tuple[str, ...]]] = {
     "local/provisional": _tests("local", "provisional", "login"),
     "local/reset": _tests("local", "reset", "links"),
     "local/login": _tests("local", "login", "door", "throttle"),
-    **dict.fromkeys(
-        ("local/second_factors", "local/totp_rows", "local/passkey_rows", "local/recovery"),
-        _FACTORS,
-    ),
+    **dict.fromkeys(("local/second_factors", "local/totp_rows", "local/recovery"), _FACTORS),
+    "local/passkey_rows": _tests("local", "passkeys", "second_factors"),
     **dict.fromkeys(("policy/admission", "policy/facts", "policy/table"), _POLICY),
     "policy/proof": _tests("policy", "proof", "damaged", "malformed", "admission"),
     "policy/tree": _tests("policy", "render", "interview"),
