@@ -123,7 +123,7 @@ def test_a_declared_machine_is_believed(proxies: tuple[str, ...], peer: str) -> 
     assert enter(request(peer=peer), proxies=proxies).subject == "elefevre1"
 
 
-@pytest.mark.parametrize("shown", [None, "", "x", OLD[:-1], OLD + "x", f"{OLD},{NEW}", f"{NEW},x", NEW + " ", "é"])
+@pytest.mark.parametrize("shown", [None, "", "x", OLD[:-1], OLD + "x", f"{OLD},{NEW}", f"{NEW},x", NEW + " ", "é", "€"])
 def test_without_the_secret_the_right_machine_is_not_believed(shown: str | None) -> None:
     assert refusal(request({"x-imagin-gateway-secret": shown})) is Code.HEADER_SECRET
 
