@@ -30,8 +30,12 @@ NEVER_IMPORTED: Final = {
     "random",
 }
 
-OUR_OWN: Final = {"providers/saml/native.py": {"compile"}, "state/redis.py": {"eval"}}
-"""Calls of that name that are another thing: Redis runs a script that the package carries."""
+OUR_OWN: Final = {
+    "providers/saml/native.py": {"compile"},
+    "state/redis.py": {"eval"},
+    "local/database.py": {"compile"},
+}
+"""Calls of that name that are another thing: a script that the package carries, a statement made of its own tables."""
 
 
 @cache

@@ -12,8 +12,8 @@ from pathlib import Path
 from scripts.clean import SUPPORTED, TOOLS, WHOLE
 
 ROOT = Path(__file__).resolve().parents[2]
-BROUGHT = {"markupsafe", "pydantic-core"}
-"""What Jinja and pydantic always bring along."""
+BROUGHT = {"markupsafe", "pydantic-core", "cbor2"}
+"""What Jinja, pydantic and webauthn always bring along."""
 
 
 def _imported(file: Path) -> set[str]:
