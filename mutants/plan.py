@@ -17,20 +17,8 @@ def _tests(room: str, *names: str) -> tuple[str, ...]:
 
 _SAML: Final = _tests(
     "providers/saml",
-    *(
-        "shape",
-        "parsing",
-        "decryption",
-        "reading",
-        "bindings",
-        "orders",
-        "profile",
-        "signature",
-        "wrapping",
-        "document",
-    ),
-    "encryption",
-    *("logout", "arrival", "departure", "source", "configuration", "wrong_types"),
+    *("shape", "parsing", "decryption", "reading", "bindings", "orders", "profile", "signature", "wrapping"),
+    *("document", "encryption", "logout", "arrival", "departure", "source", "configuration", "wrong_types"),
 )
 _OIDC: Final = _tests(
     "providers/oidc",

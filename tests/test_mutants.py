@@ -128,3 +128,14 @@ def test_a_record_is_kept_with_the_code_it_is_true_of_and_told(tmp_path: Path, m
     assert "- line 4: `a < b → a <= b` — all of these" in told
     assert "- line 5: `x` — **not explained**" in told
     assert "`exchange`" in told
+
+
+def test_every_explanation_is_of_a_change_that_survived() -> None:
+    idle = [
+        f"{module}: {change}"
+        for module, told in record.explanations().items()
+        if (known := record.record_of(module)) is not None
+        for change, why in told.items()
+        if not any(record._explanation(survivor, {change: why}) for survivor in known.survivors)
+    ]
+    assert idle == [], "the change is noticed by now, or never was one"

@@ -165,9 +165,14 @@ def test_the_engines_own_log_tells_no_value(accounts_url: str, caplog: pytest.Lo
     database = Database(accounts_url)
     with database.write() as connection:
         connection.execute(sa.update(accounts).values(password_hash="canari"))
+    run: dict[str, object] = {"id": "canari", "source": "canari", "actor": "", "at": datetime.now(UTC)}
+    twice = [{**run, "report": "{}", "finished": False}] * 2
+    with pytest.raises(Unavailable) as refused, database.write() as connection:
+        insert_many(connection, runs, twice, {})
     database.close()
     assert "UPDATE accounts" in caplog.text
-    assert "canari" not in caplog.text
+    assert "INSERT INTO runs" in caplog.text
+    assert "canari" not in caplog.text + str(refused.value)
 
 
 @pytest.mark.row("PWD-13")
