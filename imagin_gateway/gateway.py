@@ -18,7 +18,7 @@ from imagin_gateway.clock import Clock, SystemClock
 from imagin_gateway.errors import Code
 from imagin_gateway.events import Event, EventName, Sink
 from imagin_gateway.exchange import Request, Response
-from imagin_gateway.flows.answering import answer, is_open, language_at, live_session, to_what_is_due
+from imagin_gateway.flows.answering import answer, language_at, live_session, to_what_is_due
 from imagin_gateway.flows.hooks import Hooks
 from imagin_gateway.flows.house import House
 from imagin_gateway.flows.proxies import Proxies
@@ -177,7 +177,7 @@ class Gateway:
 
     def is_open(self, door: str) -> bool:
         """Tell whether a door is open: a portal closed in the settings is closed for the sessions it opened, too."""
-        return is_open(self.house, door)
+        return self.house.is_open(door)
 
     def replace_portal(self, door: str, portal: Portal) -> None:
         """Put another portal behind a door that is open, for the tests of a host.

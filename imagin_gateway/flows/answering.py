@@ -15,7 +15,6 @@ from imagin_gateway.flows.house import House, Visit, begin_visit
 from imagin_gateway.flows.language import COOKIE, language_of, remembered, said, same_page
 from imagin_gateway.flows.refusals import refusal
 from imagin_gateway.flows.routes import ALWAYS_OPEN, OPEN_WHILE, Route, find
-from imagin_gateway.identity import Door
 from imagin_gateway.pages.language import Language
 from imagin_gateway.sessions.cache import Live
 from imagin_gateway.sessions.session import SECOND_FACTOR
@@ -131,12 +130,7 @@ def live_session(house: House, cookies: Mapping[str, str], *, anew: bool = False
     live = house.sessions.look(cookie, anew=anew, counts=counts) if cookie else None
     if live is None:
         return None
-    return live if is_open(house, live.session.door) else None
-
-
-def is_open(house: House, door: str) -> bool:
-    """Tell whether a door is open: a portal closed in the settings is closed for the sessions it opened, too."""
-    return door in house.portals or door == Door.DIRECT
+    return live if house.is_open(live.session.door) else None
 
 
 def to_what_is_due(house: House, restricted: str, back_to: str | None = None) -> Response:

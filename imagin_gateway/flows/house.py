@@ -17,6 +17,7 @@ from imagin_gateway.exchange import Request, Response, SetCookie
 from imagin_gateway.flows.hooks import Hooks
 from imagin_gateway.flows.readiness import Readiness
 from imagin_gateway.flows.seldom import Seldom
+from imagin_gateway.identity import Door
 from imagin_gateway.keys import Keyring, new_token
 from imagin_gateway.local.door import DirectDoor
 from imagin_gateway.pages.language import Language
@@ -38,6 +39,8 @@ JOURNEY: Final = timedelta(minutes=10)
 
 PER_PORTAL: Final = 4
 """Requests one portal may hold at once: a portal that hangs keeps its share, not everybody's."""
+
+_DIRECT: Final = Door.DIRECT.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,10 @@ class House:
     """Which refused landing pages are told."""
     watch: Watch | None = None
     """Counts and times what happens, where the settings ask for it."""
+
+    def is_open(self, door: str) -> bool:
+        """Tell whether a door is open: a portal closed in the settings is closed for the sessions it opened, too."""
+        return door in self.portals or door == _DIRECT
 
     def path(self, below: str) -> str:
         """Return the path of one of our pages, as the browser asks for it."""

@@ -53,13 +53,14 @@ class HostAnswer:
 
     __slots__ = ("_private", "_send", "begun", "instead")
 
-    def __init__(self, send: Send, *, private: bool) -> None:
+    def __init__(self, send: Send, private: bool) -> None:
         self._send = send
         self._private = private
         self.begun = False
         self.instead: list[Response] = []
 
-    def __call__(self, message: Message) -> Awaitable[None]:
+    def send(self, message: Message) -> Awaitable[None]:
+        """Send a message of the host's on."""
         # Not a coroutine of its own: what it returns is the server's, to be awaited.
         if not self.begun:
             if self.instead:
@@ -138,12 +139,12 @@ class GatewayASGI:
             visitor = await self._slowly(scope, receive, send, passage)
             if visitor is None:
                 return
-        answer = HostAnswer(send, private=visitor.person is not None)
+        answer = HostAnswer(send, visitor.person is not None)
         inside = {**scope, KEY: visitor, INSTEAD: answer.instead}
         if pretends:
             inside["headers"] = [line for line in headers if not self._uses.pretends(line[0])]
         try:
-            await self._app(inside, receive, answer)
+            await self._app(inside, receive, answer.send)
         except Denied:
             if not answer.instead:
                 raise

@@ -14,23 +14,16 @@ class CookieFinder:
         length: of its value.
     """
 
-    __slots__ = ("_length", "_mark", "_skip")
+    __slots__ = ("_length", "_mark")
 
     def __init__(self, name: str, length: int) -> None:
         self._mark = name + "="
-        self._skip = len(self._mark)
         self._length = length
 
     def find(self, header: str) -> str | None:
         """Return the value where the cookie stands once, plainly, and is as long as it should be."""
-        mark = self._mark
-        at = header.find(mark)
-        if at < 0 or (at and header[at - 2 : at] != "; "):
+        before, _, rest = header.partition(self._mark)
+        if (before and not before.endswith("; ")) or self._mark in rest:
             return None
-        begin = at + self._skip
-        end = begin + self._length
-        if header[end : end + 1] not in ("", ";") or header.find(mark, begin) >= 0:
-            return None
-        value = header[begin:end]
-        # A shorter value would reach into what follows.
-        return value if len(value) == self._length and ";" not in value else None
+        value = rest.partition(";")[0]
+        return value if len(value) == self._length else None

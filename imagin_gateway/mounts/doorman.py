@@ -41,7 +41,6 @@ class Doorman:
         self._gateway = gateway
         self._cookie_name = gateway.settings.cookie_name("session")
         self._find_cookie = CookieFinder(self._cookie_name, COOKIE_LENGTH).find
-        self._is_open = gateway.is_open
         self._glance = gateway.house.sessions.glance
         self.passage = Passages(gateway.settings).of
         """What is known of a path."""
@@ -73,7 +72,7 @@ class Doorman:
         if live is None or live.kept is None:
             return None
         session = live.session
-        if not passage.activities <= session.activities or not self._is_open(session.door):
+        if not passage.activities <= session.activities or not self._gateway.house.is_open(session.door):
             return None
         kept: Visitor = live.kept
         return kept

@@ -37,14 +37,15 @@ class HostAnswer:
 
     __slots__ = ("_method", "_private", "_start", "begun", "instead")
 
-    def __init__(self, start_response: StartResponse, method: str, *, private: bool) -> None:
+    def __init__(self, start_response: StartResponse, method: str, private: bool) -> None:
         self._start = start_response
         self._method = method
         self._private = private
         self.begun = False
         self.instead: list[Response] = []
 
-    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        """Begin the answer (PEP 3333, `start_response`)."""
         if self.instead and not self.begun:
             return _nowhere  # the gateway answers once the host has done
         self.begun = True
@@ -114,11 +115,11 @@ class GatewayWSGI:
         inside = environ.copy()
         if not self._plain.issuperset(environ):
             self._remove_pretenders(inside)
-        answer = HostAnswer(start_response, environ["REQUEST_METHOD"], private=visitor.person is not None)
+        answer = HostAnswer(start_response, environ["REQUEST_METHOD"], visitor.person is not None)
         inside[KEY] = visitor
         inside[INSTEAD] = answer.instead
         try:
-            body = self._app(inside, answer)
+            body = self._app(inside, answer.start)
         except Denied:
             if not answer.instead:
                 raise
