@@ -150,17 +150,24 @@ def over_wsgi(app: Any) -> Mount:
             key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
             environ[key] = f"{environ[key]},{value}" if key in environ else value
         started: list[Any] = []
+        sent: list[bytes] = []
 
-        def start_response(status: str, lines: list[tuple[str, str]], exc_info: Any = None) -> None:
+        def start_response(status: str, lines: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            # PEP 3333: begun anew only because of an error, and only while nothing was sent.
+            if exc_info and any(sent):
+                raise exc_info[1]
+            assert exc_info or not started, "begun twice"
             started[:] = [int(status.split()[0]), list(lines)]
+            return sent.append
 
         chunks = app(environ, start_response)
         try:
-            content = b"".join(chunks)
+            for chunk in chunks:
+                sent.append(chunk)
         finally:
             if hasattr(chunks, "close"):
                 chunks.close()
-        return Reply(started[0], started[1], content)
+        return Reply(started[0], started[1], b"".join(sent))
 
     return call
 

@@ -181,8 +181,8 @@ def _cookie(house: House, visit: Visit) -> str:
 
 def _end(house: House, order: LogoutOrder) -> int:
     sessions = house.sessions
-    if order.name_id:
-        return sessions.end_name_id(order.issuer, order.name_id, order.portal_sessions)
+    if order.name_ids:
+        return sum(sessions.end_name_id(order.issuer, each, order.portal_sessions) for each in order.name_ids)
     if order.portal_sessions:
         return sum(sessions.end_portal_session(order.issuer, each) for each in order.portal_sessions)
     if order.subject:
@@ -194,12 +194,12 @@ def _whose(house: House, order: LogoutOrder) -> tuple[str, str] | None:
     """Return the person whose sessions an order ends, None when it ends none, or those of several."""
     if order.subject:
         return order.issuer, order.subject
-    if order.name_id:
-        found = house.sessions.list_name_id(order.issuer, order.name_id, order.portal_sessions)
+    sessions = house.sessions
+    if order.name_ids:
+        each = [sessions.list_name_id(order.issuer, name, order.portal_sessions) for name in order.name_ids]
     else:
-        each = [house.sessions.list_portal_session(order.issuer, known) for known in order.portal_sessions]
-        found = [session for sessions in each for session in sessions]
-    people = {session.person for session in found}
+        each = [sessions.list_portal_session(order.issuer, known) for known in order.portal_sessions]
+    people = {session.person for found in each for session in found}
     return people.pop() if len(people) == 1 else None
 
 

@@ -78,6 +78,10 @@ async def _nothing() -> None:
 
 def _not_stored(message: Message) -> Message:
     headers = message.get("headers") or ()
+    if not isinstance(headers, (list, tuple)):
+        # An iterable (ASGI, Response Start), which may be read once.
+        headers = list(headers)
+        message = {**message, "headers": headers}
     for name, _ in headers:
         if name == b"cache-control" or name.lower() == b"cache-control":
             return message
@@ -132,6 +136,9 @@ class GatewayASGI:
         doorman = self._doorman
         passage = doorman.passage(self._path_below(scope) if scope.get("root_path") else scope["path"])
         headers = scope["headers"]
+        if not isinstance(headers, (list, tuple)):
+            headers = list(headers)
+            scope = {**scope, "headers": headers}
         cookies, pretends = self._uses.read(headers)
         # The way of most requests: no thread, no wait, no store.
         visitor = doorman.glance(passage, cookies) if kind == "http" or passage.open else None
@@ -160,8 +167,7 @@ class GatewayASGI:
         admitted: Visitor | Response
         if passage.unreadable:
             admitted = self._doorman.refusal_of_path
-        elif scope["type"] == "websocket" and not passage.open and not self._same_origin(request):
-            # A page of another site may open a socket with this browser's cookies: no rule of the browser forbids it.
+        elif scope["type"] == "websocket" and not passage.open and not self._doorman.same_origin(request):
             admitted = Response(403)
         else:
             admitted = await self._in(self._gateway.lookups, lambda: self._doorman.admit(passage, request))
@@ -207,9 +213,6 @@ class GatewayASGI:
             self._waiting -= 1
         await _write(send, response, head=scope["method"] == "HEAD")
 
-    def _same_origin(self, request: Request) -> bool:
-        return request.headers.get("origin", self._gateway.settings.base_url) == self._gateway.settings.base_url
-
     def _path_below(self, scope: Scope) -> str:
         root = scope["root_path"].rstrip("/")
         if not under(self._gateway.settings.mount_path, root):
@@ -246,6 +249,6 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, response: Response
     if scope["type"] == "http":
         await _write(send, response, head=scope["method"] == "HEAD")
         return
-    # Closing before accepting makes the server answer 403 to the handshake (ASGI, WebSocket close).
-    await receive()
+    # Closing before accepting makes the server answer 403 to the handshake (ASGI, WebSocket close). Nothing is
+    # received first: a host that did so before it asked has had all there is to receive.
     await send({"type": "websocket.close", "code": 1008})

@@ -132,7 +132,18 @@ class Doorman:
 
     def judge_route(self, who: Identity | None, asked: Asked, place: Mapping[str, Any]) -> Response | None:
         """Do the same for a route of the host, which holds a scope or an environ."""
-        return self.judge(who, asked, host_request(place, self._gateway.settings.trusted_proxies))
+        request = host_request(place, self._gateway.settings.trusted_proxies)
+        if place.get("type") == "websocket" and not self.same_origin(request):
+            return Response(403)
+        return self.judge(who, asked, request)
+
+    def same_origin(self, request: Request) -> bool:
+        """Tell whether a websocket is opened by a page of ours, or by what is no browser (RFC 6455 §10.2).
+
+        A page of another site may open one with this browser's cookies: no rule of the browser forbids it.
+        """
+        ours = self._gateway.settings.base_url
+        return request.headers.get("origin", ours) == ours
 
     def _judge_unknown(self, who: Identity | None, asked: Asked, place: Mapping[str, Any]) -> Response:
         """Answer a route that asks while nobody can tell who is there: a login would not help."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http import HTTPStatus
@@ -53,12 +54,22 @@ class HostAnswer:
             headers = [*headers, ("Cache-Control", "no-store")]
         return self._start(status, headers, exc_info) if exc_info else self._start(status, headers)
 
-    def replaced(self) -> Iterable[bytes]:
-        """Answer in the place of the host, unless its answer has begun."""
-        return [] if self.begun else _write(self.instead[0], self._method, self._start)
+    def replaced(self, refused: Any = None) -> Iterable[bytes]:
+        """Answer in the place of the host, unless some of its answer was sent.
+
+        Args:
+            refused: what `sys.exc_info` told of a `Denied`: what has begun may be begun anew with it (PEP 3333).
+        """
+        if self.begun and refused is None:
+            return []
+        try:
+            return _write(self.instead[0], self._method, self._start, refused if self.begun else None)
+        except Denied:  # raised anew by the server, which has sent some
+            return []
 
     def followed(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """Return the body of a host that refuses somebody, or has not begun to answer when it returns."""
+        refused = None
         try:
             for piece in body:
                 if self.instead and not self.begun:
@@ -67,12 +78,13 @@ class HostAnswer:
         except Denied:
             if not self.instead:
                 raise
+            refused = sys.exc_info()
         finally:
             close = getattr(body, "close", None)
             if close is not None:
                 close()
-        if self.instead and not self.begun:
-            yield from self.replaced()
+        if self.instead:
+            yield from self.replaced(refused)
 
 
 def _nowhere(_: bytes) -> None:
@@ -123,7 +135,7 @@ class GatewayWSGI:
         except Denied:
             if not answer.instead:
                 raise
-            return answer.replaced()
+            return answer.replaced(sys.exc_info())
         return body if answer.begun and not answer.instead else answer.followed(body)
 
     def _slowly(self, environ: Environ, passage: Passage) -> Visitor | Response:
@@ -182,11 +194,11 @@ def _body(environ: Environ) -> bytes | None:
     return body if len(body) == int(length) else None
 
 
-def _write(response: Response, method: str, start_response: StartResponse) -> Iterable[bytes]:
+def _write(response: Response, method: str, start_response: StartResponse, exc_info: Any = None) -> Iterable[bytes]:
     try:
         phrase = HTTPStatus(response.status).phrase
     except ValueError:
         phrase = "Status"
     headers = [*response.header_lines(), ("Content-Length", str(len(response.body)))]
-    start_response(f"{response.status} {phrase}", headers)
+    start_response(f"{response.status} {phrase}", headers, *((exc_info,) if exc_info else ()))
     return [] if method == "HEAD" else [response.body]

@@ -132,13 +132,13 @@ class PostedForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LogoutOrder:
-    """A logout that a portal asked for, verified. Names at least one of subject, name_id and portal_sessions.
+    """A logout that a portal asked for, verified. Names at least one of subject, name_ids and portal_sessions.
 
     Attributes:
         issuer: the portal's, equal to the configured one.
         subject: every session of this person at that issuer, unless `portal_sessions` names some.
-        name_id: the same, by NameID exactly as received at login.
-        portal_sessions: sid, or SessionIndex values; with `name_id`, both must fit.
+        name_ids: the same, by NameID: the ways in which it may have been written at login.
+        portal_sessions: sid, or SessionIndex values; with `name_ids`, both must fit.
         message_id: id that must not be seen twice; "" when the protocol has none.
         message_ends_at: until when `message_id` must be remembered.
         done: what to answer once the sessions have ended; the argument tells whether all of it could be done.
@@ -146,7 +146,7 @@ class LogoutOrder:
 
     issuer: str
     subject: str = ""
-    name_id: str = ""
+    name_ids: tuple[str, ...] = ()
     portal_sessions: tuple[str, ...] = ()
     message_id: str = ""
     message_ends_at: datetime | None = None

@@ -138,8 +138,8 @@ class SqliteStateStore:
         with self._connection() as db:
             rows = db.execute(
                 "SELECT key, value, expires_at FROM record_index JOIN record USING (seq)"
-                " WHERE record_index.space = ? AND name = ? AND expires_at > ? ORDER BY seq",
-                (space.value, index, now),
+                " WHERE record_index.space = ? AND name = ? AND +record.space = ? AND expires_at > ? ORDER BY seq",
+                (space.value, index, space.value, now),
             ).fetchall()
         return [Record(key, value, expires_at) for key, value, expires_at in rows]
 
@@ -147,8 +147,10 @@ class SqliteStateStore:
         """Remove every record under an index; return how many there were."""
         with self._writing() as db:
             removed = db.execute(
-                "DELETE FROM record WHERE seq IN (SELECT seq FROM record_index WHERE space = ? AND name = ?)",
-                (space.value, index),
+                # The sign keeps SQLite from looking by the space, which would read every session.
+                "DELETE FROM record WHERE seq IN (SELECT seq FROM record_index WHERE space = ? AND name = ?)"
+                " AND +space = ?",
+                (space.value, index, space.value),
             )
             return removed.rowcount
 

@@ -63,11 +63,17 @@ _GIVEN_WAY: Final = f""" ON record WHEN EXISTS ({_GIVES_WAY}) BEGIN
   {_CUT}
 END"""  # nosec B608  # constants of ours
 
+_UNLISTED: Final = "session_unlisted"
+
 _TRIGGERS: Final = {
     "session_changed": "CREATE TRIGGER session_changed AFTER UPDATE" + _INTO_JOURNAL,
     "session_gone": "CREATE TRIGGER session_gone AFTER DELETE" + _INTO_JOURNAL,
     "session_replaced": "CREATE TRIGGER session_replaced BEFORE INSERT" + _GIVEN_WAY,
     "session_overridden": "CREATE TRIGGER session_overridden BEFORE UPDATE OF seq, space, key" + _GIVEN_WAY,
+    # Who deletes by hand has foreign keys off, as SQLite does unless asked: what stayed would come to name the next
+    # record of that number, whatever it is.
+    _UNLISTED: "CREATE TRIGGER session_unlisted AFTER DELETE ON record BEGIN"
+    " DELETE FROM record_index WHERE seq = OLD.seq; END",
 }
 """Added after the first release, whose version number stays: its processes, which may still run during an upgrade,
 fire the triggers without knowing of them."""
@@ -142,6 +148,8 @@ def _make_journal(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE IF NOT EXISTS change (n INTEGER PRIMARY KEY AUTOINCREMENT, space TEXT, key TEXT) STRICT")
     for statement in _outdated(there):
         db.execute(statement)
+    if _UNLISTED not in there:
+        db.execute("DELETE FROM record_index WHERE seq NOT IN (SELECT seq FROM record)")
 
 
 def _outdated(there: Mapping[str, str]) -> Iterator[str]:

@@ -127,7 +127,7 @@ class ScriptedPortal:
         return LogoutOrder(
             issuer=told.get("issuer", self.issuer),
             subject=told.get("who", ""),
-            name_id=told.get("name", ""),
+            name_ids=(told["name"],) if told.get("name") else (),
             portal_sessions=tuple(told["sid"].split()) if "sid" in told else (),
             message_id=told.get("id", ""),
             message_ends_at=now + timedelta(minutes=5),

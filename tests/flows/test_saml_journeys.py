@@ -23,7 +23,7 @@ from imagin_gateway.providers.saml.vocabulary import STATUS
 from tests.flows.conftest import open_house, settings_of
 from tests.flows.saml_house import BASE, CRETEIL, FIN, VERSAILLES, SamlHouse, answer, post, request_id, sections
 from tests.providers.saml import forge, logouts
-from tests.providers.saml.forge import OTHER_PORTAL, PERSON, keys, one
+from tests.providers.saml.forge import OTHER_PORTAL, PERSON, PORTAL, keys, one
 from tests.providers.saml.logouts import by_post, by_redirect
 from tests.state.servers import PrivateRedis
 
@@ -337,6 +337,29 @@ def order(saml: SamlHouse, name: str, *sessions: str, edit: forge.Edit | None = 
     known = NameId(name, format=logouts.TRANSIENT, sp_name_qualifier=BASE + "/metadata")
     at = more.pop("at", saml.house.clock.now())
     return logouts.request(edit, name=known, sessions=sessions, at=at, **{"Destination": BASE + "/fin", **more})
+
+
+@pytest.mark.row("LGO-13")
+@pytest.mark.parametrize("qualified", [{}, {"NameQualifier": PORTAL}, {"SPNameQualifier": BASE + "/metadata"}])
+def test_an_order_may_leave_out_what_the_login_said_of_the_name_and_say_what_it_left_out(
+    saml: SamlHouse, qualified: dict[str, str]
+) -> None:
+    """Core §8.3.7, §8.3.8: who is meant is the same; told that it is done, it must be."""
+
+    def spell(root: etree._Element) -> None:
+        name = one(root, "NameID")
+        del name.attrib["SPNameQualifier"]
+        for attribute, value in qualified.items():
+            name.set(attribute, value)
+
+    client = saml.house.client()
+    saml.sign_in(client, name_id="_n", session="_1")
+    reply = saml.bring(saml.house.client(), by_redirect(order(saml, "_n", "_1", edit=spell)))
+    assert reply.location.startswith(logouts.SLO)
+    assert client.get("/missions").status == 303
+    told = [each for each in saml.house.events if each["event"] == "logout_by_portal"]
+    assert (len(told), told[0]["detail"]["ended"]) == (1, 1)
+    assert told[0]["person"]
 
 
 @pytest.mark.row("LGO-13")

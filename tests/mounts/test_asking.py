@@ -172,24 +172,118 @@ def test_an_answer_that_has_begun_is_not_mixed_with_another(opened: TheHouse) ->
         assert (reply.status, reply.body) == (200, b"begun")
 
 
-def test_a_websocket_is_closed(opened: TheHouse) -> None:
-    sent: list[Any] = []
+def test_what_has_begun_and_was_not_sent_is_begun_anew(opened: TheHouse) -> None:
+    def hasty(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("X-Secret", "42"), ("Content-Length", "10")])
+        require(environ, Activity.PERSONAL_DATA)
+        return [b"the secret"]
 
+    def hasty_stream(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        yield from hasty(environ, start_response)
+
+    def written(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])(b"begun")
+        require(environ, Activity.PERSONAL_DATA)
+        return [b"the secret"]
+
+    for host in (hasty, hasty_stream):
+        reply = Client(over_wsgi(opened.gateway.wsgi(host))).get("/page")
+        assert (reply.status, reply.location) == (303, "/connexion/?next=%2Fpage"), host.__name__
+        assert not reply.header("x-secret")
+        assert reply.header("content-length") == "0"
+    sent = Client(over_wsgi(opened.gateway.wsgi(written))).get("/page")
+    assert (sent.status, sent.body) == (200, b"begun"), "what was sent stays, and nothing follows it"
+
+
+def opens_socket(mount: Any, path: str = "/ws", **headers: str) -> list[Any]:
+    """Open a websocket as a server does, which has one message to tell until the application answers."""
+    sent: list[Any] = []
+    waiting: list[Any] = [{"type": "websocket.connect"}]
+
+    async def receive() -> Any:
+        if not waiting:
+            await asyncio.Event().wait()
+        return waiting.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    lines = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "websocket", "path": path, "headers": lines, "query_string": b"", "client": ("192.0.2.7", 1)}
+
+    async def opened() -> None:
+        await asyncio.wait_for(mount(scope, receive, send), 10)
+
+    asyncio.run(opened())
+    return sent
+
+
+CLOSED: list[Any] = [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize("receives", [False, True])
+def test_a_websocket_is_closed(opened: TheHouse, receives: bool) -> None:
     async def accepts(scope: Any, receive: Any, send: Any) -> None:
+        if receives:
+            await receive()
         try:
             require(scope, Activity.PERSONAL_DATA)
         except Denied:
             await send({"type": "websocket.accept"})
 
+    assert opens_socket(opened.gateway.asgi(accepts)) == CLOSED
+
+
+def test_a_websocket_that_a_route_asks_for_is_opened_by_our_own_pages_alone(opened: TheHouse) -> None:
+    async def asks(scope: Any, receive: Any, send: Any) -> None:
+        require(scope)
+        await send({"type": "websocket.accept"})
+
+    async def asks_nothing(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+
+    cookie = "; ".join(f"{name}={value}" for name, value in signed_in(opened).items())
+    ours, accepted = opened.gateway.settings.base_url, [{"type": "websocket.accept"}]
+    mount = opened.gateway.asgi(asks)
+    assert opens_socket(mount, cookie=cookie, origin=ours) == accepted
+    assert opens_socket(mount, cookie=cookie) == accepted, "no browser leaves it out"
+    for origin in ("https://evil.example", "null", ours.upper(), f"{ours}.evil.example"):
+        assert opens_socket(mount, cookie=cookie, origin=origin) == CLOSED, origin
+        assert opens_socket(opened.gateway.asgi(asks_nothing), cookie=cookie, origin=origin) == accepted
+
+
+def test_headers_that_may_be_read_once_reach_both_sides(opened: TheHouse) -> None:
+    """ASGI: headers are an iterable of pairs; Sanic answers with a generator."""
+    cookie = "; ".join(f"{name}={value}" for name, value in signed_in(opened).items())
+    asked: list[Any] = []
+    sent: list[Any] = []
+
+    async def streams_headers(scope: Any, receive: Any, send: Any) -> None:
+        asked.extend(scope["headers"])
+        lines = [
+            (b"x-mine", b"1"),
+            *([(b"cache-control", b"private")] if scope["path"] == "/own" else []),
+            (b"b", b"2"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": (line for line in lines)})
+        await send({"type": "http.response.body", "body": b""})
+
     async def receive() -> Any:
-        return {"type": "websocket.connect"}
+        return {"type": "http.request"}
 
     async def send(message: Any) -> None:
-        sent.append(message)
+        sent.append({**message, "headers": list(message.get("headers", ()))})
 
-    scope = {"type": "websocket", "path": "/ws", "headers": [], "query_string": b"", "client": ("192.0.2.7", 1)}
-    asyncio.run(opened.gateway.asgi(accepts)(scope, receive, send))
-    assert sent == [{"type": "websocket.close", "code": 1008}]
+    for path, policy in (("/", b"no-store"), ("/own", b"private")):
+        asked.clear()
+        sent.clear()
+        lines = [(b"accept", b"*/*"), (b"cookie", cookie.encode())]
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "client": ("192.0.2.7", 1)}
+        mount = opened.gateway.asgi(streams_headers)
+        asyncio.run(mount({**scope, "headers": (line for line in lines)}, receive, send))
+        assert asked == lines
+        told = dict(sent[0]["headers"])
+        assert told == {b"x-mine": b"1", b"b": b"2", b"cache-control": policy}
 
 
 def test_a_visitor_that_no_gateway_made_is_let_into_nothing() -> None:

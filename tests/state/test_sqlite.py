@@ -156,6 +156,44 @@ def test_purge_removes_what_has_expired_and_its_indexes(path: Path, store: Sqlit
     assert (rows(path), rows(path, "record_index")) == (1, 1)
 
 
+def test_what_is_deleted_by_hand_leaves_nothing_that_names_another_record(path: Path, store: SqliteStateStore) -> None:
+    """The program `sqlite3` has foreign keys off, and a number that is free again is given again."""
+    index = "by-person:alice"
+    store.put(Space.SESSION, "a", b"1", expires_at=9.0, now=0.0, indexes=[index])
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DELETE FROM record")
+        assert db.execute("SELECT count(*) FROM record_index").fetchone() == (0,)
+    store.put(Space.REPLAY, "used", b"1", expires_at=9.0, now=0.0)
+    assert store.find(Space.SESSION, index, now=1.0) == []
+    assert store.delete_indexed(Space.SESSION, index) == 0
+    store.put(Space.SESSION, "b", b"2", expires_at=9.0, now=0.0, indexes=[index])
+    assert [record.key for record in store.find(Space.SESSION, index, now=1.0)] == ["b"]
+
+
+def test_a_file_that_was_deleted_from_by_hand_under_another_release_is_mended(path: Path) -> None:
+    index = "by-person:alice"
+    with closing(SqliteStateStore(path)) as store:
+        store.put(Space.SESSION, "a", b"1", expires_at=9.0, now=0.0, indexes=[index])
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DROP TRIGGER session_unlisted")
+        db.execute("DELETE FROM record")
+        assert db.execute("SELECT count(*) FROM record_index").fetchone() == (1,)
+    with closing(SqliteStateStore(path)) as store:
+        store.put(Space.SESSION, "b", b"2", expires_at=9.0, now=0.0, indexes=[index])
+        assert [record.key for record in store.find(Space.SESSION, index, now=1.0)] == ["b"]
+
+
+def test_an_index_names_records_of_its_own_space_alone(path: Path, store: SqliteStateStore) -> None:
+    """Whatever became of the numbers: ending somebody's sessions takes no used answer with it."""
+    index = "by-person:alice"
+    store.put(Space.REPLAY, "used", b"1", expires_at=9.0, now=0.0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("INSERT INTO record_index SELECT 'session', ?, seq FROM record", (index,))
+    assert store.find(Space.SESSION, index, now=1.0) == []
+    assert store.delete_indexed(Space.SESSION, index) == 0
+    assert store.get(Space.REPLAY, "used", now=1.0) == b"1"
+
+
 def test_purge_goes_on_past_one_batch(path: Path, store: SqliteStateStore) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         db.executemany(

@@ -95,7 +95,13 @@ def test_a_file_of_another_release_gets_the_triggers_of_this_one(tmp_path: Path)
             return number
 
     ours = triggers()
-    assert set(ours) == {"session_changed", "session_gone", "session_replaced", "session_overridden"}
+    assert set(ours) == {
+        "session_changed",
+        "session_gone",
+        "session_replaced",
+        "session_overridden",
+        "session_unlisted",
+    }
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("DROP TRIGGER session_replaced")
         db.execute("DROP TRIGGER session_gone")

@@ -148,7 +148,7 @@ def back_channel_order(issuer: str, token: LogoutToken, leeway: timedelta) -> Lo
     return LogoutOrder(
         issuer=issuer,
         # Our own name for the person may be another claim; `sub` was kept beside it for this.
-        name_id=token.subject,
+        name_ids=(token.subject,) if token.subject else (),
         portal_sessions=(token.session,) if token.session else (),
         message_id=token.jti,
         # Past this it is too old to be taken anyway.

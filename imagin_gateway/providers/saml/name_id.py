@@ -7,7 +7,7 @@ it, ours towards the portal and the portal's towards us (Core §3.7.1).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -31,6 +31,25 @@ class NameId:
     def kept(self) -> str:
         """Return the text under which sessions are found again; equal for equal names alone."""
         return msgspec.json.encode(self._parts()).decode() if self.value else ""
+
+    def spellings(self, portal: str, ours: str) -> tuple[str, ...]:
+        """Return `kept` of every way in which this name may have been written, its own first.
+
+        Core §8.3.7, §8.3.8: a qualifier that says what the message says anyway, the portal's name or ours, may be left
+        out; one message may leave it out, and the next not.
+
+        Args:
+            portal: entityID of the portal.
+            ours: our own.
+        """
+        qualifiers = (self.name_qualifier, *(("", portal) if self.name_qualifier in ("", portal) else ()))
+        others = (self.sp_name_qualifier, *(("", ours) if self.sp_name_qualifier in ("", ours) else ()))
+        ways = (
+            replace(self, name_qualifier=each, sp_name_qualifier=other).kept()
+            for each in qualifiers
+            for other in others
+        )
+        return tuple(dict.fromkeys(ways))
 
     def _parts(self) -> list[str]:
         return [self.value, self.format, self.name_qualifier, self.sp_name_qualifier, self.sp_provided_id]

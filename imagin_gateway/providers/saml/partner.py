@@ -264,9 +264,13 @@ def _certificate(octets: bytes) -> x509.Certificate:
         raise ValueError("a certificate of a version that does not exist") from None
 
 
+_whole: Final = etree.XPath("string()", smart_strings=False)
+"""The text of an element: a comment is no part of it, and does not end it (XML 1.0 §2.5)."""
+
+
 def _base64(element: etree._Element) -> bytes:
     try:
-        return base64.b64decode("".join((element.text or "").split()), validate=True)
+        return base64.b64decode("".join(str(_whole(element)).split()), validate=True)
     except binascii.Error:
         raise ValueError("not base64") from None
 

@@ -263,7 +263,7 @@ class SamlPortalClient:
         order = logout.order(proved.root, config.decryption_keys, self._expected(now))
         return LogoutOrder(
             issuer=self.issuer,
-            name_id=order.name.kept(),
+            name_ids=order.name.spellings(self.issuer, config.entity_id),
             portal_sessions=order.sessions,
             message_id=order.id,
             message_ends_at=order.ends_at,

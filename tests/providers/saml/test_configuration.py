@@ -142,6 +142,30 @@ def test_a_key_descriptor_with_two_keys_is_refused(tmp_path: Path) -> None:
     assert "plusieurs clés" in message
 
 
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_comment_within_a_key_is_no_part_of_it_and_does_not_end_it(tmp_path: Path, bare: bool) -> None:
+    """Half a modulus is another number, which somebody may factorise (XML 1.0 §2.5)."""
+    root = etree.fromstring(GOOD)
+    told = one(root, "X509Certificate")
+    if bare:
+        numbers = keys("portal").certificate.public_key().public_numbers()  # type: ignore[union-attr]  # RSA
+        value = etree.SubElement(etree.SubElement(one(root, "KeyInfo"), forge.ds("KeyValue")), forge.ds("RSAKeyValue"))
+        for name, number in (("Modulus", numbers.n), ("Exponent", numbers.e)):  # type: ignore[union-attr]  # RSA
+            whole = number.to_bytes((number.bit_length() + 7) // 8, "big")
+            etree.SubElement(value, forge.ds(name)).text = base64.b64encode(whole).decode()
+        forge.without(one(root, "X509Data"))
+        told = one(root, "Modulus")
+    text = "".join((told.text or "").split())
+    half = len(text) // 2
+    told.text = None
+    for before, after in (("signing", text[:half]), ("half", text[half:])):
+        comment = etree.Comment(before)
+        comment.tail = after
+        told.append(comment)
+    there = house(tmp_path, metadata=etree.tostring(root))
+    assert there.come_back(forged()).issuer == PORTAL
+
+
 def test_comments_in_metadata_are_no_matter(tmp_path: Path) -> None:
     there = house(tmp_path, metadata=b"<?xml version='1.0'?><!-- by hand -->" + GOOD.split(b"?>", 1)[1])
     assert there.come_back(forged()).issuer == PORTAL

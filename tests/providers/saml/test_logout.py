@@ -222,11 +222,30 @@ def test_an_answer_to_another_request_proves_nothing(there: House) -> None:
 @pytest.mark.parametrize("make", BINDINGS)
 def test_an_order_names_the_sessions_as_the_login_did(there: House, make: Callable[..., Request]) -> None:
     order = asked(there, make(logouts.request(sessions=("_s-1", " _s-2 ")), relay="r"))
-    assert (order.issuer, order.name_id, order.portal_sessions) == (PORTAL, NAME.kept(), ("_s-1", "_s-2"))
+    assert (order.issuer, order.name_ids[0], order.portal_sessions) == (PORTAL, NAME.kept(), ("_s-1", "_s-2"))
     assert order.message_id
     assert order.message_ends_at is not None
     assert NAME.value not in repr(order)
     assert asked(there, make(logouts.request(sessions=()))).portal_sessions == ()
+
+
+@pytest.mark.row("LGO-13")
+@given(
+    first=st.tuples(st.sampled_from(["", "portal", "else"]), st.sampled_from(["", "ours", "else"])),
+    second=st.tuples(st.sampled_from(["", "portal", "else"]), st.sampled_from(["", "ours", "else"])),
+)
+def test_a_qualifier_that_the_message_tells_anyway_may_be_left_out(
+    first: tuple[str, str], second: tuple[str, str]
+) -> None:
+    """Core §8.3.7: so two names are one where they differ by nothing else, and are two otherwise."""
+    one_way, other_way = (NameId("n", "f", *each, "p") for each in (first, second))
+    spelled = other_way.spellings("portal", "ours")
+    assert spelled[0] == other_way.kept()
+    assert len(spelled) == len(set(spelled)) <= 4
+    implied = [
+        tuple(each or told for each, told in zip(way, ("portal", "ours"), strict=True)) for way in (first, second)
+    ]
+    assert (one_way.kept() in spelled) == (implied[0] == implied[1])
 
 
 @pytest.mark.row("LGO-13")
@@ -237,7 +256,7 @@ def test_the_prefix_of_the_name_says_nothing(there: House) -> None:
         new.text = old.text
         root.replace(old, new)
 
-    assert asked(there, by_redirect(logouts.request(other_prefix))).name_id == NAME.kept()
+    assert asked(there, by_redirect(logouts.request(other_prefix))).name_ids[0] == NAME.kept()
 
 
 @pytest.mark.row("LGO-13")
@@ -249,7 +268,7 @@ def test_an_encrypted_name_is_opened(there: House, make: Callable[..., Request],
         root.replace(name, encrypted(etree.tostring(name), Lock(to=(to,)), "EncryptedID"))
 
     if to == "ours":
-        assert asked(there, make(logouts.request(edit))).name_id == NAME.kept()
+        assert asked(there, make(logouts.request(edit))).name_ids[0] == NAME.kept()
     else:
         assert refused(there, make(logouts.request(edit))) is Code.SAML_ENCRYPTED
 
@@ -483,7 +502,7 @@ def test_no_change_of_an_order_in_an_address_gets_through(there: House, data: st
     except GatewayError:
         return
     assert order is not None
-    assert (order.name_id, order.portal_sessions) == (NAME.kept(), ("_s-1",))
+    assert (order.name_ids[0], order.portal_sessions) == (NAME.kept(), ("_s-1",))
 
 
 def test_a_portal_whose_metadata_has_expired_is_not_heard(opened: Open) -> None:
