@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 from imagin_gateway.errors import Code, Unavailable
 from imagin_gateway.state.sqlite_file import prepare
-from imagin_gateway.state.sqlite_watch import SqliteWatch
+from imagin_gateway.state.sqlite_watch import File, SqliteWatch, file_at
 from imagin_gateway.state.store import Record, Space, Swap, check_followed
 from imagin_gateway.state.watch import OnChange
 
@@ -47,7 +47,7 @@ class SqliteStateStore:
         self._busy_timeout = busy_timeout
         self._closed = False
         self._writes = itertools.count(1)
-        self._idle: deque[sqlite3.Connection] = deque()
+        self._idle: deque[tuple[sqlite3.Connection, File]] = deque()
         self._watches: list[SqliteWatch] = []
         prepare(self._path, busy_timeout)
         _stores.add(self)
@@ -157,7 +157,7 @@ class SqliteStateStore:
     def watch(self, space: Space, on_change: OnChange, *, lag: float) -> SqliteWatch:
         """Follow the changes of the sessions."""
         check_followed(space)
-        watch = SqliteWatch(partial(self._connect, busy_timeout=0), space, on_change, lag)
+        watch = SqliteWatch(partial(self._connect, busy_timeout=0), partial(file_at, self._path), space, on_change, lag)
         self._watches.append(watch)
         return watch
 
@@ -181,7 +181,7 @@ class SqliteStateStore:
         self._closed = True
         with contextlib.suppress(IndexError):
             while True:
-                self._idle.pop().close()
+                self._idle.pop()[0].close()
         for watch in self._watches:
             watch.close()
 
@@ -213,17 +213,22 @@ class SqliteStateStore:
     def _connection(self) -> Generator[sqlite3.Connection, None, None]:
         """Lend a connection to one thread; one that failed is not used again."""
         with _translated():
-            idle = self._idle
-            try:
-                db = idle.pop()
-            except IndexError:
-                db = self._connect()
+            idle, here = self._idle, file_at(self._path)
+            db = None
+            while db is None and idle:
+                with contextlib.suppress(IndexError):  # another thread was quicker
+                    db, opened = idle.pop()
+                    if opened != here:
+                        # A file removed is not read on by those who had it open, beside a new one of that name.
+                        db.close()
+                        db = None
+            db = db or self._connect()
             try:
                 yield db
             except BaseException:
                 db.close()
                 raise
-            idle.append(db)
+            idle.append((db, here))
             if self._closed:
                 self.close()
 

@@ -10,15 +10,20 @@ believed for a small part of the lag, so that one thread asks for many requests.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Final
 
 from imagin_gateway.errors import GatewayError
 from imagin_gateway.state.store import Space
 from imagin_gateway.state.watch import OnChange
+
+File = tuple[int, int] | None
+"""What a path names: device and number of a file; None for nothing."""
 
 PART_OF_A_LAG: Final = 1 / 200
 """An answer of the file is believed for this part of the lag: with the default of a second, for five milliseconds."""
@@ -32,15 +37,22 @@ class SqliteWatch:
 
     Args:
         connect: opens a connection that waits for nobody.
+        file: tells what the path names now: a file that was removed changes no more, whatever its connections say.
         space: what to follow.
         on_change: told the keys.
         lag: seconds for which a change may stay unknown; with 0 the file is asked at every question.
     """
 
     def __init__(
-        self, connect: Callable[[], sqlite3.Connection], space: Space, on_change: OnChange, lag: float
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        file: Callable[[], File],
+        space: Space,
+        on_change: OnChange,
+        lag: float,
     ) -> None:
         self._connect = connect
+        self._file = file
         self._space = space
         self._on_change = on_change
         self._belief = lag * PART_OF_A_LAG
@@ -50,6 +62,7 @@ class SqliteWatch:
     def forget_connection(self) -> None:
         """Begin anew; in a child process, without touching the parent's connection."""
         self._db: sqlite3.Connection | None = None
+        self._opened: File = None
         self._version = self._seen = -1
         self._believed_until = 0.0
         self._lock = threading.Lock()
@@ -77,6 +90,9 @@ class SqliteWatch:
     def _ask(self) -> bool:
         if self._db is None:
             return self._open()
+        if self._file() != self._opened:
+            self._drop()
+            return False
         try:
             version = self._db.execute("PRAGMA data_version").fetchone()[0]
             if version != self._version:
@@ -97,6 +113,7 @@ class SqliteWatch:
     def _open(self) -> bool:
         if self._closed:
             return False
+        opened = self._file()
         try:
             db = self._connect()
         except (sqlite3.Error, GatewayError):
@@ -108,7 +125,7 @@ class SqliteWatch:
         except sqlite3.Error:
             db.close()
             return False
-        self._db = db
+        self._db, self._opened = db, opened
         # What was read before now may have changed unnoticed.
         self._on_change(None)
         return True
@@ -134,6 +151,15 @@ class SqliteWatch:
                 self._db.close()
             self._db = None
             self._on_change(None)
+
+
+def file_at(path: Path) -> File:
+    """Return what a path names."""
+    try:
+        told = os.stat(path)
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino
 
 
 def _newest(db: sqlite3.Connection) -> int:

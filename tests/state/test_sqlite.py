@@ -123,6 +123,30 @@ def test_a_file_taken_away_is_an_outage_not_an_empty_store(
 
 
 @pytest.mark.fault
+def test_who_had_the_removed_file_open_does_not_read_it_on(path: Path, store: SqliteStateStore) -> None:
+    """Else two workers, one of them started since, would each believe in sessions of its own."""
+    told: list[object] = []
+    watch = store.watch(Space.SESSION, told.append, lag=0)
+    store.put(Space.SESSION, "a", b"1", expires_at=END, now=NOW)
+    assert watch.current()
+    for each in path.parent.glob(f"{path.name}*"):
+        each.unlink()
+    assert not watch.current()
+    assert told.pop() is None, "all that was read is forgotten"
+    with pytest.raises(Unavailable):
+        store.get(Space.SESSION, "a", now=NOW)
+    with closing(SqliteStateStore(path)) as another:
+        another.put(Space.SESSION, "b", b"2", expires_at=END, now=NOW)
+        assert store.get(Space.SESSION, "a", now=NOW) is None
+        assert store.get(Space.SESSION, "b", now=NOW) == b"2"
+        assert watch.current()
+        another.delete(Space.SESSION, "b")
+        assert watch.current()
+        assert told[-1] == ["b"]
+        assert store.get(Space.SESSION, "b", now=NOW) is None
+
+
+@pytest.mark.fault
 def test_while_another_process_holds_the_lock_reads_go_on_and_writes_are_unavailable(
     path: Path, store: SqliteStateStore
 ) -> None:
