@@ -159,6 +159,7 @@ def reissue(
     if replace and (letters is not None or sheets is not None):
         err.print("Avec --replace-password, le mot de passe provisoire s'affiche : ni --letters ni --sheets.")
         raise typer.Exit(EXIT_USAGE)
+    convocations.two_files(letters, sheets)
     if letters is not None or sheets is not None:
         by = acting(actor)
         with stores(settings) as opened:

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, actor, err, out, stores
+from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, EXIT_USAGE, SettingsFile, actor, err, out, stores
 from imagin_gateway.local.checked_list import Progress as Told
 from imagin_gateway.local.checked_list import Step
-from imagin_gateway.local.door import ImportReport
+from imagin_gateway.local.door import ImportReport, same_file
 
 app = typer.Typer(help="Listes de convocations et lettres.", no_args_is_help=True)
 
@@ -47,6 +47,16 @@ def _shown() -> Iterator[Told]:
         )
 
 
+def two_files(letters: Path | None, sheets: Path | None) -> None:
+    """End the command when both are one file: only one of them would be made."""
+    if letters is not None and sheets is not None and same_file(letters, sheets):
+        err.print(
+            "--letters et --sheets nomment le même fichier : en donner deux. Rien n'a été fait.",
+            style="red",
+        )
+        raise typer.Exit(EXIT_USAGE)
+
+
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="Liste de convocations (CSV ; point-virgule ou virgule).")],
@@ -67,12 +77,13 @@ def import_(
 
     Interrompu, l'import n'a rien fait, ou le même ordre relancé le termine.
     """
+    two_files(letters, sheets)
     if not file.is_file():
         err.print(f"Aucun fichier de ce nom : {file}", style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED)
     if reissue and letters is None and sheets is None:
         err.print("Avec --reissue, dire où écrire les lettres : --letters ou --sheets.", style="red")
-        raise typer.Exit(2)
+        raise typer.Exit(EXIT_USAGE)
     with stores(settings) as opened, _shown() as progress:
         report = opened.direct.import_list(
             file,
@@ -104,9 +115,10 @@ def reissue(
     sheets: SheetsFile = None,
 ) -> None:
     """Émettre de nouveaux mots de passe provisoires : les anciens ne marchent plus. Votre nom est noté."""
+    two_files(letters, sheets)
     if letters is None and sheets is None:
         err.print("Dire où écrire les lettres : --letters ou --sheets.", style="red")
-        raise typer.Exit(2)
+        raise typer.Exit(EXIT_USAGE)
     with stores(settings) as opened:
         report = opened.direct.reissue(identifiers, letters_to=letters, sheets_to=sheets, actor=actor())
     told(report, letters, sheets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -520,6 +521,9 @@ class DirectDoor:
             each: called with each letter, whose password is seen this once.
             progress: told how far it is.
             actor: who does it, for the events.
+
+        Raises:
+            ValueError: `letters_to` and `sheets_to` are the same file; nothing was opened.
         """
         output = self._output(letters_to, sheets_to, each)
         return self._importer.run(path, output, skip_bad=skip_bad, reissue=reissue, progress=progress, actor=actor)
@@ -533,10 +537,16 @@ class DirectDoor:
         each: Callable[[Letter], None] | None = None,
         actor: str = "",
     ) -> ImportReport:
-        """Print new provisional passwords; the former ones die. See `convocations.Importer.reissue`."""
+        """Print new provisional passwords; the former ones die. See `convocations.Importer.reissue`.
+
+        Raises:
+            ValueError: as `import_list`.
+        """
         return self._importer.reissue(identifiers, self._output(letters_to, sheets_to, each), actor=actor)
 
     def _output(self, letters_to: Path | None, sheets_to: Path | None, each: Callable[[Letter], None] | None) -> Output:
+        if letters_to is not None and sheets_to is not None and same_file(letters_to, sheets_to):
+            raise ValueError("letters_to and sheets_to are the same file")
         files: dict[Path, tuple[str, WriterMaker]] = {}
         if letters_to is not None:
             files[letters_to] = (LettersCsv.encoding, LettersCsv)
@@ -634,3 +644,8 @@ class DirectDoor:
                 detail=detail or {},
             )
         )
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Tell whether two paths, however spelled, are one file, be it there or not."""
+    return os.path.realpath(one) == os.path.realpath(other)

@@ -319,6 +319,29 @@ def test_letters_are_issued_again_by_a_command_that_names_who_did_it(operator: O
     assert read[1]["mdurand7"] not in done.stdout + done.stderr + json.dumps(operator.events)
 
 
+@pytest.mark.parametrize("again", ["out.csv", "./out.csv", "sub/../out.csv", "absolute"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("convocations", "import", "list.csv"),
+        ("convocations", "reissue", "mdurand7"),
+        ("accounts", "reissue", "mdurand7"),
+    ],
+)
+def test_letters_and_sheets_in_one_file_are_refused_before_anything_is_opened(
+    operator: Operator, words: tuple[str, ...], again: str
+) -> None:
+    (operator.folder / "sub").mkdir()
+    sheets = str(operator.folder / "out.csv") if again == "absolute" else again
+    done = operator.run(*words, "--letters", "out.csv", "--sheets", sheets)
+    assert done.returncode == 2
+    assert (
+        done.stderr.strip() == "--letters et --sheets nomment le même fichier : en donner deux. Rien n'a été fait."
+    )
+    left = {path.name for path in operator.folder.iterdir()}
+    assert left == {"gateway.toml", "list.csv", "sub"}
+
+
 @pytest.mark.row("PWD-13")
 def test_no_command_takes_or_shows_a_password() -> None:
     names = [name for name, _ in commands()]

@@ -260,3 +260,13 @@ def test_the_room_says_nothing_of_a_password_or_a_token_in_its_messages() -> Non
         "f'letters of this length do not make {self.least_bits} bits'",
         'f"the passkey\'s answer is refused ({type(error).__name__})"',
     }
+
+
+def test_letters_and_sheets_in_one_file_are_refused_before_the_list_is_read(office: Office, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    one, other = tmp_path / "out", tmp_path / "folder" / ".." / "out"
+    with pytest.raises(ValueError, match="are the same file"):
+        office.door.import_list(tmp_path / "nowhere.csv", letters_to=one, sheets_to=other)
+    with pytest.raises(ValueError, match="are the same file"):
+        office.door.reissue(["mdurand7"], letters_to=one, sheets_to=other)
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
