@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
+from unicodedata import category
 
 from imagin_gateway.clock import Clock, SystemClock
 from imagin_gateway.errors import Code
@@ -44,10 +45,31 @@ LOOKUPS: Final = 8
 
 _REFERENCE_SIGNS: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
+_REFERENCE_LENGTH: Final = 8
+
 
 def new_reference() -> str:
     """Return a reference that can be read out over the telephone, e.g. ``R-7K4M-2QXP``."""
-    signs = "".join(secrets.choice(_REFERENCE_SIGNS) for _ in range(8))
+    signs = "".join(secrets.choice(_REFERENCE_SIGNS) for _ in range(_REFERENCE_LENGTH))
+    return f"R-{signs[:4]}-{signs[4:]}"
+
+
+def read_reference(typed: str) -> str:
+    """Return a reference as `new_reference` writes it, from one that was read out and typed.
+
+    Args:
+        typed: in any case, with or without the `R-`, hyphens and spaces.
+
+    Raises:
+        ValueError: it cannot be a reference.
+    """
+    text = "".join("-" if sign.isspace() or category(sign) == "Pd" else sign for sign in typed).upper().strip("-")
+    signs = text.removeprefix("R-").replace("-", "")
+    # R is a sign of references, too: without its hyphen, only the length tells the one in front.
+    if len(signs) == _REFERENCE_LENGTH + 1 and not text.startswith("R-"):
+        signs = signs.removeprefix("R")
+    if len(signs) != _REFERENCE_LENGTH or not set(signs) <= set(_REFERENCE_SIGNS):
+        raise ValueError("not a reference")
     return f"R-{signs[:4]}-{signs[4:]}"
 
 

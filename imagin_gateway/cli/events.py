@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -30,15 +31,16 @@ from imagin_gateway.cli.moments import FORMS, moment
 from imagin_gateway.cli.selecting import Selection, files, now, select
 from imagin_gateway.cli.sessions import issuer_of
 from imagin_gateway.clock import SystemClock
-from imagin_gateway.errors import Code
+from imagin_gateway.errors import Code, GatewayError
 from imagin_gateway.events import Event, EventName
 from imagin_gateway.events.reading import Record
 from imagin_gateway.events.schema import PATH as SCHEMA
 from imagin_gateway.events.telling import LANGUAGES, Words, words
 from imagin_gateway.identity import Door
-from imagin_gateway.opening import open_events
+from imagin_gateway.opening import open_events, open_policy
 from imagin_gateway.pages.spoken import PARIS
 from imagin_gateway.settings import Settings
+from imagin_gateway.settings.proconnect import PROCONNECT
 
 app = typer.Typer(help="Événements : lire, filtrer, suivre, retrouver une personne.")
 
@@ -93,8 +95,8 @@ def show(
         codes=frozenset(code or ()),
         doors=frozenset(() if person else door or ()),
         people=frozenset(pseudonym or ()),
-        reference=reference.strip().upper(),
-        address=address,
+        reference=_reference(reference),
+        address=_address(address),
         failures=failures,
         told=tuple(name for name, value in given.items() if value),
     )
@@ -105,6 +107,8 @@ def show(
         if person:
             who = (issuer_of(loaded, (door or [Door.DIRECT])[0]), person.strip())
             selection = replace(selection, people=selection.people | log.pseudonyms(who))
+        else:
+            _doubt(loaded, door or ())
         paths = files(loaded.events.file, file or (), selection)
         if not paths and not follow:
             err.print(_nowhere(loaded), style="red", markup=False)
@@ -134,6 +138,47 @@ def _known(values: Many, names: type[EventName] | type[Code], option: str) -> No
             raise typer.BadParameter(
                 f"« {value} » n'existe pas ; voir : imagin-gateway events schema", param_hint=option
             )
+
+
+def _reference(typed: str) -> str:
+    if not typed.strip():
+        return ""
+    # A tenth of a second of imports that every other reading does without.
+    from imagin_gateway.gateway import read_reference
+
+    try:
+        return read_reference(typed)
+    except ValueError:
+        raise typer.BadParameter(
+            f"« {typed} » n'est pas une référence ; par exemple : R-7K4M-2QXP", param_hint="--reference"
+        ) from None
+
+
+def _address(typed: str) -> str:
+    """Return an address as events write it."""
+    if not typed.strip():
+        return ""
+    try:
+        return str(ipaddress.ip_address(typed.strip().strip("[]")))
+    except ValueError:
+        raise typer.BadParameter(
+            f"« {typed} » n'est pas une adresse IP ; par exemple : 192.0.2.7", param_hint="--address"
+        ) from None
+
+
+def _doubt(settings: Settings, doors: Iterable[str]) -> None:
+    """Say which doors are not of today; the files may hold those of an older release or table."""
+    unknown = [door for door in doors if door not in {Door.DIRECT, PROCONNECT, *settings.portals}]
+    if not unknown:
+        return
+    try:
+        unknown = [door for door in unknown if door not in open_policy(settings).doors]
+    except GatewayError:
+        # Events are read to find out what is wrong: a table that is refused does not stop them.
+        return
+    if unknown:
+        told = ", ".join(f"« {_safe(door)} »" for door in unknown)
+        err.print(f"Porte inconnue de la politique et des réglages : {told}.", style="yellow", markup=False)
 
 
 def _nowhere(settings: Settings) -> str:

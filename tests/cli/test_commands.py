@@ -335,9 +335,7 @@ def test_letters_and_sheets_in_one_file_are_refused_before_anything_is_opened(
     sheets = str(operator.folder / "out.csv") if again == "absolute" else again
     done = operator.run(*words, "--letters", "out.csv", "--sheets", sheets)
     assert done.returncode == 2
-    assert (
-        done.stderr.strip() == "--letters et --sheets nomment le même fichier : en donner deux. Rien n'a été fait."
-    )
+    assert done.stderr.strip() == "--letters et --sheets nomment le même fichier : en donner deux. Rien n'a été fait."
     left = {path.name for path in operator.folder.iterdir()}
     assert left == {"gateway.toml", "list.csv", "sub"}
 

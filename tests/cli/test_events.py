@@ -72,7 +72,9 @@ def office(tmp_path: Path) -> Office:
     made.tell(EventName.MAIL_SENT, None, "mdurand7", detail={"mail": "reset", "attempt": 0})
     made.tell(EventName.PASSWORD_CHOSEN, None, "mdurand7", minutes=90, detail={"how": "reset"})
     made.tell(EventName.LOGIN, None, "mdurand7", method="password", correlation="R-7K4M-2QXP")
-    made.log.emit(Event(name=EventName.PORTAL_FAILED, code=Code.PORTAL_UNAVAILABLE, door="arena-paris"))
+    made.log.emit(
+        Event(name=EventName.PORTAL_FAILED, code=Code.PORTAL_UNAVAILABLE, door="arena-paris", address="2001:db8::7")
+    )
     return made
 
 
@@ -121,7 +123,12 @@ def _today(office: Office) -> list[str]:
         (["--kind", "login", "--kind", "mail_sent"], 2),
         (["--door", "arena-paris"], 1),
         (["--reference", "r-7k4m-2qxp"], 1),
+        (["--reference", "7K4M-2QXP"], 1),
+        (["--reference", "r7k4m2qxp"], 1),
+        (["--reference", " R \u2011 7k4m 2qxp "], 1),
+        (["--reference", "R7K4-M2QX"], 0),
         (["--address", "192.0.2.9"], 1),
+        (["--address", " 2001:DB8:0::7"], 1),
         (["--since", "2026-12-13T23:30", "--until", "2026-12-13T23:36"], 1),
         (["--kind", "login", "--address", "192.0.2.9"], 0),
     ],
@@ -199,10 +206,26 @@ def test_nothing_written_outside_reaches_the_terminal_as_it_is(office: Office) -
 def test_what_does_not_exist_is_refused_with_a_sentence(office: Office) -> None:
     for words in (["--kind", "logim"], ["--code", "x"], ["--since", "demain"], ["--language", "de"]):
         assert office.run("events", *words).exit_code == 2, words
+    for typed in ("R-7K4M-2QX", "R-7K4M-2QXPP", "X-7K4M-2QXP", "R-7K4M-2QX0", "R-OIL1-2QXP", "R_7K4M_2QXP"):
+        done = office.run("events", "--reference", typed)
+        assert (done.exit_code, "pas une référence" in done.stderr) == (2, True), typed
+    for typed in ("192.0.2", "192.0.2.0/24", "poste-7"):
+        done = office.run("events", "--address", typed)
+        assert (done.exit_code, "pas une adresse IP" in done.stderr) == (2, True), typed
     done = office.run("events", "--since", "2027-01-01")
     assert (done.exit_code, "Aucun fichier" in done.stderr) == (1, True)
     office.file.write_text(office.file.read_text().replace('"e-{day}.jsonl"', '"-"'))
     assert "ne vont pas dans un fichier" in office.run("events").stderr
+
+
+def test_a_door_of_no_table_is_doubted_and_sought_all_the_same(office: Office) -> None:
+    office.log.emit(Event(name=EventName.LOGIN, door="arena-lille"))
+    done = office.run("events", "--json", "--door", "arena-lille", "--door", "arena-paris")
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 2)
+    assert done.stderr.replace("\u00a0", " ") == "Porte inconnue de la politique et des réglages : « arena-lille ».\n"
+    # Of the policy alone, without settings of its own.
+    assert office.run("events", "--door", "arena-creteil").stderr == ""
+    assert office.run("events", "--door", "direct").stderr == ""
 
 
 @pytest.mark.parametrize(
