@@ -6,6 +6,7 @@
     ├── SettingsError        the configuration is refused; lists every problem
     ├── PolicyError          a policy table is refused, with its counter-example
     ├── ImportRefused        a list of convocations is refused; lists every bad line
+    │   └── LettersRefused   ... or identifiers, given for new letters; lists each by its place
     ├── Refused              somebody is refused: nothing was changed, nobody is logged in
     │   ├── AnswerRefused    ... because of what a portal's answer contains
     │   ├── AdmissionRefused     ... because the host's own rules open nothing to them
@@ -22,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 
 class Code(StrEnum):
@@ -258,13 +260,37 @@ class ImportRefused(GatewayError):
     """
 
     code = Code.IMPORT
+    _undone: ClassVar[str] = "rien n'a été importé"
 
     def __init__(self, problems: Sequence[LineProblem], total: int = 0) -> None:
         self.problems = tuple(problems)
         self.total = max(total, len(self.problems))
-        head = f"{self.total} erreur{'s' if self.total > 1 else ''}, rien n'a été importé :"
+        head = f"{self.total} erreur{'s' if self.total > 1 else ''}, {self._undone} :"
         more = [f"  - et {self.total - len(self.problems)} autres"] if self.total > len(self.problems) else []
         super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems), *more]))
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceProblem(LineProblem):
+    """One thing wrong in identifiers given one after the other: `line` is the place, from 1."""
+
+    def __str__(self) -> str:
+        return f"{self.line}{'er' if self.line == 1 else 'e'} identifiant : {self.reason}"
+
+
+class LettersRefused(ImportRefused):
+    """New letters are refused to all of the identifiers given: nothing was issued.
+
+    Attributes:
+        problems: what is wrong, by place; the identifiers themselves are the caller's to tell.
+    """
+
+    _undone = "rien n'a été émis"
+
+    problems: tuple[PlaceProblem, ...]
+
+    def __init__(self, problems: Sequence[PlaceProblem]) -> None:
+        super().__init__(problems)
 
 
 class Refused(GatewayError):

@@ -164,7 +164,8 @@ def reissue(
         by = acting(actor)
         with stores(settings) as opened:
             opened.sessions.store.ping()
-            report = opened.direct.reissue([identifier], letters_to=letters, sheets_to=sheets, actor=by)
+            with convocations.naming([identifier]):
+                report = opened.direct.reissue([identifier], letters_to=letters, sheets_to=sheets, actor=by)
         convocations.told(report, letters, sheets)
         return
     with _helping(settings, actor) as (_, helping):

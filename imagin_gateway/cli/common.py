@@ -103,6 +103,11 @@ def print_json(told: object) -> None:
     sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
 
 
+def shown(text: str) -> str:
+    """Return a value from outside as it may be shown on a terminal: nothing in it moves the cursor or colours."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
 _REASONS = {
     Code.ACCOUNT_STATE: "Impossible dans l'état de ce compte. Rien n'a changé.",
     Code.DESK_STALE: "Le compte a changé entre-temps. Rien n'a été fait : le regarder de nouveau.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, EXIT_USAGE, SettingsFile, actor, err, out, stores
+from imagin_gateway.cli.common import (
+    DEFAULT_FILE,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    SettingsFile,
+    actor,
+    err,
+    out,
+    shown,
+    stores,
+)
+from imagin_gateway.errors import LettersRefused
 from imagin_gateway.local.checked_list import Progress as Told
 from imagin_gateway.local.checked_list import Step
 from imagin_gateway.local.door import ImportReport, same_file
@@ -55,6 +66,19 @@ def two_files(letters: Path | None, sheets: Path | None) -> None:
             style="red",
         )
         raise typer.Exit(EXIT_USAGE)
+
+
+@contextmanager
+def naming(identifiers: Sequence[str]) -> Iterator[None]:
+    """Name those to whom no letter is made: the error knows their places alone, the command what was typed."""
+    try:
+        yield
+    except LettersRefused as refused:
+        count = len(refused.problems)
+        err.print(f"{count} erreur{'s' if count > 1 else ''}, rien n'a été émis :", style="red")
+        for problem in refused.problems:
+            err.print(f"  - {shown(identifiers[problem.line - 1])} : {problem.reason}", style="red", markup=False)
+        raise typer.Exit(EXIT_REFUSED) from None
 
 
 @app.command("import")
@@ -119,7 +143,7 @@ def reissue(
     if letters is None and sheets is None:
         err.print("Dire où écrire les lettres : --letters ou --sheets.", style="red")
         raise typer.Exit(EXIT_USAGE)
-    with stores(settings) as opened:
+    with stores(settings) as opened, naming(identifiers):
         report = opened.direct.reissue(identifiers, letters_to=letters, sheets_to=sheets, actor=actor())
     told(report, letters, sheets)
 

@@ -24,6 +24,7 @@ from imagin_gateway.cli.common import (
     err,
     explained,
     out,
+    shown,
     stores,
 )
 from imagin_gateway.cli.following import follow as followed
@@ -177,7 +178,7 @@ def _doubt(settings: Settings, doors: Iterable[str]) -> None:
         # Events are read to find out what is wrong: a table that is refused does not stop them.
         return
     if unknown:
-        told = ", ".join(f"« {_safe(door)} »" for door in unknown)
+        told = ", ".join(f"« {shown(door)} »" for door in unknown)
         err.print(f"Porte inconnue de la politique et des réglages : {told}.", style="yellow", markup=False)
 
 
@@ -216,7 +217,7 @@ class _Printer:
         sentence = self._words.sentence(record)
         self._counts[sentence] += 1
         beside = [record.door, record.address, record.correlation, record.person, record.actor]
-        yield f"  {here:%H:%M:%S}  {sentence}  [{' '.join(_safe(each) for each in beside if each)}]"
+        yield f"  {here:%H:%M:%S}  {sentence}  [{' '.join(shown(each) for each in beside if each)}]"
 
     def sum_up(self, person: str) -> None:
         """Say in short what was read."""
@@ -230,11 +231,6 @@ class _Printer:
                 for sentence, count in self._counts.items()
             )
             out.print(total, markup=False)
-
-
-def _safe(text: str) -> str:
-    """Return a value from outside as it may be shown on a terminal: nothing in it moves the cursor or colours."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 @app.command("who")

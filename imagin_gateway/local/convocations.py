@@ -23,7 +23,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from imagin_gateway.clock import Clock
-from imagin_gateway.errors import ImportRefused, LineProblem, Unavailable
+from imagin_gateway.errors import ImportRefused, LettersRefused, PlaceProblem, Unavailable
 from imagin_gateway.local import kept_runs, store
 from imagin_gateway.local.accounts import Account, identifier_key
 from imagin_gateway.local.checked_list import CheckedList, Progress, Step
@@ -108,20 +108,20 @@ class Importer:
         """Print a new provisional password for each of these accounts: the former one dies.
 
         Raises:
-            ImportRefused: one of them has none to give, by its place in `identifiers`; nothing was written.
+            LettersRefused: one of them has none to give, by its place in `identifiers`; nothing was written.
             FileExistsError, OSError, Unavailable: as `run`.
         """
         keys = [identifier_key(identifier) for identifier in identifiers]
-        problems = [LineProblem(place, "donné deux fois") for place, key in _repeated(keys)]
+        problems = [PlaceProblem(place, "donné deux fois") for place, key in _repeated(keys)]
         with self._database.read() as connection:
             for start in range(0, len(keys), _BATCH):
                 some = keys[start : start + _BATCH]
                 known = store.find_many(connection, some)
                 for place, key in enumerate(some, start + 1):
                     if reason := self._why_not(known.get(key)):
-                        problems.append(LineProblem(place, reason))
+                        problems.append(PlaceProblem(place, reason))
         if problems:
-            raise ImportRefused(sorted(problems, key=lambda problem: problem.line))
+            raise LettersRefused(sorted(problems, key=lambda problem: problem.line))
         rows = [Row(place, key, {}) for place, key in enumerate(keys, 1)]
         batches = iter([rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)])
         # Asked twice, it is done twice: no two of these runs are the same one.

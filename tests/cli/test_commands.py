@@ -303,7 +303,18 @@ def test_letters_are_issued_again_by_a_command_that_names_who_did_it(operator: O
     assert operator.run("convocations", "reissue", "mdurand7").returncode == 2
     refused = operator.run("convocations", "reissue", "mdurand7", "inconnu", "--letters", "again.csv")
     assert refused.returncode == 1
-    assert "ligne 2" in refused.stderr
+    assert refused.stderr == "1 erreur, rien n'a été émis :\n  - inconnu : aucun compte ne porte cet identifiant\n"
+    refused = operator.run(
+        "convocations", "reissue", "zz1", "mdurand7", "MDURAND7", "x\x1b[31m", "--letters", "again.csv"
+    )
+    assert refused.stderr.splitlines() == [
+        "3 erreurs, rien n'a été émis :",
+        "  - zz1 : aucun compte ne porte cet identifiant",
+        "  - MDURAND7 : donné deux fois",
+        "  - x?[31m : aucun compte ne porte cet identifiant",
+    ]
+    refused = operator.run("accounts", "reissue", "zz1", "--letters", "again.csv")
+    assert (refused.returncode, "zz1 : aucun compte" in refused.stderr) == (1, True)
     assert not (operator.folder / "again.csv").exists()
     done = operator.run("convocations", "reissue", "mdurand7", "--letters", "again.csv")
     assert done.returncode == 0, done.stderr

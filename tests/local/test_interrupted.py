@@ -334,6 +334,14 @@ def test_letters_are_issued_again_for_those_who_have_not_chosen_and_for_nobody_e
         office.door.reissue(["mdurand7", "pmartin2", "inconnu", " MDURAND7", "sansmail"], letters_to=target)
     told = [(problem.line, problem.reason.split()[0]) for problem in caught.value.problems]
     assert told == [(2, "un"), (3, "aucun"), (4, "donné")]
+    first, _, *more = str(caught.value).splitlines()
+    assert first == "3 erreurs, rien n'a été émis :"
+    assert more == [
+        "  - 3e identifiant : aucun compte ne porte cet identifiant",
+        "  - 4e identifiant : donné deux fois",
+    ]
+    with pytest.raises(ImportRefused, match="1er identifiant : aucun"):
+        office.door.reissue(["inconnu"], letters_to=target)
     assert office.rows(accounts) == before
     assert not target.exists()
     report = office.door.reissue(["MDurand7 ", "sansmail"], letters_to=target, actor="cli:marie")
