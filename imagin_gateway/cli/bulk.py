@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +25,7 @@ from imagin_gateway.cli.common import (
     err,
     out,
     print_json,
+    shown,
     stores,
 )
 from imagin_gateway.events import Event, EventName
@@ -35,6 +36,13 @@ from imagin_gateway.local.letters import neutral
 from imagin_gateway.opening import Stores
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Dire ce qui serait fait, et ne rien faire.")]
+
+_NAMED = 20
+"""Identifiers said one by one; `--json` has them all."""
+
+_WHY = "(pas de mot de passe choisi, compte fermé ou bloqué, ou déjà demandé)"
+
+_PROVISIONAL = "Mot de passe provisoire qui a fui : accounts reissue ; de plusieurs personnes : convocations reissue."
 
 
 @contextmanager
@@ -103,17 +111,33 @@ def _lines(file: Path) -> list[str]:
 def _told(demanded: Demanded, ended: int, *, as_json: bool, dry: bool = False) -> None:
     if as_json:
         counts = {"changed": len(demanded.changed), "left": len(demanded.left), "unknown": demanded.unknown}
-        print_json({**counts, "sessions_ended": ended, "dry_run": dry})
+        named = {"left_identifiers": demanded.left, "unknown_identifiers": demanded.nobody}
+        print_json({**counts, **named, "sessions_ended": ended, "dry_run": dry})
     elif dry:
         out.print(f"{len(demanded.changed)} comptes devraient changer de mot de passe. Rien n'a été fait.")
     else:
         count = len(demanded.changed)
         out.print(f"{count} comptes à qui un autre mot de passe est demandé ; {ended} sessions terminées.")
     if demanded.left:
-        err.print(f"Sans effet sur {len(demanded.left)} comptes, vu leur état.", style="yellow")
+        err.print(
+            f"Sans effet sur {_counted(len(demanded.left), 'compte')} {_WHY} : {_named(demanded.left)}",
+            style="yellow",
+            markup=False,
+        )
+        err.print(_PROVISIONAL, style="yellow")
     if demanded.unknown:
-        err.print(f"Aucun compte pour {demanded.unknown} identifiants.", style="red")
+        told = f"Aucun compte pour {_counted(demanded.unknown, 'identifiant')} : {_named(demanded.nobody)}"
+        err.print(told, style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' if count > 1 else ''}"
+
+
+def _named(identifiers: Sequence[str]) -> str:
+    more = " …" if len(identifiers) > _NAMED else ""
+    return ", ".join(shown(each.strip()) for each in identifiers[:_NAMED]) + more
 
 
 def _ended(opened: Stores, ended: int, by: str) -> None:

@@ -28,12 +28,17 @@ class Demanded:
     Attributes:
         changed: identifiers of those whose next login must bring another password.
         left: identifiers of those that have no chosen password, are closed, or were asked already.
-        unknown: how many identifiers no account has.
+        nobody: identifiers that no account has, as typed.
     """
 
     changed: tuple[str, ...]
     left: tuple[str, ...]
-    unknown: int
+    nobody: tuple[str, ...]
+
+    @property
+    def unknown(self) -> int:
+        """How many identifiers no account has."""
+        return len(self.nobody)
 
 
 class Demands:
@@ -61,13 +66,13 @@ class Demands:
         now = self._clock.now()
         changed: list[str] = []
         left: list[str] = []
-        unknown = 0
-        for keys in _batches(identifier_key(identifier) for identifier in identifiers):
+        nobody: list[str] = []
+        for typed in _batches(identifiers):
             done: list[str] = []
             ids: list[int] = []
             with self._database.write(long=True) as connection:
-                known = store.find_many(connection, keys)
-                unknown += len(set(keys) - set(known))
+                known = store.find_many(connection, list(typed))
+                nobody += [identifier for key, identifier in typed.items() if key not in known]
                 for account in known.values():
                     state = state_at(account.state, account.provisional_ends_at, now)
                     if allows(state, Act.REQUIRE_CHANGE):
@@ -79,25 +84,30 @@ class Demands:
                 history.note(connection, ids, EventName.CHANGE_REQUIRED, now, actor)
             changed += done
             if progress is not None:
-                progress(len(changed) + len(left) + unknown)
-        return Demanded(tuple(changed), tuple(left), unknown)
+                progress(len(changed) + len(left) + len(nobody))
+        return Demanded(tuple(changed), tuple(left), tuple(nobody))
 
     def would(self, identifiers: Iterable[str]) -> Demanded:
         """Return what `of` would do now, and change nothing. Raises `Unavailable`."""
         now = self._clock.now()
         changed: list[str] = []
         left: list[str] = []
-        unknown = 0
-        for keys in _batches(identifier_key(identifier) for identifier in identifiers):
+        nobody: list[str] = []
+        for typed in _batches(identifiers):
             with self._database.read() as connection:
-                known = store.find_many(connection, keys)
-            unknown += len(set(keys) - set(known))
+                known = store.find_many(connection, list(typed))
+            nobody += [identifier for key, identifier in typed.items() if key not in known]
             for account in known.values():
                 state = state_at(account.state, account.provisional_ends_at, now)
                 (changed if allows(state, Act.REQUIRE_CHANGE) else left).append(account.identifier)
-        return Demanded(tuple(changed), tuple(left), unknown)
+        return Demanded(tuple(changed), tuple(left), tuple(nobody))
 
 
-def _batches(keys: Iterator[str]) -> Iterator[list[str]]:
-    while batch := list(islice(keys, _BATCH)):
-        yield batch
+def _batches(identifiers: Iterable[str]) -> Iterator[dict[str, str]]:
+    """Return what was typed by what is compared, some hundreds at a time."""
+    each = iter(identifiers)
+    while batch := list(islice(each, _BATCH)):
+        typed: dict[str, str] = {}
+        for identifier in batch:
+            typed.setdefault(identifier_key(identifier), identifier)
+        yield typed

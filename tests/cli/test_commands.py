@@ -368,9 +368,23 @@ def test_another_password_is_demanded_of_some_or_of_everybody(operator: Operator
     open_session(operator)
     done = operator.run("accounts", "require-change", "--file", "who.txt", "--yes")
     assert "1 sessions terminées" in done.stdout
-    assert "Sans effet sur 2 comptes" in done.stderr
-    unknown = operator.run("accounts", "require-change", "inconnu")
-    assert (unknown.returncode, "Aucun compte pour 1" in unknown.stderr) == (1, True)
+    why = "(pas de mot de passe choisi, compte fermé ou bloqué, ou déjà demandé)"
+    assert f"Sans effet sur 2 comptes {why} : mdurand7, pmartin2\n" in done.stderr
+    assert "Mot de passe provisoire qui a fui : accounts reissue" in done.stderr
+    unknown = operator.run("accounts", "require-change", "Inconnu", "inconnu ", "x\x1b[31m", "--dry-run")
+    assert (unknown.returncode, "Aucun compte pour 2 identifiants : Inconnu, x?[31m\n" in unknown.stderr) == (1, True)
+    many = [f"zz{number}" for number in range(21)]
+    told = operator.run("accounts", "require-change", *many, "MDURAND7", "--json")
+    assert f": {', '.join(many[:20])} …\n" in told.stderr
+    assert json.loads(told.stdout) == {
+        "changed": 0,
+        "left": 1,
+        "unknown": 21,
+        "left_identifiers": ["mdurand7"],
+        "unknown_identifiers": many,
+        "sessions_ended": 0,
+        "dry_run": False,
+    }
     assert "0 comptes" in operator.run("accounts", "require-change", "--all", "--yes").stdout
     assert operator.run("accounts", "require-change").returncode == 2
     assert operator.run("accounts", "require-change", "--all", "mdurand7").returncode == 2

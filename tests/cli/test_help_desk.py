@@ -305,6 +305,7 @@ def test_many_accounts_are_changed_after_the_count_is_retyped(desk: Operator) ->
     shown = desk.run("accounts", "show", "mdurand7").stdout
     assert "Autre mot de passe exigé." in shown
     told = json.loads(desk.run("accounts", "require-change", "--office", "DEC 2 - BTS", "--yes", "--json").stdout)
+    assert (sorted(told.pop("left_identifiers")), told.pop("unknown_identifiers")) == (["pmartin2", "sansmail"], [])
     assert told == {"changed": 0, "left": 2, "unknown": 0, "sessions_ended": 0, "dry_run": False}
 
 
