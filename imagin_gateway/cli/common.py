@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pwd
@@ -114,6 +115,28 @@ _REASONS = {
 }
 
 
+_SYSTEM = {
+    errno.ENOENT: "aucun fichier ou dossier de ce nom",
+    errno.EACCES: "accès refusé",
+    errno.EEXIST: "ce fichier existe déjà",
+    errno.ENOSPC: "plus de place sur le disque",
+    errno.EISDIR: "c'est un dossier",
+    errno.EROFS: "ce disque est en lecture seule",
+    errno.ENOTDIR: "ce qui précède le nom n'est pas un dossier",
+}
+
+
+def _system(error: OSError) -> str:
+    """Say what the system refused, of the file as it was typed."""
+    # Imported here: most commands write no letter.
+    from imagin_gateway.local.letter_files import target_of
+
+    # Of two names, the second is the one to be given.
+    name = error.filename2 or error.filename
+    told = target_of(os.fsdecode(name)) if isinstance(name, str | bytes | os.PathLike) else "Fichier"
+    return f"{told} : {_SYSTEM.get(error.errno or 0) or error.strerror or error}"
+
+
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
     """End a command with a clear sentence and its own exit code, never with a traceback of ours."""
@@ -126,7 +149,7 @@ def explained() -> Iterator[None]:
         err.print(f"Indisponible pour l'instant ({error.code}) : {error}", style="red", markup=False)
         raise typer.Exit(EXIT_UNAVAILABLE) from None
     except OSError as error:
-        err.print(f"{error.filename or 'Fichier'} : {error.strerror or error}", style="red", markup=False)
+        err.print(_system(error), style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED) from None
     except GatewayError as error:
         err.print(_REASONS.get(error.code, str(error)), style="red", markup=False)

@@ -42,6 +42,13 @@ def part_of(target: Path, run: str) -> Path:
     return target.with_name(f".{target.name}.{run}.part")
 
 
+def target_of(path: str) -> str:
+    """Return the name that was asked for, from that of a part; another name as it is."""
+    folder, name = os.path.split(path)
+    found = _PART.fullmatch(name)
+    return os.path.join(folder, found["name"]) if found else path
+
+
 class LetterFiles:
     """The files of one run, open for writing.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import secrets
 import signal
@@ -17,8 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
+from imagin_gateway.cli.common import explained
 from imagin_gateway.cli.root import app
 from imagin_gateway.identity import DIRECT_ISSUER, Identity
 from imagin_gateway.opening import open_stores
@@ -349,6 +352,50 @@ def test_letters_and_sheets_in_one_file_are_refused_before_anything_is_opened(
     assert done.stderr.strip() == "--letters et --sheets nomment le même fichier : en donner deux. Rien n'a été fait."
     left = {path.name for path in operator.folder.iterdir()}
     assert left == {"gateway.toml", "list.csv", "sub"}
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("nowhere/out.csv", "nowhere/out.csv : aucun fichier ou dossier de ce nom"),
+        ("list.csv/out.csv", "list.csv/out.csv : ce qui précède le nom n'est pas un dossier"),
+        ("list.csv", "list.csv : ce fichier existe déjà"),
+        ("/proc/out.csv", "/proc/out.csv : aucun fichier ou dossier de ce nom"),
+    ],
+)
+def test_a_file_that_cannot_be_made_is_told_by_the_name_that_was_typed(
+    operator: Operator, target: str, told: str
+) -> None:
+    done = operator.run("convocations", "import", "list.csv", "--letters", target)
+    assert (done.returncode, done.stderr.strip()) == (1, told)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "Fichier : plus de place sur le disque"),
+        (OSError(errno.ENOSPC, "No space left on device", 3), "Fichier : plus de place sur le disque"),
+        (PermissionError(errno.EACCES, "Permission denied", b"out"), "out : accès refusé"),
+        (OSError(errno.EROFS, "Read-only file system", Path("out")), "out : ce disque est en lecture seule"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "out"), "out : c'est un dossier"),
+        (
+            FileExistsError(errno.EEXIST, "File exists", f"a/.out.csv.{'0' * 32}.part", None, "a/out.csv"),
+            "a/out.csv : ce fichier existe déjà",
+        ),
+        (
+            OSError(errno.ENOENT, "No such file", f".x.part.{'0' * 32}.part"),
+            "x.part : aucun fichier ou dossier de ce nom",
+        ),
+        (OSError(errno.EIO, "Input/output error", ".own.part"), ".own.part : Input/output error"),
+        (OSError("trop gros"), "Fichier : trop gros"),
+    ],
+)
+def test_what_the_system_refuses_is_told_in_french(
+    capsys: pytest.CaptureFixture[str], error: OSError, told: str
+) -> None:
+    with pytest.raises(typer.Exit) as caught, explained():
+        raise error
+    assert (caught.value.exit_code, capsys.readouterr().err.strip()) == (1, told)
 
 
 @pytest.mark.row("PWD-13")
