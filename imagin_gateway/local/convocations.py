@@ -223,7 +223,8 @@ class Importer:
         self._tell(run, self._reissued(run))
 
     def _reissued(self, run: KeptRun) -> Iterator[str]:
-        if not run.report.reissued:
+        # Whoever is created is issued theirs with it; what is beyond was issued to accounts that were there.
+        if run.report.issued <= run.report.created:
             return
         again = (accounts.c.provisional_run == run.id) & (accounts.c.version > 1)
         with self._database.read() as connection:

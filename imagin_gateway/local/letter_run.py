@@ -131,7 +131,8 @@ class LetterRun:
             kept = self._provisionals.keep(value)
             store.issue_provisional(connection, account, kept, self._ends_at, self._now, run=self.id)
             self._counts["issued"] += 1
-            self._counts["reissued"] += 1
+            # One that waits since it was made has had none: nothing dies, and nothing is opened again.
+            self._counts["reissued"] += account.provisional_mac is not None or account.version > 1
             self._again.append(account.id)
             self._letter(details, LetterKind.PROVISIONAL, value, self._ends_at)
 

@@ -297,7 +297,7 @@ def test_an_import_without_letters_issues_nothing_and_says_what_to_do(operator: 
     done = operator.run("convocations", "import", "list.csv", "--reissue")
     assert done.returncode == 2
     done = operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
-    assert "émis : 2" in done.stdout
+    assert "émis : 2, dont réémis : 0" in done.stdout
 
 
 @pytest.mark.row("PRV-07")

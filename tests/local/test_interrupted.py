@@ -364,6 +364,21 @@ def test_an_import_without_a_place_for_letters_issues_nothing_and_a_later_one_do
     assert office.door.check("mdurand7", office.letters["mdurand7"], address=ADDRESS).must_choose
     report = office.door.import_list(listing, letters_to=tmp_path / "letters.csv")
     assert (report.created, report.issued, report.waiting) == (0, 1, 0)
+    # It had none before; it is told of all the same, as of any account that was there.
+    assert report.reissued == 0
+    assert len(office.named("provisional_issued")) == 1
+    report = office.door.reissue(["nouveau"], letters_to=tmp_path / "again.csv")
+    assert (report.issued, report.reissued) == (1, 1)
+
+
+def test_an_account_that_waited_and_was_opened_again_is_counted_as_such(office: Office, tmp_path: Path) -> None:
+    listing = tmp_path / "next.csv"
+    listing.write_text("Identifiant;Nom\nnouveau;X\nautre;Y\n", encoding="utf-8")
+    assert office.door.import_list(listing).waiting == 2
+    office.door.disable("nouveau")
+    office.door.enable("nouveau")
+    report = office.door.import_list(listing, letters_to=tmp_path / "letters.csv")
+    assert (report.issued, report.reissued) == (2, 1)
 
 
 def test_lists_imported_from_two_threads_at_once_do_not_disturb_each_other(office: Office, tmp_path: Path) -> None:
