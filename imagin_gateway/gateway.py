@@ -86,6 +86,7 @@ class Gateway:
 
     Raises:
         SettingsError: listing every problem of every room.
+        TypeError: `settings` is something else, such as the name of the file.
     """
 
     def __init__(
@@ -98,6 +99,8 @@ class Gateway:
         sends_mail: bool = True,
         hooks: Hooks | None = None,
     ) -> None:
+        if not isinstance(settings, Settings):
+            raise TypeError('a Gateway is made of Settings: Gateway(Settings.load("gateway.toml"))')
         self.settings = settings
         self._sends_mail = sends_mail
         self._started_pid = 0

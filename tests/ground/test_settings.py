@@ -213,6 +213,16 @@ def test_development_mode_is_loud(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert '"development_mode"' in lines[0]
 
 
+@pytest.mark.parametrize("given", ["gateway.toml", Path("gateway.toml"), None, {}])
+def test_a_gateway_made_of_anything_else_says_what_to_write(given: Any) -> None:
+    from imagin_gateway import Gateway
+
+    with pytest.raises(
+        TypeError, match=r'^a Gateway is made of Settings: Gateway\(Settings\.load\("gateway\.toml"\)\)$'
+    ):
+        Gateway(given)
+
+
 @pytest.mark.row("DPO-02")
 def test_without_the_data_notice_nothing_starts(tmp_path: Path) -> None:
     assert "privacy_url" in problems(tmp_path, GOOD.replace('privacy_url = "/donnees"', ""))
