@@ -360,7 +360,6 @@ def test_letters_and_sheets_in_one_file_are_refused_before_anything_is_opened(
         ("nowhere/out.csv", "nowhere/out.csv : aucun fichier ou dossier de ce nom"),
         ("list.csv/out.csv", "list.csv/out.csv : ce qui précède le nom n'est pas un dossier"),
         ("list.csv", "list.csv : ce fichier existe déjà"),
-        ("/proc/out.csv", "/proc/out.csv : aucun fichier ou dossier de ce nom"),
     ],
 )
 def test_a_file_that_cannot_be_made_is_told_by_the_name_that_was_typed(
