@@ -130,7 +130,7 @@ def _is_from_the_portal(root: ElementTree.Element) -> bool:
 
 def _orders(root: ElementTree.Element, order: LogoutOrder) -> bool:
     names = [proof.whole_text(each) for each in root.findall(_SAML + "NameID")]
-    kept = NameId.read(order.name_id)
+    kept = NameId.read(order.name_ids[0])
     sessions = tuple(proof.whole_text(each).strip() for each in root.findall(_SAMLP + "SessionIndex"))
     issued = datetime.fromisoformat(root.get("IssueInstant", "").strip())
     return (
