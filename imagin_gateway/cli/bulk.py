@@ -23,6 +23,7 @@ from imagin_gateway.cli.common import (
     acting,
     confirmed,
     err,
+    explained,
     out,
     print_json,
     shown,
@@ -81,7 +82,8 @@ def require_change(
             return
         if not identifiers:
             count = len(planned.changed)
-            question = f"{count} comptes devront changer de mot de passe. Retaper ce nombre pour continuer :"
+            verb = "devront" if count > 1 else "devra"
+            question = f"{_counted(count, 'compte')} {verb} changer de mot de passe. Retaper ce nombre pour continuer :"
             confirmed(question, str(count), yes=yes)
         with _shown(len(asked), "Comptes") as progress:
             demanded = opened.direct.require_change(asked, actor=by, progress=progress)
@@ -102,7 +104,8 @@ def _lines(file: Path) -> list[str]:
         err.print(f"Aucun fichier de ce nom : {file}", style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED)
     try:
-        return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        with explained():
+            return [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError:
         err.print("Le fichier n'est pas en UTF-8.", style="red")
         raise typer.Exit(EXIT_REFUSED) from None
@@ -114,10 +117,11 @@ def _told(demanded: Demanded, ended: int, *, as_json: bool, dry: bool = False) -
         named = {"left_identifiers": demanded.left, "unknown_identifiers": demanded.nobody}
         print_json({**counts, **named, "sessions_ended": ended, "dry_run": dry})
     elif dry:
-        out.print(f"{len(demanded.changed)} comptes devraient changer de mot de passe. Rien n'a été fait.")
+        verb = "devraient" if len(demanded.changed) > 1 else "devrait"
+        out.print(f"{_counted(len(demanded.changed), 'compte')} {verb} changer de mot de passe. Rien n'a été fait.")
     else:
-        count = len(demanded.changed)
-        out.print(f"{count} comptes à qui un autre mot de passe est demandé ; {ended} sessions terminées.")
+        people, sessions = _counted(len(demanded.changed), "compte"), _counted(ended, "session")
+        out.print(f"{people} à qui un autre mot de passe est demandé ; {sessions} terminée{'s' if ended > 1 else ''}.")
     if demanded.left:
         err.print(
             f"Sans effet sur {_counted(len(demanded.left), 'compte')} {_WHY} : {_named(demanded.left)}",

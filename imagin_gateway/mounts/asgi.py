@@ -155,6 +155,11 @@ class GatewayASGI:
         except Denied:
             if not answer.instead:
                 raise
+        except Exception:
+            # What hides a refusal is an error of the host's, for the server's log; the person is answered all the same.
+            if answer.instead and not answer.begun:
+                await _refuse(scope, receive, send, answer.instead[0])
+            raise
         if answer.instead and not answer.begun:
             await _refuse(scope, receive, send, answer.instead[0])
 

@@ -214,15 +214,7 @@ class SqliteStateStore:
         """Lend a connection to one thread; one that failed is not used again."""
         with _translated():
             idle, here = self._idle, file_at(self._path)
-            db = None
-            while db is None and idle:
-                with contextlib.suppress(IndexError):  # another thread was quicker
-                    db, opened = idle.pop()
-                    if opened != here:
-                        # A file removed is not read on by those who had it open, beside a new one of that name.
-                        db.close()
-                        db = None
-            db = db or self._connect()
+            db = _popped(idle, here) or self._connect()
             try:
                 yield db
             except BaseException:
@@ -242,6 +234,17 @@ class SqliteStateStore:
             if now is not None and next(self._writes) % PURGE_EVERY == 0:
                 _purge_batch(db, now)
             db.execute("COMMIT")
+
+
+def _popped(idle: deque[tuple[sqlite3.Connection, File]], here: File) -> sqlite3.Connection | None:
+    """Return a connection to this file: one that was removed is not read on beside a new one of its name."""
+    with contextlib.suppress(IndexError):
+        while True:
+            db, opened = idle.pop()
+            if opened == here:
+                return db
+            db.close()
+    return None
 
 
 @contextlib.contextmanager

@@ -143,7 +143,7 @@ def _make_tables(db: sqlite3.Connection, busy_timeout: float) -> Problem | None:
 
 
 def _make_journal(db: sqlite3.Connection) -> None:
-    """Make what tells other processes of changes; a trigger of another release is replaced."""
+    """Make what tells other processes of changes, and what follows a record that goes; of another release, anew."""
     there = dict(db.execute("SELECT name, sql FROM sqlite_master WHERE name LIKE 'session%'").fetchall())
     db.execute("CREATE TABLE IF NOT EXISTS change (n INTEGER PRIMARY KEY AUTOINCREMENT, space TEXT, key TEXT) STRICT")
     for statement in _outdated(there):

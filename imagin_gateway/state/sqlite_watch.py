@@ -18,12 +18,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from imagin_gateway.errors import GatewayError
+from imagin_gateway.errors import Code, GatewayError, Unavailable
 from imagin_gateway.state.store import Space
 from imagin_gateway.state.watch import OnChange
 
-File = tuple[int, int] | None
-"""What a path names: device and number of a file; None for nothing."""
+File = tuple[int, int]
+"""What a path names: device and number of a file."""
 
 PART_OF_A_LAG: Final = 1 / 200
 """An answer of the file is believed for this part of the lag: with the default of a second, for five milliseconds."""
@@ -62,7 +62,7 @@ class SqliteWatch:
     def forget_connection(self) -> None:
         """Begin anew; in a child process, without touching the parent's connection."""
         self._db: sqlite3.Connection | None = None
-        self._opened: File = None
+        self._opened: File | None = None
         self._version = self._seen = -1
         self._believed_until = 0.0
         self._lock = threading.Lock()
@@ -90,15 +90,15 @@ class SqliteWatch:
     def _ask(self) -> bool:
         if self._db is None:
             return self._open()
-        if self._file() != self._opened:
-            self._drop()
-            return False
         try:
+            if self._file() != self._opened:
+                self._drop()
+                return False
             version = self._db.execute("PRAGMA data_version").fetchone()[0]
             if version != self._version:
                 self._catch_up(self._db)
                 self._version = version
-        except sqlite3.Error:
+        except (sqlite3.Error, GatewayError):
             self._drop()
             return False
         return True
@@ -113,9 +113,8 @@ class SqliteWatch:
     def _open(self) -> bool:
         if self._closed:
             return False
-        opened = self._file()
         try:
-            db = self._connect()
+            opened, db = self._file(), self._connect()
         except (sqlite3.Error, GatewayError):
             return False
         try:
@@ -154,11 +153,11 @@ class SqliteWatch:
 
 
 def file_at(path: Path) -> File:
-    """Return what a path names."""
+    """Return what a path names. Raises `Unavailable` when that is nothing."""
     try:
         told = os.stat(path)
-    except OSError:
-        return None
+    except OSError as error:
+        raise Unavailable("the state file is not there", code=Code.STORE_UNAVAILABLE) from error
     return told.st_dev, told.st_ino
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import re
 import secrets
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from imagin_gateway.cli import bulk
 from imagin_gateway.clock import SystemClock
 from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.opening import Stores, open_stores
@@ -288,7 +291,7 @@ def test_many_accounts_are_changed_after_the_count_is_retyped(desk: Operator) ->
     command = ("accounts", "require-change", "--all")
     dry = desk.run(*command, "--dry-run")
     assert dry.returncode == 0
-    assert "1 comptes devraient" in dry.stdout
+    assert "1 compte devrait" in dry.stdout
     assert state_of(desk, "mdurand7") == "active"
     wrong = answer(desk, "3\n", *command)
     assert wrong.returncode == 1
@@ -298,7 +301,7 @@ def test_many_accounts_are_changed_after_the_count_is_retyped(desk: Operator) ->
     assert named(desk, "change_required") == []
     done = answer(desk, "1\n", *command)
     assert done.returncode == 0, done.stderr
-    assert "1 comptes à qui un autre mot de passe est demandé ; 1 sessions terminées." in done.stdout
+    assert "1 compte à qui un autre mot de passe est demandé ; 1 session terminée." in done.stdout
     assert state_of(desk, "mdurand7") == "change_required"
     (event,) = named(desk, "change_required")
     assert event["actor"].startswith("cli:")
@@ -500,3 +503,17 @@ def test_a_leak_of_ten_thousand_accounts_is_answered_by_one_command_in_a_bounded
     assert "72 heures" not in done.stdout
     again = operator.run("accounts", "leak", "--report", "concernes.csv", "--yes")
     assert again.returncode == 1, "a report is never overwritten"
+
+
+def test_a_list_that_may_not_be_read_is_told_and_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(*_: object, **__: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", "liste.txt")
+
+    (tmp_path / "liste.txt").touch()
+    monkeypatch.setattr(Path, "read_text", denied)
+    with pytest.raises(typer.Exit) as ended:
+        bulk._lines(tmp_path / "liste.txt")
+    assert ended.value.exit_code == 1
+    assert "liste.txt : accès refusé" in capsys.readouterr().err

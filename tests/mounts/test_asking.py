@@ -149,9 +149,47 @@ def test_a_head_is_answered_without_a_body(opened: TheHouse) -> None:
         assert (reply.status, reply.body) == (403, b""), name
 
 
-def test_an_error_of_the_host_that_hides_a_refusal_stays_an_error(opened: TheHouse) -> None:
-    with pytest.raises(ValueError, match="something else"):
-        Client(over_asgi(opened.gateway.asgi(dresses_up_too))).get("/page")
+async def hides_in_a_group(scope: Any, receive: Any, send: Any) -> None:
+    async def asks() -> None:
+        require(scope, Activity.PERSONAL_DATA)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asks())
+
+
+def sent_before(error: type[Exception], mount: Any) -> list[Any]:
+    """Ask for a page as a server does; return what was sent before this error came out."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/page", "headers": [], "query_string": b"", "client": None}
+    with pytest.raises(error):
+        asyncio.run(mount(scope, receive, send))
+    return sent
+
+
+@pytest.mark.parametrize(("host", "error"), [(dresses_up_too, ValueError), (hides_in_a_group, ExceptionGroup)])
+def test_an_error_of_the_host_that_hides_a_refusal_stays_an_error_and_the_person_is_answered(
+    opened: TheHouse, host: Host, error: type[Exception]
+) -> None:
+    start, body = sent_before(error, opened.gateway.asgi(host))
+    assert (start["status"], dict(start["headers"])[b"location"]) == (303, b"/connexion/?next=%2Fpage")
+    assert body["body"] == b""
+
+
+def test_an_error_after_the_host_has_begun_adds_nothing_to_its_answer(opened: TheHouse) -> None:
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await hides_in_a_group(scope, receive, send)
+
+    assert [message["type"] for message in sent_before(ExceptionGroup, opened.gateway.asgi(late))] == [
+        "http.response.start"
+    ]
 
 
 def test_an_answer_that_has_begun_is_not_mixed_with_another(opened: TheHouse) -> None:
