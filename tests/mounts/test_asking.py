@@ -167,7 +167,7 @@ def sent_before(error: type[Exception], mount: Any) -> list[Any]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": "/page", "headers": [], "query_string": b"", "client": None}
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/page", "headers": [], "query_string": b""}
     with pytest.raises(error):
         asyncio.run(mount(scope, receive, send))
     return sent
@@ -288,6 +288,17 @@ def test_a_websocket_that_a_route_asks_for_is_opened_by_our_own_pages_alone(open
     for origin in ("https://evil.example", "null", ours.upper(), f"{ours}.evil.example"):
         assert opens_socket(mount, cookie=cookie, origin=origin) == CLOSED, origin
         assert opens_socket(opened.gateway.asgi(asks_nothing), cookie=cookie, origin=origin) == accepted
+
+
+def test_a_websocket_below_a_protected_prefix_is_opened_by_our_own_pages_alone(opened: TheHouse) -> None:
+    async def takes_all(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+
+    cookie = "; ".join(f"{name}={value}" for name, value in signed_in(opened).items())
+    ours, mount = opened.gateway.settings.base_url, opened.gateway.asgi(takes_all)
+    assert opens_socket(mount, "/missions/ws") == CLOSED, "nobody is signed in"
+    assert opens_socket(mount, "/missions/ws", cookie=cookie, origin=ours) == [{"type": "websocket.accept"}]
+    assert opens_socket(mount, "/missions/ws", cookie=cookie, origin="https://evil.example") == CLOSED
 
 
 def test_headers_that_may_be_read_once_reach_both_sides(opened: TheHouse) -> None:
