@@ -5,8 +5,6 @@ What is returned is the tree of the bytes that were signed, and nothing else.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -121,8 +119,8 @@ def _written(query: bytes) -> dict[str, str]:
 
 def _base64(written: str, code: Code) -> bytes:
     try:
-        return base64.b64decode("".join(unquote_plus(written).split()).encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error, ValueError):
+        return documents.from_base64(unquote_plus(written))
+    except ValueError:
         raise AnswerRefused(code, "a field is not base64") from None
 
 

@@ -7,8 +7,6 @@ fails in one way, with one code and one sentence.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -141,8 +139,8 @@ def _cipher_value(element: etree._Element) -> bytes:
     if value is None or len(value):
         raise _Failed  # a CipherReference would have us fetch it
     try:
-        return base64.b64decode("".join((value.text or "").split()), validate=True)
-    except (binascii.Error, ValueError):
+        return documents.from_base64(value.text or "")
+    except ValueError:
         raise _Failed from None
 
 
@@ -173,8 +171,8 @@ def _padding(wrapped: etree._Element) -> OAEP:
     if hashes is None or masks is None or (mask is not None and method.get("Algorithm") == OAEP_MGF1P):
         raise AnswerRefused(Code.SAML_ALGORITHM, "what wraps a key uses a digest that is not allowed")
     try:
-        told = None if label is None else base64.b64decode("".join((label.text or "").split()), validate=True)
-    except (binascii.Error, ValueError):
+        told = None if label is None else documents.from_base64(label.text or "")
+    except ValueError:
         raise AnswerRefused(Code.SAML_ENCRYPTED, "what is encrypted cannot be read") from None
     return OAEP(mgf=MGF1(masks()), algorithm=hashes(), label=told)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -269,10 +267,7 @@ _whole: Final = etree.XPath("string()", smart_strings=False)
 
 
 def _base64(element: etree._Element) -> bytes:
-    try:
-        return base64.b64decode("".join(str(_whole(element)).split()), validate=True)
-    except binascii.Error:
-        raise ValueError("not base64") from None
+    return documents.from_base64(str(_whole(element)))
 
 
 def valid_until(elements: Sequence[etree._Element]) -> datetime | None:

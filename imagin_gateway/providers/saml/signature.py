@@ -8,8 +8,6 @@ signed, wherever it stood in the message.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import copy
 import hashlib
 import hmac
@@ -167,6 +165,6 @@ def _take_out(signature: etree._Element, parent: etree._Element) -> None:
 
 def _base64(element: etree._Element) -> bytes:
     try:
-        return base64.b64decode("".join((element.text or "").split()), validate=True)
-    except (binascii.Error, ValueError):
+        return documents.from_base64(element.text or "")
+    except ValueError:
         raise AnswerRefused(Code.SAML_SIGNATURE, "a digest cannot be read") from None
