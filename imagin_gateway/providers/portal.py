@@ -138,7 +138,7 @@ class LogoutOrder:
         issuer: the portal's, equal to the configured one.
         subject: every session of this person at that issuer, unless `portal_sessions` names some.
         name_ids: the same, by NameID: the ways in which it may have been written at login.
-        portal_sessions: sid, or SessionIndex values; with `name_ids`, both must fit.
+        portal_sessions: sid, or SessionIndex values; with `name_ids`, both must fit, where the login told one.
         message_id: id that must not be seen twice; "" when the protocol has none.
         message_ends_at: until when `message_id` must be remembered.
         done: what to answer once the sessions have ended; the argument tells whether all of it could be done.

@@ -206,7 +206,7 @@ class SessionRegistry(SessionReader):
             issuer: entityID of the portal.
             name_id: exactly as it was given to `open`.
             portal_sessions: SessionIndex values; those sessions only, or all of the NameID when there is none
-                (SAML Core §3.7.1).
+                (SAML Core §3.7.1). A session opened without one may be any of them, and ends too.
         """
         index = indexes.by_name_id(issuer, name_id)
         if not portal_sessions:
@@ -215,7 +215,7 @@ class SessionRegistry(SessionReader):
         ended = 0
         for record in self.store.find(Space.SESSION, index, now=timestamp(now)):
             session = decode(record.value)
-            if session is not None and session.portal_session in portal_sessions:
+            if session is not None and _may_be(session, portal_sessions):
                 ended += self._end_key(record.key)
         return ended
 
@@ -258,7 +258,7 @@ class SessionRegistry(SessionReader):
     def list_name_id(self, issuer: str, name_id: str, portal_sessions: Collection[str] = ()) -> list[Session]:
         """Return the live sessions that `end_name_id` would end."""
         found = self._list(indexes.by_name_id(issuer, name_id))
-        return [each for each in found if not portal_sessions or each.portal_session in portal_sessions]
+        return [each for each in found if not portal_sessions or _may_be(each, portal_sessions)]
 
     def list_portal_session(self, issuer: str, portal_session: str) -> list[Session]:
         """Return the live sessions that a portal's session opened."""
@@ -277,3 +277,8 @@ class SessionRegistry(SessionReader):
             for record, moment in zip(records, beside, strict=True)
             if (session := self._live(record.key, record.value, now))
         ]
+
+
+def _may_be(session: Session, portal_sessions: Collection[str]) -> bool:
+    """Tell whether a session may be one of those a portal names: the portal may not have told it at login."""
+    return session.portal_session in (*portal_sessions, "")

@@ -197,6 +197,15 @@ class TestToldByTheServer:
         assert (reply.status, reply.header("cache-control"), reply.body) == (200, "no-store", b"")
         assert [there.is_in(each) for each in (first, second, other)] == [False, False, True]
 
+    def test_a_session_whose_login_told_no_sid_ends_with_the_person(self, house: TheHouse) -> None:
+        there = OpenId.open(house)
+        # As before the provider's administrator asks for `sid` in logout tokens, which puts it into ID tokens too.
+        untold, other = there.sign_in(sid=""), there.sign_in(sid="", sub="p-2")
+        told = there.sign_in(sid="s-1")
+        assert there.tell(there.provider.logout_token(sub="person-1", sid="s-9")).status == 200
+        assert [there.is_in(each) for each in (untold, told, other)] == [False, True, True]
+        assert [each["detail"] for each in house.events if each["event"] == "logout_by_portal"] == [{"ended": 1}]
+
     def test_the_person_is_found_though_another_claim_is_her_name_here(self, house: TheHouse) -> None:
         there = OpenId.open(house, subject_attribute="uid")
         there.provider.person["uid"] = "jdupont"

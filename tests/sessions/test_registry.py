@@ -647,3 +647,12 @@ def test_a_name_id_ends_its_sessions_and_session_indexes_narrow_it_down(registry
     assert all(registry.resolve(cookie) is None for cookie in cookies)
     assert registry.resolve(other) is not None
     assert registry.resolve(elsewhere) is not None
+
+
+def test_a_session_opened_without_a_session_index_is_any_of_its_name_id(registry: SessionRegistry) -> None:
+    name = "<NameID>n1</NameID>"
+    untold, told = (registry.open(person(), portal_session=index, name_id=name) for index in ("", "_0"))
+    other = registry.open(person(), name_id="<NameID>n2</NameID>")
+    assert [each.portal_session for each in registry.list_name_id(PARIS, name, ["_9"])] == [""]
+    assert registry.end_name_id(PARIS, name, ["_9"]) == 1
+    assert [registry.resolve(each) is None for each in (untold, told, other)] == [True, False, False]
