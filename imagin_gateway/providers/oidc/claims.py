@@ -141,6 +141,9 @@ def check_expiry(claims: Claims, now: datetime, leeway: timedelta) -> None:
 
 def check_not_before(claims: Claims, now: datetime, leeway: timedelta) -> None:
     """RFC 7519 §4.1.5: not before its beginning, if it tells one."""
+    told = claims.get("nbf")
+    if told == 0 and not isinstance(told, bool):
+        return  # the first moment there is: how Keycloak, before its version 10, says that there is none
     if "nbf" in claims and now < _moment(claims, "nbf") - leeway:
         raise AnswerRefused(Code.OIDC_TIME, "the token is not valid yet")
 

@@ -180,15 +180,29 @@ def test_the_leeway_is_configured_and_never_more_than_a_minute(
 
 
 @pytest.mark.row("OID-05")
-@pytest.mark.parametrize("name", ["iat", "exp", "nbf", "auth_time"])
 @pytest.mark.parametrize(
-    "value", [None, "1700000000", True, [], {}, 0, -1, 1e300, 10**400, math.nan, math.inf, 253402300800]
+    ("name", "value"),
+    [
+        (name, value)
+        for name in ("iat", "exp", "nbf", "auth_time")
+        for value in (
+            *(None, "1700000000", True, False, [], {}, -1, 1e300, 10**400, math.nan, math.inf, 253402300800),
+            *([0] if name != "nbf" else []),
+        )
+    ],
 )
 def test_a_moment_that_is_none_is_refused(there: House, name: str, value: object) -> None:
     expected = {Code.OIDC_TIME}
     if isinstance(value, float) and not math.isfinite(value):
         expected = {Code.OIDC_TOKEN_RESPONSE}  # NaN and Infinity are not JSON
     assert refusal(there, **{name: value}) in expected
+
+
+@pytest.mark.row("OID-05")
+@pytest.mark.parametrize("first", [0, 0.0])
+def test_a_token_valid_since_the_first_moment_there_is(there: House, first: float) -> None:
+    # Keycloak, before its version 10, wrote `nbf: 0` into every token.
+    accepted(there, nbf=first)
 
 
 @pytest.mark.row("OID-05")
