@@ -6,6 +6,7 @@ import ssl
 from urllib.parse import SplitResult, urlsplit
 
 from imagin_gateway.errors import Problem, SettingsError
+from imagin_gateway.providers import scopes
 from imagin_gateway.settings import OidcPortal
 from imagin_gateway.settings.loopback import is_loopback
 
@@ -22,6 +23,7 @@ def check(door: str, config: OidcPortal, *, redirect_uri: str, development: bool
         Problem(f"portals.{door}.{key}", message, remedy)
         for key, message, remedy in (*_issuer(config, development), *_client(config), *_requests(config))
     ]
+    problems += scopes.problems(f"portals.{door}", config)
     if not _reachable(redirect_uri, development):
         problems.append(Problem("base_url", "l'adresse de retour du portail n'est pas en https", '"https://..."'))
     if problems:
@@ -55,7 +57,7 @@ def _issuer(config: OidcPortal, development: bool) -> list[_Finding]:
         # Discovery 1.0 §3: an issuer has neither query nor fragment.
         found.append(("issuer", "l'émetteur contient une requête", "l'adresse telle que le portail l'écrit"))
     for host in config.other_hosts:
-        if not host or set(host) & set("/:@?#*\\ ") or not host.isascii():
+        if set(host) & set("/:@?#*\\ ") or not _is_name(host):
             found.append(("other_hosts", "une entrée n'est pas un nom d'hôte", '["jetons.ac-paris.fr"]'))
     return found
 
@@ -108,6 +110,18 @@ def _split(url: str) -> SplitResult | None:
 def _reachable(url: str, development: bool) -> bool:
     """Tell whether `url` is https, or plain http to this machine in development; without credentials or fragment."""
     parts = _split(url)
-    if parts is None or not parts.hostname or "@" in parts.netloc or "#" in url or not url.isascii() or " " in url:
+    if parts is None or "@" in parts.netloc or set(url) & set("# ") or not (url.isascii() and url.isprintable()):
         return False
-    return parts.scheme == "https" or (development and parts.scheme == "http" and is_loopback(parts.hostname))
+    host = parts.hostname or ""
+    return _is_name(host) and (
+        parts.scheme == "https" or (development and parts.scheme == "http" and is_loopback(host))
+    )
+
+
+def _is_name(host: str) -> bool:
+    """Tell whether the resolver may be asked for `host`: ASCII, and no label empty or too long (RFC 1035 §2.3.4)."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return host.isascii() and host != ""
