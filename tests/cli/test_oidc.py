@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from imagin_gateway.providers.oidc.checkup import Finding, Verdict, examine
@@ -105,6 +107,10 @@ def found(provider: Provider, now: datetime = NOW, **config: object) -> dict[str
     return {each.subject: each for each in examine(section, wire, now)}
 
 
+def fallen_silent() -> Answer:
+    raise httpx2.TimeoutException("slow")
+
+
 @pytest.fixture
 def there() -> Provider:
     return Provider("https://oidc.ac-paris.example", NOW, "https://imagin.example/retour")
@@ -124,7 +130,12 @@ def test_a_clock_that_differs_is_told(there: Provider, seconds: int, verdict: st
     assert found(there, NOW.replace(microsecond=0))["horloge"].verdict == verdict
 
 
-def test_a_provider_that_does_not_tell_the_time_leaves_a_doubt(there: Provider) -> None:
+@pytest.mark.parametrize("told", ["", "hier", "Fri, 31 Dec 9999 23:59:59 -2300"])
+def test_a_provider_that_does_not_tell_the_time_leaves_a_doubt(there: Provider, told: str) -> None:
+    document = there.discovery()
+    there.replies["/.well-known/openid-configuration"] = lambda: Answer(
+        body=json.dumps(document).encode(), headers={"Date": told}
+    )
     assert found(there)["horloge"].verdict is Verdict.DOUBT
 
 
@@ -150,6 +161,53 @@ def test_two_keys_of_which_one_has_no_name_are_told(there: Provider) -> None:
     nameless = {name: value for name, value in public(rsa_key("two")).items() if name != "kid"}
     there.published = [public(rsa_key()), nameless]
     assert found(there)["clés"].verdict is Verdict.WRONG
+
+
+def test_a_key_without_a_name_that_is_alone_of_its_kind_is_good(there: Provider) -> None:
+    there.published = [
+        {name: value for name, value in public(key).items() if name != "kid"} for key in (rsa_key(), ec_key())
+    ]
+    assert found(there, algorithms=("RS256", "ES256"))["clés"].verdict is Verdict.GOOD
+    there.published.append(public(rsa_key("two")))
+    assert found(there, algorithms=("RS256", "ES256"))["clés"].verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict"),
+    [(["query", "form_post"], None), (["query", "fragment"], Verdict.WRONG), (None, Verdict.DOUBT)],
+)
+def test_a_way_to_answer_that_is_not_offered_is_told(
+    there: Provider, told: list[str] | None, verdict: Verdict | None
+) -> None:
+    there.edit_discovery = lambda document: document.update(response_modes_supported=told)
+    assert "connexion" not in found(there)
+    looked = found(there, response_mode="form_post").get("connexion")
+    assert (looked.verdict if looked else None) is verdict
+
+
+@pytest.mark.parametrize(("told", "doubted"), [(True, False), (False, True), (None, True)])
+def test_a_parameter_that_carries_the_classes_and_is_not_announced_is_told(
+    there: Provider, told: bool | None, doubted: bool
+) -> None:
+    there.edit_discovery = lambda document: document.update(claims_parameter_supported=told)
+    wanted = {"acr_values": ("eidas1",), "required_acr": ("eidas1",)}
+    assert "acr" not in found(there, **wanted)
+    assert ("acr" in found(there, **wanted, acr_request="claims")) is doubted
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (lambda: Answer(503), "répond qu'il est indisponible"),
+        (lambda: Answer(429), "répond qu'il est indisponible"),
+        (fallen_silent, "ne répond pas à temps"),
+    ],
+)
+def test_a_portal_that_is_down_is_not_told_to_be_silent(
+    there: Provider, reply: Callable[[], Answer], told: str
+) -> None:
+    there.replies["/keys"] = reply
+    assert told in found(there)["clés"].text
 
 
 def test_a_context_class_that_nobody_offers_is_told(there: Provider) -> None:

@@ -130,7 +130,7 @@ def end_of(connected: object) -> datetime | None:
 def _date(told: str) -> datetime | None:
     try:
         return parsedate_to_datetime(told).astimezone(UTC)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
