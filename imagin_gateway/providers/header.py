@@ -104,20 +104,23 @@ class HeaderPortalClient(WithoutLogout):
     def _read(self, headers: Mapping[str, str]) -> dict[str, list[str]]:
         """Return the values of each attribute, decoded; a blank or an absent one is no value."""
         raw: dict[str, list[str]] = {}
+        several = self._several()
         for name, header in self._names.items():
             value = headers.get(header, "")
             check_length(value)
             told = decoded(value, self._config.charset)
-            values = [part.strip() for part in told.split(",")] if name in self._several() else [told.strip()]
+            values = [part.strip() for part in told.split(",")] if name.lower() in several else [told.strip()]
             if len(values) > MAX_VALUES:
                 raise AnswerRefused(Code.HEADER_TOO_LONG, "an attribute has too many values")
-            if name not in self._several() and "," in told:
+            if name.lower() not in several and "," in told:
                 raise AnswerRefused(Code.HEADER_AMBIGUOUS, "an attribute of one value has two")
             raw[name] = [value for value in values if value]
         return raw
 
     def _several(self) -> frozenset[str]:
-        return SEVERAL | {other for name in SEVERAL for other in self._config.attributes.get(name, ())}
+        """Return the names of several values, in lower case: the settings may write one in any (`required_attributes`)."""
+        told = {other for name in SEVERAL for other in (name, *self._config.attributes.get(name, ()))}
+        return frozenset(map(str.lower, told))
 
     def _arrival(self, raw: Mapping[str, list[str]], now: datetime, *, solicited: bool) -> Arrival:
         config = self._config

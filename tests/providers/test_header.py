@@ -229,6 +229,21 @@ def test_a_missing_attribute_is_named() -> None:
     assert (refused.value.code, refused.value.missing) == (Code.ATTRIBUTE_MISSING, ("ctemail",))
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"required_attributes": ("fredurne",)},
+        {"required_attributes": ("FREDURNE", "Ct-Remote-User")},
+        {"attributes": {"FrEduRne": ("Postes",)}, "required_attributes": ("postes",)},
+    ],
+)
+def test_the_settings_name_an_attribute_of_several_values_in_any_case(config: dict[str, Any]) -> None:
+    told = {f"x-imagin-agent-{name}": value for name, value in HONEST.items()}
+    told["x-imagin-agent-postes"] = HONEST["fredurne"]
+    arrival = enter(request(told), prefix="X-Imagin-Agent-", **config)
+    assert arrival.attributes["FrEduRne"] == tuple(HONEST["fredurne"].split(","))
+
+
 @pytest.mark.parametrize("name", ["ct-remote-user", "ctln", "fredurne", "freduurlretour"])
 def test_a_value_that_is_too_long_is_refused(name: str) -> None:
     assert refusal(request({name: "x" * 8193})) is Code.HEADER_TOO_LONG
