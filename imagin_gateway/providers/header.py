@@ -17,7 +17,7 @@ from typing import Final
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost, Problem, RequestRefused, SettingsError
 from imagin_gateway.exchange import Request, Response
 from imagin_gateway.keys import new_token
-from imagin_gateway.providers import scopes
+from imagin_gateway.providers import attributes, scopes
 from imagin_gateway.providers.attributes import MAX_VALUE_CHARS, MAX_VALUES, SPELLINGS, map_attributes
 from imagin_gateway.providers.attributes import subject as subject_of
 from imagin_gateway.providers.portal import ENTRY, Arrival, Departure, Recall, WithoutLogout
@@ -118,7 +118,7 @@ class HeaderPortalClient(WithoutLogout):
         return raw
 
     def _several(self) -> frozenset[str]:
-        """Return the names of several values, in lower case: the settings may write one in any (`required_attributes`)."""
+        """Return the names of several values, in lower case: the settings may write one in any case."""
         told = {other for name in SEVERAL for other in (name, *self._config.attributes.get(name, ()))}
         return frozenset(map(str.lower, told))
 
@@ -154,7 +154,7 @@ def _names(config: HeaderPortal) -> dict[str, str]:
 
 
 def _problems(door: str, config: HeaderPortal) -> list[Problem]:
-    found = scopes.problems(f"portals.{door}", config)
+    found = [*attributes.problems(f"portals.{door}", config), *scopes.problems(f"portals.{door}", config)]
     usual = {name.lower() for name in SPELLINGS}
     if not config.prefix and not {name.lower() for name in _names(config)} <= usual:
         # Only the names of ARENA, and those that begin with X-Imagin-, never reach the host application.

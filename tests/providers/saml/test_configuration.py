@@ -247,6 +247,11 @@ def test_the_numen_is_refused_as_an_identifier(tmp_path: Path) -> None:
         assert set(problems(tmp_path, subject_attribute=name)) == {key("subject_attribute")}
 
 
+@pytest.mark.parametrize("name", ["email", "CTEMAIL", ""])
+def test_an_attribute_that_arena_does_not_name_is_told(tmp_path: Path, name: str) -> None:
+    assert set(problems(tmp_path, attributes={name: ("courriel",)})) == {key("attributes")}
+
+
 def test_a_portal_that_wants_signed_requests_is_not_sent_others(tmp_path: Path) -> None:
     assert set(problems(tmp_path, sign_requests=False)) == {key("sign_requests")}
 
