@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
 
-from imagin_gateway.errors import AnswerRefused, Code, FlowLost, Refused, RequestRefused
+from imagin_gateway.errors import AnswerRefused, Code, FlowLost, GatewayError, Refused, RequestRefused
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
@@ -87,13 +87,23 @@ def show(house: House, visit: Visit) -> Response:
     return house.page(
         visit,
         "proconnect",
-        form_targets=[house.portals[PROCONNECT].issuer],
+        form_targets=[] if linked else [_leads_to(house)],
         mode="linked" if linked else "offer",
         action=house.path("/proconnect/retirer" if linked else "/proconnect"),
         csrf=form_token(house, visit),
         told="",
         back_href=house.path("/session"),
     )
+
+
+def _leads_to(house: House) -> str:
+    """Return where the form leads on, which the page's policy must allow: maybe another host than the issuer's."""
+    portal = house.portals[PROCONNECT]
+    try:
+        with turnstile(house, portal.door):
+            return portal.depart(house.clock.now()).url
+    except GatewayError:
+        return portal.issuer
 
 
 def begin(house: House, visit: Visit) -> Response:

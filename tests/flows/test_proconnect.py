@@ -19,7 +19,7 @@ from imagin_gateway.settings import ProConnect
 from imagin_gateway.settings.proconnect import PROCONNECT
 from tests.client import Client, Reply
 from tests.flows.conftest import TheHouse, direct, house, redis_server, settings_of  # noqa: F401  # fixtures
-from tests.providers.oidc.provider import CLIENT_ID, CLIENT_SECRET, Provider
+from tests.providers.oidc.provider import CLIENT_ID, CLIENT_SECRET, Answer, Provider
 
 ISSUER = "https://fca.proconnect.example/api/v2"
 RETURN = "/connexion/portail/proconnect/retour"
@@ -189,6 +189,23 @@ def test_a_link_is_asked_for_by_the_owner_alone(house: TheHouse) -> None:  # noq
     assert forged.status == 403
     assert owner.get("/connexion/proconnect?x=y").status == 200
     assert owner.submit(page, {}, headers={"Sec-Fetch-Site": "cross-site"}).status == 403
+
+
+def test_a_browser_may_follow_the_form_to_where_people_sign_in(house: TheHouse) -> None:  # noqa: F811
+    there = Linked.open(house, other_hosts=("login.proconnect.example",))
+    owner = there.by_password()
+
+    def policy() -> str:
+        return owner.get("/connexion/proconnect").header("content-security-policy")
+
+    there.provider.replies["/.well-known/openid-configuration"] = lambda: Answer(503)
+    assert "form-action 'self' https://fca.proconnect.example;" in policy()
+    there.provider.replies.clear()
+    house.clock.move(6)
+    elsewhere = "https://login.proconnect.example/authorize"
+    there.provider.edit_discovery = lambda told: told.update(authorization_endpoint=elsewhere)
+    assert "form-action 'self' https://login.proconnect.example;" in policy()
+    assert owner.submit(owner.get("/connexion/proconnect"), {}).location.startswith(elsewhere)
 
 
 def test_a_link_needs_a_login_of_a_moment_ago(house: TheHouse) -> None:  # noqa: F811
