@@ -190,9 +190,9 @@ def test_a_parameter_that_carries_the_classes_and_is_not_announced_is_told(
     there: Provider, told: bool | None, doubted: bool
 ) -> None:
     there.edit_discovery = lambda document: document.update(claims_parameter_supported=told)
-    wanted = {"acr_values": ("eidas1",), "required_acr": ("eidas1",)}
-    assert "acr" not in found(there, **wanted)
-    assert ("acr" in found(there, **wanted, acr_request="claims")) is doubted
+    assert "acr" not in found(there, acr_values=("eidas1",), required_acr=("eidas1",))
+    looked = found(there, acr_values=("eidas1",), required_acr=("eidas1",), acr_request="claims")
+    assert ("acr" in looked) is doubted
 
 
 @pytest.mark.parametrize(
