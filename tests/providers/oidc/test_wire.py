@@ -6,15 +6,20 @@ import contextlib
 import gzip
 import itertools
 import socket
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
 from imagin_gateway.errors import AnswerRefused, Code, Unavailable
+from imagin_gateway.providers.oidc.bounded import BoundedTransport
 from imagin_gateway.providers.oidc.wire import MAX_ANSWER_BYTES, Wire
 from tests.clock import ManualClock
 from tests.providers.oidc.provider import Answer, Provider
@@ -275,6 +280,46 @@ def test_nobody_there_is_a_failure_of_the_portal(provider: Provider, clock: Manu
     assert unavailable.value.__cause__ is None
     assert unavailable.value.__context__ is None  # nothing of the request hangs from it
     there.portal.close()
+
+
+@contextlib.contextmanager
+def nobody_answers(address: str, port: int) -> Iterator[None]:
+    """Leave whoever connects there without a word: nobody accepts, and the queue is full."""
+    with socket.socket() as listening, contextlib.ExitStack() as waiting:
+        listening.bind((address, port))
+        listening.listen(0)
+        for _ in range(3):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex((address, port))
+        yield
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs 127.0.0.2, and a queue that says nothing once it is full")
+@pytest.mark.fault
+def test_an_address_that_says_nothing_leaves_time_for_the_next_one(
+    served: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, *more: Any, **named: Any) -> list[Any]:
+        addresses = ("127.0.0.2", "127.0.0.1") if host == "localhost" else (host,)
+        return [found for each in addresses for found in real(each, port, *more, **named)]
+
+    transport, took = BoundedTransport(2), []
+    with nobody_answers("127.0.0.2", urlsplit(served.issuer).port or 0), monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", getaddrinfo)
+        for _ in range(2):
+            began = time.monotonic()
+            asked = httpx2.Request("GET", served.issuer + WELL_KNOWN, headers={"Connection": "close"})
+            with contextlib.closing(transport.handle_request(asked)) as answer:
+                assert answer.status_code == 200
+                answer.read()
+            took.append(time.monotonic() - began)
+    transport.close()
+    # Half of the time, then none: the address that answered goes first.
+    assert 1 <= took[0] < 2
+    assert took[1] < 1
 
 
 def test_a_host_that_has_no_address_is_a_failure_of_the_portal(provider: Provider, clock: ManualClock) -> None:
