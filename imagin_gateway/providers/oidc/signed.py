@@ -17,8 +17,9 @@ from joserfc.util import urlsafe_b64decode
 
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.providers.oidc.kept import Kept
-from imagin_gateway.providers.oidc.keyset import FITTING, KeySet
+from imagin_gateway.providers.oidc.keyset import FITTING, MAX_RSA_BITS, KeySet
 from imagin_gateway.providers.oidc.strict_json import read_object
+from imagin_gateway.providers.oidc.wire import MAX_ANSWER_BYTES
 
 MAX_HEADER_CHARS: Final = 16 * 1024
 """A certificate chain in a header is legal, long, and not read."""
@@ -39,6 +40,9 @@ class _Registry(JWSRegistry):
     """
 
     max_header_length = MAX_HEADER_CHARS
+    # As long as the keys and the answers that are taken: joserfc's own bounds are shorter.
+    max_signature_length = MAX_RSA_BITS // 6 + 1
+    max_payload_length = MAX_ANSWER_BYTES
 
     def get_alg(self, name: str) -> Any:
         if name not in (self.allowed or ()):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import hmac
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -345,3 +347,29 @@ def by_hand(header: bytes, payload: bytes) -> str:
 
 def test_what_was_signed_stays_out_of_tracebacks() -> None:
     assert "Marie" not in repr(Signed("RS256", {"given_name": "Marie"}, {"x": "Marie"}))
+
+
+def test_a_signature_of_the_longest_key_is_read(provider: Provider, clock: ManualClock) -> None:
+    # A modulus of eight primes: one of two takes a minute to find.
+    keys = [rsa_key(f"part {number}").private_key for number in range(4)]
+    parts = [key.private_numbers() for key in keys if key is not None]
+    modulus = math.prod(each.public_numbers.n for each in parts)
+    exponent = pow(65537, -1, math.lcm(*((each.p - 1) * (each.q - 1) for each in parts)))
+    size = (modulus.bit_length() + 7) // 8
+    assert size == 1024
+
+    def signed(header: Document, claims: Document) -> str:
+        content = ".".join(base64url(json.dumps(each).encode()) for each in (header, claims))
+        told = bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(content.encode()).digest()
+        padded = b"\x00\x01" + b"\xff" * (size - len(told) - 3) + b"\x00" + told
+        return f"{content}.{base64url(pow(int.from_bytes(padded), exponent, modulus).to_bytes(size))}"
+
+    provider.sign = signed
+    provider.published = [{"kty": "RSA", "kid": "one", "e": "AQAB", "n": base64url(modulus.to_bytes(size))}]
+    assert house(provider, clock).login().subject == "person-1"
+
+
+def test_a_signed_userinfo_may_be_as_long_as_a_plain_one(provider: Provider, clock: ManualClock) -> None:
+    provider.signed_userinfo = True
+    provider.person["groups"] = ["x" * 1000] * 500
+    assert house(provider, clock).login().subject == "person-1"
