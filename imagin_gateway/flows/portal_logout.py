@@ -8,6 +8,7 @@ found in the shared store, since the browser may bring no cookie, or not be ther
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.refusals import logout_refusal
 from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out, turnstile
+from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.keys import digest
 from imagin_gateway.local.throttle import NetworkThrottled, network_of
 from imagin_gateway.providers.portal import SHOWN, Departure, LogoutOrder, LogoutWay, Portal, PortalSession, PostedForm
@@ -151,8 +153,9 @@ def _carry_out(house: House, visit: Visit, portal: Portal, order: LogoutOrder) -
         raise AnswerRefused(Code.ROUTE_MISMATCH, "the order is of another issuer")
     try:
         _check_new(house, order)
-        person = _whose(house, order)
-        ended = _end(house, order)
+        known = _as_opened(portal, order)
+        person = _whose(house, known)
+        ended = _end(house, known)
         # Remembered last: an order that could not be carried out may come again.
         _remember(house, order)
     except Unavailable as error:
@@ -164,6 +167,11 @@ def _carry_out(house: House, visit: Visit, portal: Portal, order: LogoutOrder) -
     if visit.session is not None and house.sessions.resolve(_cookie(house, visit)) is None:
         response = response.adding(cookies=[house.no_cookie("session")])
     return response
+
+
+def _as_opened(portal: Portal, order: LogoutOrder) -> LogoutOrder:
+    """Return an order under the issuer that its sessions have here: an account ProConnect opens keeps its own."""
+    return replace(order, issuer=DIRECT_ISSUER, subject="") if portal.door == PROCONNECT else order
 
 
 def _given(house: House, visit: Visit, answer: Response | PostedForm) -> Response:

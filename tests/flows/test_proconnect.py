@@ -319,6 +319,43 @@ def test_logging_out_ends_the_session_of_proconnect_too(house: TheHouse) -> None
     assert client.get("/missions").status == 303
 
 
+@pytest.mark.row("LGO-04")
+@pytest.mark.parametrize("claims", [{"sub": "agent-1"}, {"sid": "session-of-the-portal"}], ids=str)
+def test_a_logout_that_it_asks_for_ends_what_it_opened_and_nothing_else(
+    house: TheHouse,  # noqa: F811
+    claims: dict[str, Any],
+) -> None:
+    there = Linked.open(house)
+    owner, client = there.by_password(), house.client()
+    there.link(owner)
+    there.come(client)
+    assert client.get("/missions").status == 200
+
+    def told(**claims: Any) -> int:
+        form = {"logout_token": there.provider.logout_token(**claims)}
+        return house.client().post("/connexion/portail/proconnect/fin/canal", form).status
+
+    assert told(sub="mdurand7") == 200  # the account's own name is nothing to it
+    assert client.get("/missions").status == 200
+    assert told(**claims) == 200
+    assert client.get("/missions").status == 303
+    assert owner.get("/missions").status == 200
+    assert [each.get("person") for each in there.names("logout_by_portal")] == [
+        None,
+        there.names("login")[-1]["person"],
+    ]
+
+
+def test_a_frame_of_it_ends_the_session_it_names(house: TheHouse) -> None:  # noqa: F811
+    there = Linked.open(house)
+    there.link(there.by_password())
+    client = house.client()
+    there.come(client)
+    query = urlencode({"iss": ISSUER, "sid": "session-of-the-portal"})
+    assert house.client().get(f"/connexion/portail/proconnect/fin/cadre?{query}").status == 200
+    assert client.get("/missions").status == 303
+
+
 def test_where_it_is_off_nothing_of_it_is_there(house: TheHouse) -> None:  # noqa: F811
     client = house.client()
     for path in ("/portail/proconnect", "/portail/proconnect/retour", "/proconnect", "/proconnect/confirmer"):
