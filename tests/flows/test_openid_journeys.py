@@ -110,6 +110,16 @@ def test_an_answer_is_good_only_at_the_address_of_its_own_portal(federated: Fede
     assert client.get("/missions").status == 303
 
 
+def test_an_outage_that_the_portal_tells_in_its_answer_accuses_nobody(federated: Federated) -> None:
+    client = federated.house.client()
+    told = {"error": "temporarily_unavailable", "iss": federated.providers[PARIS].issuer}
+    reply = federated.back(client, {**told, "state": federated.leave(client)["state"]})
+    assert reply.status == 503
+    assert "ne répond pas" in reply.title
+    assert "ne sont pas en cause" in reply.text
+    assert federated.house.codes("portal_failed") == [Code.PORTAL_UNAVAILABLE]
+
+
 @pytest.mark.row("OID-21")
 def test_a_refusal_of_the_portal_is_a_page_and_nothing_in_it_is_repeated(federated: Federated) -> None:
     client = federated.house.client()

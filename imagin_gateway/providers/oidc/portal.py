@@ -16,7 +16,7 @@ from typing import Final
 import httpx2
 
 from imagin_gateway import settings
-from imagin_gateway.errors import AnswerRefused, Code, FlowLost, RequestRefused
+from imagin_gateway.errors import AnswerRefused, Code, FlowLost, RequestRefused, Unavailable
 from imagin_gateway.exchange import Params, Request, Response
 from imagin_gateway.keys import Secret, new_token
 from imagin_gateway.providers.guard import guarded
@@ -51,6 +51,9 @@ from imagin_gateway.providers.portal import (
 )
 
 MAX_STATE_CHARS: Final = 256
+
+UNAVAILABLE: Final = frozenset({"server_error", "temporarily_unavailable"})
+"""Errors that stand for 500 and 503, which no redirect can tell (RFC 6749 §4.1.2.1): an outage, and nobody refused."""
 
 
 class OidcPortal:
@@ -325,6 +328,8 @@ def _seconds(number: int | None) -> timedelta | None:
 
 def _check_no_error(query: Params) -> None:
     """Core 1.0 §3.1.2.6: the portal says no. Its description is text from outside: not kept."""
+    if query.get("error") in UNAVAILABLE:
+        raise Unavailable("the portal says that it is unavailable", code=Code.PORTAL_UNAVAILABLE)
     if "error" in query:
         raise AnswerRefused(
             Code.PORTAL_REFUSED, "the portal refused the login", statuses=request.told_error(query["error"])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from imagin_gateway.errors import AnswerRefused, Code, FlowLost, GatewayError, RequestRefused
+from imagin_gateway.errors import AnswerRefused, Code, FlowLost, GatewayError, RequestRefused, Unavailable
 from imagin_gateway.exchange import Request
 from imagin_gateway.providers.oidc.portal import OidcPortal
 from tests.clock import ManualClock
@@ -214,6 +214,20 @@ def test_an_error_is_told_by_its_name_and_its_description_is_not_kept(
     assert caught.code is Code.PORTAL_REFUSED
     assert caught.statuses == statuses
     assert "canary" not in f"{caught!r} {caught} {vars(caught)}"
+    assert calls(there.provider) == 0
+
+
+@pytest.mark.parametrize("error", ["server_error", "temporarily_unavailable"])
+def test_an_error_of_the_portal_itself_is_an_outage(there: House, error: str) -> None:
+    state = there.leave()["state"]
+    with pytest.raises(Unavailable) as unavailable:
+        there.come_back({"state": state, "iss": ISSUER, "error": error})
+    assert unavailable.value.code is Code.PORTAL_UNAVAILABLE
+    # Only once it is known whose answer it is.
+    assert refused(lambda: there.come_back({"iss": ISSUER, "error": error})).code is Code.OIDC_STATE
+    state = there.leave()["state"]
+    answer = {"state": state, "iss": "https://evil.example", "error": error}
+    assert refused(lambda: there.come_back(answer)).code is Code.OIDC_ISSUER
     assert calls(there.provider) == 0
 
 
