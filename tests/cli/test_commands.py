@@ -413,7 +413,8 @@ def test_another_password_is_demanded_of_some_or_of_everybody(operator: Operator
     (operator.folder / "who.txt").write_text("mdurand7\n\npmartin2\n", encoding="utf-8")
     open_session(operator)
     done = operator.run("accounts", "require-change", "--file", "who.txt", "--yes")
-    assert "0 compte à qui" in done.stdout and "1 session terminée" in done.stdout
+    assert "0 compte à qui" in done.stdout
+    assert "1 session terminée" in done.stdout
     why = "(pas de mot de passe choisi, compte fermé ou bloqué, ou déjà demandé)"
     assert f"Sans effet sur 2 comptes {why} : mdurand7, pmartin2\n" in done.stderr
     assert "Mot de passe provisoire qui a fui : accounts reissue" in done.stderr
