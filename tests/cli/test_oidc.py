@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from imagin_gateway.providers.oidc.checkup import Finding, Verdict, examine
@@ -107,10 +106,6 @@ def found(provider: Provider, now: datetime = NOW, **config: object) -> dict[str
     return {each.subject: each for each in examine(section, wire, now)}
 
 
-def fallen_silent() -> Answer:
-    raise httpx2.TimeoutException("slow")
-
-
 @pytest.fixture
 def there() -> Provider:
     return Provider("https://oidc.ac-paris.example", NOW, "https://imagin.example/retour")
@@ -170,44 +165,6 @@ def test_a_key_without_a_name_that_is_alone_of_its_kind_is_good(there: Provider)
     assert found(there, algorithms=("RS256", "ES256"))["clés"].verdict is Verdict.GOOD
     there.published.append(public(rsa_key("two")))
     assert found(there, algorithms=("RS256", "ES256"))["clés"].verdict is Verdict.WRONG
-
-
-@pytest.mark.parametrize(
-    ("told", "verdict"),
-    [(["query", "form_post"], None), (["query", "fragment"], Verdict.WRONG), (None, Verdict.DOUBT)],
-)
-def test_a_way_to_answer_that_is_not_offered_is_told(
-    there: Provider, told: list[str] | None, verdict: Verdict | None
-) -> None:
-    there.edit_discovery = lambda document: document.update(response_modes_supported=told)
-    assert "connexion" not in found(there)
-    looked = found(there, response_mode="form_post").get("connexion")
-    assert (looked.verdict if looked else None) is verdict
-
-
-@pytest.mark.parametrize(("told", "doubted"), [(True, False), (False, True), (None, True)])
-def test_a_parameter_that_carries_the_classes_and_is_not_announced_is_told(
-    there: Provider, told: bool | None, doubted: bool
-) -> None:
-    there.edit_discovery = lambda document: document.update(claims_parameter_supported=told)
-    assert "acr" not in found(there, acr_values=("eidas1",), required_acr=("eidas1",))
-    looked = found(there, acr_values=("eidas1",), required_acr=("eidas1",), acr_request="claims")
-    assert ("acr" in looked) is doubted
-
-
-@pytest.mark.parametrize(
-    ("reply", "told"),
-    [
-        (lambda: Answer(503), "répond qu'il est indisponible"),
-        (lambda: Answer(429), "répond qu'il est indisponible"),
-        (fallen_silent, "ne répond pas à temps"),
-    ],
-)
-def test_a_portal_that_is_down_is_not_told_to_be_silent(
-    there: Provider, reply: Callable[[], Answer], told: str
-) -> None:
-    there.replies["/keys"] = reply
-    assert told in found(there)["clés"].text
 
 
 def test_a_context_class_that_nobody_offers_is_told(there: Provider) -> None:

@@ -79,8 +79,9 @@ def _asked(wire: Wire, address: str, code: Code) -> Reply | Finding:
     subject = "découverte" if code is Code.OIDC_DISCOVERY else "clés"
     try:
         reply = wire.get(address, code, {"Accept": "application/json"})
-    except Unavailable as error:
-        return Finding(Verdict.SILENT, subject, _FRENCH.get(str(error), str(error)))
+    except Unavailable:
+        text = "le portail ne répond pas à temps, ou son certificat n'est pas reconnu"
+        return Finding(Verdict.SILENT, subject, f"{text} (ca_file pour une autorité privée)")
     except GatewayError as error:
         return Finding(WRONG, subject, f"la réponse est refusée : {_FRENCH.get(str(error), str(error))}")
     if reply.status != 200:
@@ -89,9 +90,6 @@ def _asked(wire: Wire, address: str, code: Code) -> Reply | Finding:
 
 
 _FRENCH: Final = {
-    "the portal does not answer": "le portail ne répond pas à temps, ou son certificat n'est pas reconnu (ca_file pour "
-    "une autorité privée)",
-    "the portal says that it is unavailable": "le portail répond qu'il est indisponible (429, ou 500 et plus)",
     "the address is not one of this portal": "l'adresse n'est pas une de ce portail (other_hosts)",
     "a redirect is not followed": "une redirection n'est pas suivie",
     "the answer is encoded": "elle est compressée",
@@ -149,11 +147,6 @@ def _flow(document: dict[str, Any], config: OidcPortal) -> list[Finding]:
     found = []
     if "code" not in (_listed(document, "response_types_supported", ["code"]) or []):
         found.append(Finding(WRONG, "connexion", "le portail n'offre pas le code d'autorisation"))
-    # Discovery 1.0 §3: silence means query and fragment; some take it all the same.
-    modes = _listed(document, "response_modes_supported")
-    if config.response_mode == "form_post" and "form_post" not in (modes or []):
-        verdict, text = (DOUBT, "n'annonce pas") if modes is None else (WRONG, "ne propose pas")
-        found.append(Finding(verdict, "connexion", f"response_mode : le portail {text} form_post"))
     methods = _listed(document, "code_challenge_methods_supported")
     if methods is None:
         found.append(Finding(DOUBT, "PKCE", "le portail n'en dit rien ; nous envoyons S256 dans tous les cas"))
@@ -228,10 +221,6 @@ def _extras(document: dict[str, Any], config: OidcPortal) -> list[Finding]:
         found.append(Finding(WRONG, "acr", text))
     if config.acr_values and not config.required_acr:
         text = "acr_values demande, sans rien exiger : le portail peut répondre plus faible (required_acr)"
-        found.append(Finding(DOUBT, "acr", text))
-    if config.acr_values and config.acr_request == "claims" and document.get("claims_parameter_supported") is not True:
-        # Discovery 1.0 §3: silence means that it is not taken.
-        text = "le portail n'annonce pas le paramètre claims, qui porte acr_values (acr_request)"
         found.append(Finding(DOUBT, "acr", text))
     if document.get("backchannel_logout_supported") is not True:
         found.append(Finding(DOUBT, "fin de session", "le portail ne préviendra pas quand il termine une session"))
