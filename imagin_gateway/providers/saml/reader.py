@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from lxml import etree
+
 from imagin_gateway.errors import AnswerRefused, Code
-from imagin_gateway.providers.saml import decryption, documents, profile, reading, schema, shape, signature
+from imagin_gateway.providers.saml import decryption, documents, name_id, profile, reading, schema, shape, signature
 from imagin_gateway.providers.saml.signature import VerificationKey
 from imagin_gateway.providers.saml.steps import Begin, Step, silently
 from imagin_gateway.providers.saml.vocabulary import saml, samlp
@@ -93,7 +95,26 @@ def read(
         # Where both are signed, the Response's own bytes are read: they hold the Assertion's.
         assertion = assertion if is_signed and message.encrypted is None else proved
     check_same(assertion.tag, saml("Assertion"))
-    return Verified(reading.envelope(response, signed=is_signed), reading.assertion(assertion))
+    told = reading.assertion(assertion)
+    if told.name_id is None:
+        told = replace(told, name_id=_encrypted_name(assertion, decryption_keys))
+    return Verified(reading.envelope(response, signed=is_signed), told)
+
+
+def _encrypted_name(assertion: etree._Element, keys: decryption.Keys) -> name_id.NameId | None:
+    """Core §2.2.4: the NameID may come encrypted, out of verified bytes here. A logout names the session by it.
+
+    Nobody is recognised by it (row SAM-22): one that cannot be opened keeps nobody out, and names no session.
+    """
+    subject = documents.child(assertion, saml("Subject"))
+    encrypted = None if subject is None else documents.child(subject, saml("EncryptedID"))
+    if encrypted is None:
+        return None
+    try:
+        found = decryption.element(encrypted, keys, inside_signature=True)
+        return name_id.of(found) if found.tag == saml("NameID") else None
+    except AnswerRefused:
+        return None
 
 
 def _check_response_signed(message: shape.Message, required: RequireSigned) -> None:

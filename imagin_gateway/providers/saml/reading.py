@@ -99,7 +99,7 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Assertion:
-    """What the portal proves. `name_id` is None when none is told, or when it is encrypted."""
+    """What the portal proves. `name_id` is None when none is told in clear."""
 
     id: str
     version: str

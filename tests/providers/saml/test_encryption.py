@@ -38,6 +38,7 @@ from tests.providers.saml.locksmith import (
     encrypt_assertion,
     encrypted,
 )
+from tests.providers.saml.logouts import NAME
 
 Open = Callable[..., House]
 
@@ -380,15 +381,50 @@ def test_prefixes_declared_around_the_plaintext_are_known_inside(there: House) -
     assert there.come_back(etree.fromstring(etree.tostring(root))).subject == PERSON.login
 
 
-def test_an_encrypted_name_is_no_name_at_login(there: House) -> None:
+@pytest.mark.row("LGO-13", "SAM-22")
+@pytest.mark.parametrize(
+    ("lock", "cbc", "told"),
+    [
+        (Lock(), False, NAME.kept()),
+        (Lock(method=f"{XENC}aes128-cbc"), True, NAME.kept()),
+        # Nobody is recognised by it: what cannot be opened keeps nobody out.
+        (Lock(method=f"{XENC}aes128-cbc"), False, ""),
+        (Lock(to=("third",)), False, ""),
+    ],
+)
+@pytest.mark.parametrize("around", [False, True])
+def test_an_encrypted_name_is_opened_at_login_as_the_logout_will_name_it(
+    opened: Open, lock: Lock, cbc: bool, told: str, around: bool
+) -> None:
+    assert spoken_with(opened(allow_cbc=cbc), etree.tostring(name_element()), lock, around=around) == told
+
+
+@pytest.mark.row("SAM-22")
+@pytest.mark.parametrize(
+    "content", [b"<BaseID xmlns='urn:oasis:names:tc:SAML:2.0:assertion'/>", b"<NameID/>", b"no markup"]
+)
+def test_something_else_than_a_name_that_was_encrypted_is_no_name(there: House, content: bytes) -> None:
+    assert spoken_with(there, content, Lock()) == ""
+
+
+def name_element() -> etree._Element:
+    name = etree.Element(forge.saml("NameID"), Format=NAME.format, SPNameQualifier=NAME.sp_name_qualifier)
+    name.text = NAME.value
+    return name
+
+
+def spoken_with(portal: House, content: bytes, lock: Lock, *, around: bool = False) -> str:
+    """Return the name kept of a login whose answer holds `content` encrypted in the place of the name."""
+
     def edit(root: etree._Element) -> None:
         name = one(root, "NameID")
         parent = name.getparent()
         assert parent is not None
-        parent.replace(name, encrypted(etree.tostring(name), Lock(), "EncryptedID"))
+        parent.replace(name, encrypted(content, lock, "EncryptedID"))
 
-    arrival = there.come_back(forged(edit))
-    assert (arrival.subject, arrival.name_id) == (PERSON.login, "")
+    arrival = portal.come_back(sealed(edit=edit) if around else forged(edit))
+    assert arrival.subject == PERSON.login
+    return arrival.name_id
 
 
 @given(st.data())
