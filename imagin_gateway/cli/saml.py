@@ -152,6 +152,8 @@ def inspect(
         )
         _told(encoded)
         fine = _steps(portal, encoded, moment, section)
+        if fine and not at:
+            out.print("Sans --at, c’est à l’heure de son émission : une horloge décalée ne se voit pas.", markup=False)
     if not fine:
         raise typer.Exit(EXIT_REFUSED)
 
@@ -161,6 +163,7 @@ def _steps(portal: SamlPortalClient, encoded: str, moment: datetime, section: Sa
     from imagin_gateway.providers.saml.steps import Step
 
     begun: list[Step] = []
+    read: Read | None = None
 
     def begin(step: Step) -> None:
         if begun:
@@ -175,8 +178,11 @@ def _steps(portal: SamlPortalClient, encoded: str, moment: datetime, section: Sa
         if begun:
             _show("REFUSÉ", begun[-1])
         err.print(f"Refusée : {error.code} ({error})", style="red", markup=False)
-        for name in getattr(error, "missing", ()):
+        missing: tuple[str, ...] = getattr(error, "missing", ())
+        for name in missing:
             err.print(f"  attribut manquant : {_plain(name)}", style="red", markup=False)
+        if missing and read is not None:
+            _names(read)
         for status in getattr(error, "statuses", ()):
             err.print(f"  statut du portail : {_plain(status)}", style="red", markup=False)
         return False
@@ -189,6 +195,15 @@ def _steps(portal: SamlPortalClient, encoded: str, moment: datetime, section: Sa
         return False
     out.print("La réponse elle-même est bonne. Restent hors de cette vérification : le navigateur, et l’usage unique.")
     return True
+
+
+def _names(read: Read) -> None:
+    """Tell under which names the attributes came, which nobody else can see of an encrypted answer; no value."""
+    told = read.assertion
+    names = {"attributs reçus": told.attributes, "laissés de côté, NameFormat inconnu": told.set_aside}
+    for label, found in names.items():
+        if found:
+            err.print(f"  {label} : {', '.join(sorted(map(_plain, found)))}", markup=False)
 
 
 def _show(outcome: str, step: Step) -> None:

@@ -174,7 +174,9 @@ def test_times_are_those_of_the_night_before(operator: Operator) -> None:
     late = operator.run("saml", "inspect", file, "--door", DOOR, "--at", "2026-12-14T08:08:01Z")
     assert late.returncode == 1
     assert f"{Code.SAML_TIME.value}" in late.stderr
-    assert operator.run("saml", "inspect", file, "--door", DOOR, "--at", "2026-12-14T08:04:00Z").returncode == 0
+    in_time = operator.run("saml", "inspect", file, "--door", DOOR, "--at", "2026-12-14T08:04:00Z")
+    assert (in_time.returncode, "horloge" in in_time.stdout) == (0, False)
+    assert "une horloge décalée ne se voit pas" in operator.run("saml", "inspect", file, "--door", DOOR).stdout
     assert operator.run("saml", "inspect", file, "--door", DOOR, "--at", "hier").returncode == 2
     assert NOW.year == 2026
 
@@ -194,6 +196,22 @@ def test_an_encrypted_answer_is_opened_and_stays_hidden(operator: Operator) -> N
     assert done.returncode == 0, done.stderr
     assert "passé   decryption" in done.stdout
     assert PERSON.login not in done.stdout
+
+
+def test_where_an_attribute_lacks_the_names_that_came_are_told_even_if_encrypted(operator: Operator) -> None:
+    def edit(root: etree._Element) -> None:
+        forge.drop_attributes(root, "rne")
+        forge.add_attribute(root, "rne", "0940001A", name_format="urn:mace:shibboleth:1.0:attributeNamespace:uri")
+
+    root = forged(edit, signed="assertion")
+    encrypt_assertion(root, Lock())
+    sign(root, keys("portal"), prefixes="")
+    done = operator.run("saml", "inspect", write(operator, root), "--door", DOOR)
+    assert done.returncode == 1
+    (came,) = [line for line in done.stderr.splitlines() if "attributs reçus : " in line]
+    assert came.partition(" : ")[2].split(", ") == sorted(PERSON.attributes.keys() - {"rne"})
+    assert "laissés de côté, NameFormat inconnu : rne\n" in done.stderr
+    assert "0940001A" not in done.stdout + done.stderr
 
 
 def test_nothing_that_a_terminal_would_obey_comes_through(operator: Operator) -> None:

@@ -99,7 +99,12 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Assertion:
-    """What the portal proves. `name_id` is None when none is told in clear."""
+    """What the portal proves.
+
+    Attributes:
+        name_id: None when none is told in clear.
+        set_aside: names of attributes whose NameFormat is not read; for the operator alone.
+    """
 
     id: str
     version: str
@@ -110,6 +115,7 @@ class Assertion:
     conditions: Conditions | None
     authentications: tuple[Authentication, ...]
     attributes: Mapping[str, tuple[str, ...]] = field(repr=False)
+    set_aside: tuple[str, ...] = ()
 
 
 def instant(value: str | None) -> datetime | None:
@@ -164,6 +170,7 @@ def assertion(element: etree._Element) -> Assertion:
         parts.setdefault(each.tag, []).append(each)
     # The schema allows one subject and one group of conditions.
     name_id, confirmations = _subject(parts[_SUBJECT][0]) if _SUBJECT in parts else (None, ())
+    attributes, set_aside = _attributes(parts.get(_ATTRIBUTES, ()))
     return Assertion(
         id=element.get("ID", ""),
         version=element.get("Version", ""),
@@ -173,7 +180,8 @@ def assertion(element: etree._Element) -> Assertion:
         confirmations=confirmations,
         conditions=_conditions(parts[_CONDITIONS][0]) if _CONDITIONS in parts else None,
         authentications=tuple(map(_authentication, parts.get(_AUTHENTICATION, ()))),
-        attributes=_attributes(parts.get(_ATTRIBUTES, ())),
+        attributes=attributes,
+        set_aside=set_aside,
     )
 
 
@@ -220,20 +228,24 @@ def _authentication(element: etree._Element) -> Authentication:
     )
 
 
-def _attributes(statements: Iterable[etree._Element]) -> dict[str, tuple[str, ...]]:
+def _attributes(statements: Iterable[etree._Element]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
     """Gather every value under its Name; FriendlyName and xsi:type say nothing (IIP-SP01, SP02).
 
-    A value that is not plain text is no value of ours, and is left out whole.
+    A value that is not plain text is no value of ours, and is left out whole. A name of a format that is not known
+    is another name, and only told apart.
     """
     found: dict[str, list[str]] = {}
+    set_aside: list[str] = []
     for attribute in (each for statement in statements for each in statement if each.tag == _ATTRIBUTE):
         name = attribute.get("Name", "")
-        if name and attribute.get("NameFormat") in _NAME_FORMATS:
+        if attribute.get("NameFormat") not in _NAME_FORMATS:
+            set_aside.append(name)
+        elif name:
             values = found.setdefault(name, [])
             for value in attribute:
                 if value.tag == _VALUE and not (len(value) or is_nil(value)):
                     values.append(value.text or "")
-    return {name: tuple(values) for name, values in found.items()}
+    return {name: tuple(values) for name, values in found.items()}, tuple(set_aside)
 
 
 def _required(moment: datetime | None) -> datetime:

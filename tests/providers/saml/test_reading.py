@@ -143,6 +143,7 @@ def test_an_assertion_is_read_whole() -> None:
         conditions=Conditions(at(4), at(5), (("a", "b"), ("c",)), unknown=False),
         authentications=(Authentication(at(6), None, "", ""), Authentication(at(7), at(8), "_s", "urn:c")),
         attributes={"one": ("x", "", "w"), "two": ()},
+        set_aside=("three",),
     )
 
 
