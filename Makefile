@@ -23,7 +23,7 @@ demo-check: set-up-demo ## drive the demonstration as people would, one line a j
 test: parts ## set up everything the tests need, and run them; ARGS="-k saml"
 	@$(VENV) -m pytest $(WORKERS) --durations=20 $(call given,ARGS)
 
-test-peers: parts ## the tests with a real identity provider alone; ARGS="-k logout"
+test-peers: parts ## the tests with real identity providers alone; ARGS="-k logout"
 	@$(VENV) -m pytest tests/peers $(call given,ARGS)
 
 test-faults: parts ## the tests in which something breaks alone: kill -9, stores away, full disks, clocks; ARGS="-k redis"

@@ -105,7 +105,7 @@ def main() -> int:
     if options.act == "install":
         return install()
     for part in PARTS.values():
-        print(f"{part.name:<11} {part.missing() or 'there':<60} {part.what}")
+        print(f"{part.name:<13} {part.missing() or 'there':<60} {part.what}")
     return 0
 
 

@@ -22,7 +22,7 @@ from typing import Final
 import pytest
 
 from tests import vnu
-from tests.peers import lemonldap
+from tests.peers import lemonldap, simplesamlphp
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,16 @@ PARTS: Final = {
         Part(
             "lemonldap",
             "LemonLDAP::NG, a real SAML and OpenID Connect portal",
-            lemonldap.missing,
+            lemonldap.UNPACKED.missing,
             "make parts   (Debian 12; no root needed)",
-            fetch=lemonldap.install,
+            fetch=lemonldap.UNPACKED.install,
+        ),
+        Part(
+            "simplesamlphp",
+            "SimpleSAMLphp, another real SAML identity provider",
+            simplesamlphp.UNPACKED.missing,
+            "make parts   (Debian 12; no root needed)",
+            fetch=simplesamlphp.UNPACKED.install,
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""One real portal and one gateway for all the tests of this folder; each test has browsers of its own."""
+"""Two real peers, and a gateway before each, for all the tests of this folder; each test has browsers of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.parts import require
 
 if TYPE_CHECKING:
     from tests.peers.browser import Browser
+    from tests.peers.university import University
     from tests.peers.world import World
 
 
@@ -40,3 +41,20 @@ def browser(world: World) -> Iterator[Browser]:
     """A browser that was never used."""
     with world.browser() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def _university(tmp_path_factory: pytest.TempPathFactory) -> Iterator[University]:
+    require("simplesamlphp")
+    from tests.peers.university import opened
+
+    with opened(tmp_path_factory.mktemp("university")) as university:
+        yield university
+
+
+@pytest.fixture
+def university(_university: University) -> Iterator[University]:
+    """The identity provider that speaks SAML alone, with its usual options; the journal empty."""
+    _university.journal.lines.clear()
+    yield _university
+    _university.provider.behave()

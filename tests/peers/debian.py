@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +31,15 @@ class Unpacked:
     """Packages of one Debian release, unpacked under `folder`.
 
     Attributes:
+        what: they bring.
+        module: that gets them by hand, with `main`.
         folder: where everything goes: lists, archives, and the tree itself.
         codename: the release the packages are made for.
         packages: names as apt takes them, `name` or `name/suite`.
     """
 
+    what: str
+    module: str
     folder: Path
     codename: str
     packages: tuple[str, ...]
@@ -66,6 +71,36 @@ class Unpacked:
     def is_complete(self) -> bool:
         """Tell whether everything was unpacked, for this very list of packages."""
         return self._seal.is_file() and self._seal.read_text() == self._wanted
+
+    def missing(self) -> str | None:
+        """Return why they cannot be used here, or None."""
+        if obstacle := self.obstacle():
+            return obstacle
+        return None if self.is_complete() else f"it was not downloaded (python -m {self.module} install)"
+
+    def install(self) -> None:
+        """Get them; nothing of the system is changed. Quick when they are there.
+
+        Raises:
+            NotInstalled: with the reason.
+        """
+        if not self.is_complete():
+            self.unpack()
+
+    def main(self, words: Sequence[str]) -> int:
+        """Run `install` or `check`."""
+        if list(words) not in (["install"], ["check"]):
+            print(f"python -m {self.module} install|check", file=sys.stderr)  # noqa: T201
+            return 2
+        try:
+            if words[0] == "install":
+                self.install()
+        except NotInstalled as error:
+            print(f"{self.what}: {error}", file=sys.stderr)  # noqa: T201
+            return 1
+        reason = self.missing()
+        print(f"{self.what}: {reason or 'ready'}")  # noqa: T201
+        return 1 if reason else 0
 
     def unpack(self) -> None:
         """Download and unpack what the system lacks.
@@ -130,13 +165,15 @@ def _mirror() -> str:
     raise NotInstalled("no archive of Debian stands in this machine's apt sources")
 
 
+def libraries(root: Path) -> str:
+    """Return where a program under `root` finds its libraries, as `LD_LIBRARY_PATH` says it."""
+    return _joined(
+        [root / "usr" / "lib", *(root / "usr" / "lib").glob("*-linux-gnu*"), *(root / "lib").glob("*-linux-gnu*")]
+    )
+
+
 def perl_environment(root: Path) -> dict[str, str]:
     """Return the environment in which Perl and its libraries are those under `root`, before the system's."""
-    libraries = [
-        root / "usr" / "lib",
-        *(root / "usr" / "lib").glob("*-linux-gnu*"),
-        *(root / "lib").glob("*-linux-gnu*"),
-    ]
     modules = [
         root / "usr" / "share" / "perl5",
         *(root / "usr" / "lib").glob("*/perl5/5.*"),
@@ -144,9 +181,12 @@ def perl_environment(root: Path) -> dict[str, str]:
         *(root / "usr" / "share" / "perl").glob("5.*"),
         *(root / "usr" / "lib").glob("*/perl/5.*"),
     ]
-    found = {"PERL5LIB": modules, "LD_LIBRARY_PATH": libraries}
+    return {"PERL5LIB": _joined(modules), "LD_LIBRARY_PATH": libraries(root)}
+
+
+def _joined(paths: Sequence[Path]) -> str:
     # Some of them are links to others.
-    return {name: ":".join(dict.fromkeys(str(path.resolve()) for path in paths)) for name, paths in found.items()}
+    return ":".join(dict.fromkeys(str(path.resolve()) for path in paths))
 
 
 def program(root: Path, name: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from tests.peers.debian import NotInstalled, Unpacked, perl_environment, program
+from tests.peers.debian import Unpacked, perl_environment, program
 
 if TYPE_CHECKING:
     import httpx2
@@ -48,27 +48,16 @@ PACKAGES: Final = (
     "libcookie-baker-xs-perl",
 )
 
-UNPACKED: Final = Unpacked(Path(__file__).resolve().parents[2] / ".cache" / "peers" / "lemonldap", "bookworm", PACKAGES)
+UNPACKED: Final = Unpacked(
+    "LemonLDAP::NG",
+    "tests.peers.lemonldap",
+    Path(__file__).resolve().parents[2] / ".cache" / "peers" / "lemonldap",
+    "bookworm",
+    PACKAGES,
+)
 
 HOST: Final = "auth.example.com"
 """Two dots at least: the portal's cookie belongs to what follows the first one."""
-
-
-def missing() -> str | None:
-    """Return why the portal cannot run here, or None."""
-    if obstacle := UNPACKED.obstacle():
-        return obstacle
-    return None if UNPACKED.is_complete() else "it was not downloaded (python -m tests.peers.lemonldap install)"
-
-
-def install() -> None:
-    """Get the portal, into the project's `.cache`; nothing of the system is changed. Quick when it is there.
-
-    Raises:
-        NotInstalled: with the reason.
-    """
-    if not UNPACKED.is_complete():
-        UNPACKED.unpack()
 
 
 class LemonLdap:
@@ -229,21 +218,5 @@ class LemonLdap:
         self.stop()
 
 
-def main(words: Sequence[str]) -> int:
-    """Run `install` or `check`."""
-    if list(words) not in (["install"], ["check"]):
-        print("python -m tests.peers.lemonldap install|check", file=sys.stderr)  # noqa: T201
-        return 2
-    try:
-        if words[0] == "install":
-            install()
-    except NotInstalled as error:
-        print(f"LemonLDAP::NG: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    reason = missing()
-    print(f"LemonLDAP::NG: {reason or 'ready'}")  # noqa: T201
-    return 1 if reason else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(UNPACKED.main(sys.argv[1:]))

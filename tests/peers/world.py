@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,24 +87,20 @@ class Addresses:
 
 
 @dataclass(frozen=True)
-class World:
-    """Everything a test of a login needs.
+class Meeting:
+    """Everything a test of a login needs, whoever the peer is.
 
     Attributes:
-        portal: the peer; it stands behind all three doors.
         gateway: ours.
         authority: what browsers and the gateway believe.
         at: addresses.
         journal: what the gateway told.
-        signed: another OpenID client of ours, to which the portal tells everything signed.
     """
 
-    portal: LemonLdap
     gateway: Gateway
     authority: Authority
     at: Addresses
     journal: Journal
-    signed: Client
 
     def browser(self) -> Browser:
         """Return a browser that was never used."""
@@ -116,24 +112,14 @@ class World:
         return told.get("person")
 
     @contextmanager
-    def registered_with(self, **options: object) -> Iterator[None]:
-        """Let the portal's administrator change how it speaks to `BOTH_WAYS`, for a while."""
-        first, *others = providers(self)
-        self.portal.trust(ServiceProvider(first.metadata, {**first.options, **options}), *others)
-        try:
-            yield
-        finally:
-            self.portal.trust(first, *others)
-
-    @contextmanager
     def saml_with(self, door: str, **changes: object) -> Iterator[None]:
         """Let the gateway's administrator change the section of a SAML door, for a while."""
         from imagin_gateway.opening import open_portals
 
         portals = cast(dict[str, Portal], self.gateway.house.portals)
-        before, settings = portals[door], self.gateway.settings
-        changed = settings.portals[door].model_copy(update=changes)
-        opened = open_portals(settings.model_copy(update={"portals": {door: changed}}), self.gateway.house.policy)
+        before, told = portals[door], self.gateway.settings
+        changed = told.portals[door].model_copy(update=changes)
+        opened = open_portals(told.model_copy(update={"portals": {door: changed}}), self.gateway.house.policy)
         portals[door] = opened[door]
         try:
             yield
@@ -145,6 +131,34 @@ class World:
         found = self.gateway.house.portals[door]
         assert isinstance(found, SamlPortalClient)
         return found
+
+    def our_metadata(self, door: str) -> str:
+        """Return what we give the peer's administrator for a SAML door."""
+        with httpx2.Client(verify=self.authority.believed(), trust_env=False, timeout=10) as client:
+            return client.get(self.at.entity_id(door)).raise_for_status().text
+
+
+@dataclass(frozen=True)
+class World(Meeting):
+    """The portal that speaks both protocols, and our gateway.
+
+    Attributes:
+        portal: the peer; it stands behind all three doors.
+        signed: another OpenID client of ours, to which the portal tells everything signed.
+    """
+
+    portal: LemonLdap
+    signed: Client
+
+    @contextmanager
+    def registered_with(self, **options: object) -> Iterator[None]:
+        """Let the portal's administrator change how it speaks to `BOTH_WAYS`, for a while."""
+        first, *others = providers(self)
+        self.portal.trust(ServiceProvider(first.metadata, {**first.options, **options}), *others)
+        try:
+            yield
+        finally:
+            self.portal.trust(first, *others)
 
     def open_id(self, **changes: Any) -> OidcPortal:
         """Open the OpenID portal of the gateway's settings once more, with changes to its section."""
@@ -161,20 +175,25 @@ def log_in(browser: Browser, who: Person, *, follow: bool = True) -> Page:
     return browser.send(form, follow=follow, user=who.login, password=who.password)
 
 
-def _settings(folder: Path, at: Addresses, authority: Authority, portal: LemonLdap, client: Client) -> Settings:
+def saml_section(folder: Path, metadata: bytes, entity_id: str) -> dict[str, object]:
+    """Return what the settings of both SAML doors have in common, its files written in a folder."""
     key, certificate = key_pair("gateway")
     (folder / "gateway.key").write_text(key)
     (folder / "gateway.crt").write_text(certificate)
-    (folder / "portal.xml").write_bytes(portal.metadata())
-    saml = {
+    (folder / "portal.xml").write_bytes(metadata)
+    return {
         "protocol": "saml",
         "metadata": folder / "portal.xml",
-        "portal_entity_id": portal.entity_id,
+        "portal_entity_id": entity_id,
         "private_key": folder / "gateway.key",
         "certificate": folder / "gateway.crt",
         "require_signed": "both",
         "required_attributes": ["rne"],
     }
+
+
+def _portals(folder: Path, authority: Authority, portal: LemonLdap, client: Client) -> dict[str, dict[str, object]]:
+    saml = saml_section(folder, portal.metadata(), portal.entity_id)
     oidc = {
         "protocol": "oidc",
         "issuer": portal.url,
@@ -186,6 +205,15 @@ def _settings(folder: Path, at: Addresses, authority: Authority, portal: LemonLd
         # Its logout tokens say `typ: JWT` and no end.
         "logout_tokens": "early",
     }
+    return {
+        BOTH_WAYS: {**saml, "academie": 25, "unsolicited": True},
+        SOLICITED_ONLY: {**saml, "academie": 24},
+        OPENID: {**oidc, "academie": 1},
+    }
+
+
+def settings(folder: Path, at: Addresses, portals: Mapping[str, object]) -> Settings:
+    """Return the settings of production, with these portals."""
     return Settings.load(
         base_url=at.ours,
         landing="/missions",
@@ -198,24 +226,28 @@ def _settings(folder: Path, at: Addresses, authority: Authority, portal: LemonLd
         accounts={"url": f"sqlite:///{folder / 'accounts.db'}"},
         second_factor={"mode": "off", "reason": "portals alone"},
         mail={"host": "127.0.0.1", "port": 9, "security": "none", "sender": "imagin@exemple.test"},
-        portals={
-            BOTH_WAYS: {**saml, "academie": 25, "unsolicited": True},
-            SOLICITED_ONLY: {**saml, "academie": 24},
-            OPENID: {**oidc, "academie": 1},
-        },
+        portals=dict(portals),
     )
 
 
 def providers(world: World) -> list[ServiceProvider]:
     """Return us as the portal's administrator would register us: from our own metadata."""
-    with httpx2.Client(verify=world.authority.believed(), trust_env=False, timeout=10) as client:
-        both, solicited = (
-            client.get(world.at.entity_id(door)).raise_for_status().text for door in (BOTH_WAYS, SOLICITED_ONLY)
-        )
+    both, solicited = map(world.our_metadata, (BOTH_WAYS, SOLICITED_ONLY))
     stranger, replaced = re.subn(r'\bentityID="[^"]+"', f'entityID="{STRANGER}"', both, count=1)
     assert replaced
     # One door gets a NameID that changes at each login; the other whatever the portal makes of our request.
     return [ServiceProvider(both, {"NameIDFormat": "transient"}), ServiceProvider(solicited), ServiceProvider(stranger)]
+
+
+@contextmanager
+def serving(gateway: Gateway, port: int, authority: Authority) -> Iterator[None]:
+    """Serve the gateway before its host, under our name."""
+    served = Served(gateway.asgi(host), port, authority.server(OURS))
+    served.start()
+    try:
+        yield
+    finally:
+        served.stop()
 
 
 @contextmanager
@@ -238,12 +270,8 @@ def opened(folder: Path) -> Iterator[World]:
         LemonLdap(folder / "portal", authority, PEOPLE, port=free_port(), clients=[client, signed]) as portal,
     ):
         at, journal = Addresses(url, portal.url), Journal()
-        with Gateway(_settings(folder, at, authority, portal, client), sink=journal) as gateway:
-            world = World(portal, gateway, authority, at, journal, signed)
-            served = Served(gateway.asgi(host), port, authority.server(OURS))
-            served.start()
-            try:
-                portal.trust(*providers(world))
-                yield world
-            finally:
-                served.stop()
+        told = settings(folder, at, _portals(folder, authority, portal, client))
+        with Gateway(told, sink=journal) as gateway, serving(gateway, port, authority):
+            world = World(gateway, authority, at, journal, portal, signed)
+            portal.trust(*providers(world))
+            yield world
