@@ -218,6 +218,8 @@ def _found(read: Read, kept: list[str]) -> None:
     out.print(f"Attributs gardés (valeurs cachées) : {', '.join(kept)}", markup=False)
     context = read.accepted.authentication.context or "aucune"
     out.print(f"Classe d’authentification : {_plain(context)}", markup=False)
+    if read.assertion.name_id is None or not read.assertion.name_id.value:
+        out.print("Sans NameID que nous puissions lire : aucune déconnexion, d’ici ou du portail, ne la nommera.")
 
 
 def _told(encoded: str) -> None:

@@ -20,7 +20,7 @@ from imagin_gateway.providers.saml.steps import Step
 from tests.cli.test_commands import SETTINGS, Operator
 from tests.providers.saml import forge, logouts
 from tests.providers.saml.forge import NOW, PERSON, PORTAL, SSO, keys, one
-from tests.providers.saml.locksmith import Lock, encrypt_assertion
+from tests.providers.saml.locksmith import Lock, encrypt_assertion, encrypted
 from tests.terminal import imagin_gateway
 
 DOOR = "arena-creteil"
@@ -124,6 +124,7 @@ def test_a_good_answer_passes_every_step_and_shows_nobody(operator: Operator) ->
     shown = [line.split()[1] for line in done.stdout.splitlines() if line.split()[:1] == ["passé"]]
     assert shown == [step.value for step in Step if step is not Step.DECRYPTION]
     assert "La réponse elle-même est bonne" in done.stdout
+    assert "Sans NameID" not in done.stdout
     assert "ct-remote-user" in done.stdout
     assert "2026 à 08:00:00 UTC" in done.stdout
     values = [value for values in PERSON.attributes.values() for value in values if len(value) > 3]
@@ -196,6 +197,20 @@ def test_an_encrypted_answer_is_opened_and_stays_hidden(operator: Operator) -> N
     assert done.returncode == 0, done.stderr
     assert "passé   decryption" in done.stdout
     assert PERSON.login not in done.stdout
+
+
+@pytest.mark.parametrize("lock", [None, Lock(), Lock(to=("third",))], ids=["none", "ours", "another"])
+def test_an_answer_whose_name_cannot_be_read_is_told_for_the_logout(operator: Operator, lock: Lock | None) -> None:
+    def edit(root: etree._Element) -> None:
+        name, subject = one(root, "NameID"), one(root, "Subject")
+        if lock is None:
+            subject.remove(name)
+        else:
+            subject.replace(name, encrypted(etree.tostring(name), lock, "EncryptedID"))
+
+    done = operator.run("saml", "inspect", write(operator, forged(edit)), "--door", DOOR)
+    assert done.returncode == 0, done.stderr
+    assert ("Sans NameID" in done.stdout) is (lock is None or lock.to != ("ours",))
 
 
 def test_where_an_attribute_lacks_the_names_that_came_are_told_even_if_encrypted(operator: Operator) -> None:
