@@ -15,6 +15,7 @@ import typer
 
 from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, err, explained, out
 from imagin_gateway.errors import GatewayError
+from imagin_gateway.events.telling import words
 from imagin_gateway.opening import saml_surroundings
 from imagin_gateway.providers import arena
 from imagin_gateway.settings import SamlPortal, Settings
@@ -178,6 +179,7 @@ def _steps(portal: SamlPortalClient, encoded: str, moment: datetime, section: Sa
         if begun:
             _show("REFUSÉ", begun[-1])
         err.print(f"Refusée : {error.code} ({error})", style="red", markup=False)
+        err.print(f"  {words().code(error.code)}", style="red", markup=False)
         missing: tuple[str, ...] = getattr(error, "missing", ())
         for name in missing:
             err.print(f"  attribut manquant : {_plain(name)}", style="red", markup=False)

@@ -15,6 +15,7 @@ from lxml import etree
 from examples.demo.portals import saml_messages
 from examples.demo.portals.saml_messages import KeyPair, sign
 from imagin_gateway.errors import Code
+from imagin_gateway.events.telling import words
 from imagin_gateway.providers.saml import schema
 from imagin_gateway.providers.saml.steps import Step
 from tests.cli.test_commands import SETTINGS, Operator
@@ -165,6 +166,7 @@ def test_the_step_that_refuses_is_shown_with_its_code(operator: Operator, how: s
     (refused,) = [line.split()[1] for line in done.stdout.splitlines() if line.split()[:1] == ["REFUSÉ"]]
     assert refused == step.value
     assert f"Refusée : {code.value} (" in done.stderr
+    assert f"\n  {words().code(code.value)}\n" in done.stderr, "in French too"
     assert "Traceback" not in done.stderr
     if code is Code.ATTRIBUTE_MISSING:
         assert "attribut manquant : rne" in done.stderr
