@@ -14,9 +14,11 @@ from imagin_gateway.errors import Code
 from imagin_gateway.events import Event, EventName
 from imagin_gateway.events.event import render
 from imagin_gateway.local.schema import metadata
+from imagin_gateway.providers.attributes import SPELLINGS
 from imagin_gateway.sessions.session import Session
 
-PAGE: Final = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
+PAGE: Final = (DOCS / "data.md").read_text(encoding="utf-8")
 CLASSES: Final = {"secret", "identity", "trace", "capacity", "technical"}
 
 ROWS: Final = [
@@ -67,3 +69,10 @@ def test_what_is_named_like_a_secret_is_of_that_class() -> None:
     kinds = {name: kind for names, kind, _ in ROWS for name in names}
     named = {name for name in kinds if re.search(r"hash|mac$|\.secret|sha256|seed", name)}
     assert {kinds[name] for name in named} == {"secret"}
+
+
+@pytest.mark.parametrize("page", ["saml.md", "fr/saml.md"])
+def test_what_a_portal_is_asked_to_release_is_what_is_read(page: str) -> None:
+    told = (DOCS / page).read_text(encoding="utf-8").partition("saml metadata arena-creteil")[2].partition("\n## ")[0]
+    listed = next(part for part in told.split("\n\n") if part.startswith("`ct-remote-user`, "))
+    assert re.findall(r"`([^`]+)`", listed) == list(SPELLINGS)

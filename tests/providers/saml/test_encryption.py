@@ -401,7 +401,8 @@ def test_an_encrypted_name_is_opened_at_login_as_the_logout_will_name_it(
 
 @pytest.mark.row("SAM-22")
 @pytest.mark.parametrize(
-    "content", [b"<BaseID xmlns='urn:oasis:names:tc:SAML:2.0:assertion'/>", b"<NameID/>", b"no markup"]
+    "content",
+    [b"<Issuer xmlns='urn:oasis:names:tc:SAML:2.0:assertion'>x</Issuer>", b"<NameID>x</NameID>", b"no markup"],
 )
 def test_something_else_than_a_name_that_was_encrypted_is_no_name(there: House, content: bytes) -> None:
     assert spoken_with(there, content, Lock()) == ""
