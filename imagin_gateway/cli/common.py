@@ -20,8 +20,9 @@ from imagin_gateway.errors import Code, GatewayError, SettingsError, Unavailable
 if TYPE_CHECKING:
     from imagin_gateway.opening import Stores
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Without `emoji`, an address such as 2001:db8:a:b::7 or a fingerprint would be shown with pictures in it.
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
@@ -106,7 +107,11 @@ def print_json(told: object) -> None:
 
 def shown(text: str) -> str:
     """Return a value from outside as it may be shown on a terminal: nothing in it moves the cursor or colours."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
+    return "".join(sign if sign.isprintable() or sign in _SPACES else "?" for sign in text)
+
+
+_SPACES = "\u00a0\u202f"
+"""Of French typography: not printable to Python, and harmless."""
 
 
 _REASONS = {

@@ -214,7 +214,8 @@ class _Printer:
         if day != self._day:
             self._day = day
             yield day
-        sentence = self._words.sentence(record)
+        # Some facts are what others said: a mail relay, a file that is not ours.
+        sentence = shown(self._words.sentence(record))
         self._counts[sentence] += 1
         beside = [record.door, record.address, record.correlation, record.person, record.actor]
         yield f"  {here:%H:%M:%S}  {sentence}  [{' '.join(shown(each) for each in beside if each)}]"

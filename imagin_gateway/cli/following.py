@@ -12,7 +12,7 @@ from typing import IO
 import msgspec
 
 from imagin_gateway.clock import Clock
-from imagin_gateway.events.reading import Record
+from imagin_gateway.events.reading import Record, record_of
 from imagin_gateway.events.sinks import FileSink
 
 EVERY_SECONDS = 0.5
@@ -26,7 +26,6 @@ def follow(place: Path, clock: Clock) -> Iterator[tuple[bytes, Record]]:
         clock: which day it is.
     """
     sink = FileSink(place, clock)
-    decode = msgspec.json.Decoder(Record).decode
     file = _open(sink.now(), from_end=True)
     rest = b""
     try:
@@ -37,7 +36,7 @@ def follow(place: Path, clock: Clock) -> Iterator[tuple[bytes, Record]]:
                     break  # it is being written
                 line, rest = rest.rstrip(b"\n"), b""
                 with contextlib.suppress(msgspec.MsgspecError, ValueError):
-                    yield line, decode(line)
+                    yield line, record_of(line)
             newer = None if file is not None and _same(file, sink.now()) else _open(sink.now(), from_end=False)
             if newer is None:
                 time.sleep(EVERY_SECONDS)

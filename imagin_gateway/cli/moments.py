@@ -40,6 +40,6 @@ def moment(typed: str, now: datetime) -> datetime:
             found = here.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
         else:
             found = datetime.fromisoformat(typed.strip())
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=PARIS)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"moment illisible ; par exemple : {FORMS}") from None
-    return (found if found.tzinfo else found.replace(tzinfo=PARIS)).astimezone(UTC)

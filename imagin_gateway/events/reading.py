@@ -69,6 +69,22 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 _decode: Final = msgspec.json.Decoder(Record).decode
 
+
+def record_of(line: bytes) -> Record:
+    """Return what a line tells.
+
+    Raises:
+        ValueError: it is no event, or of no moment that can be compared and shown in any time zone.
+    """
+    record = _decode(line)
+    if not line.isascii():
+        line.decode()  # what is not decoded into a record may be no text
+    at = record.at
+    if at.tzinfo is None or not 1 < at.year < 9999:
+        raise ValueError("no moment")
+    return record
+
+
 Wanted = Callable[[bytes], bool]
 
 
@@ -122,8 +138,7 @@ def read(path: Path, wanted: Wanted = everything) -> Iterator[tuple[bytes, Recor
 
 def _read(path: Path, number: int, line: bytes, *, whole: bool) -> tuple[bytes, Record] | Damage:
     try:
-        record = _decode(line)
-        record.at  # noqa: B018  # a time that cannot be read makes the line unreadable
+        record = record_of(line)
     except (msgspec.MsgspecError, ValueError):
         return Damage(path, number, Flaw.UNREADABLE if whole else Flaw.CUT)
     return line.rstrip(b"\n"), record

@@ -203,6 +203,18 @@ def test_nothing_written_outside_reaches_the_terminal_as_it_is(office: Office) -
     assert "?[31m?1?2" in told
 
 
+def test_what_a_mail_relay_answered_is_shown_as_text(office: Office) -> None:
+    office.tell(EventName.MAIL_FAILED, None, "x", detail={"mail": "reset", "error": "550 \x1b]0;a\x07\nb\u202e"})
+    told = office.events("--kind", "mail_failed")
+    assert "550 ?]0;a??b?" in told
+    assert "\x1b" not in told
+
+
+def test_an_address_is_shown_as_it_is(office: Office) -> None:
+    office.tell(EventName.LOGIN, None, "x", address="2001:db8:a:b:ab:cl::7")
+    assert "2001:db8:a:b:ab:cl::7" in office.events("--kind", "login")
+
+
 def test_what_does_not_exist_is_refused_with_a_sentence(office: Office) -> None:
     for words in (["--kind", "logim"], ["--code", "x"], ["--since", "demain"], ["--language", "de"]):
         assert office.run("events", *words).exit_code == 2, words
@@ -244,7 +256,7 @@ def test_a_moment_is_of_paris_unless_it_says_otherwise(typed: str, meant: str) -
     assert moment(typed, datetime(2026, 12, 14, 8, tzinfo=UTC)) == datetime.fromisoformat(meant)
 
 
-@pytest.mark.parametrize("typed", ["", "99:99", "demain", "12345h", "2026-13-01"])
+@pytest.mark.parametrize("typed", ["", "99:99", "demain", "12345h", "2026-13-01", "0001-01-01"])
 def test_a_moment_that_is_none_is_refused(typed: str) -> None:
     with pytest.raises(typer.BadParameter):
         moment(typed, datetime(2026, 12, 14, 8, tzinfo=UTC))
@@ -272,6 +284,7 @@ def test_a_file_is_followed_through_rotation_and_day(tmp_path: Path, monkeypatch
     ready.wait(20)
     time.sleep(0.3)
     sink.write(line % "one")
+    sink.write('{"v":1,"time":"2026-12-14T08:00:00","event":"no time zone"}')
     half = (line % "two").encode()
     with place.open("ab", buffering=0) as file:
         file.write(half[:20])

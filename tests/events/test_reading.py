@@ -62,6 +62,22 @@ def test_a_line_that_is_no_event_is_told_with_its_place_and_the_others_are_read(
     assert outline(path)[0] == outline(path)[-1] == "login"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"v":1,"time":"2026-12-14T08:00:00","event":"login"}',
+        b'{"v":1,"time":"0001-01-01T00:00:00Z","event":"login"}',
+        b'{"v":1,"time":"9999-12-31T23:59:59Z","event":"login"}',
+        b'{"v":1,"time":"2026-12-14T08:00:00Z","event":"login","more":"\xff"}',
+    ],
+    ids=["no time zone", "first year", "last year", "not UTF-8"],
+)
+def test_a_line_that_could_not_be_compared_or_shown_is_no_event(line: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    path.write_bytes(line + b"\n")
+    assert list(read(path)) == [Damage(path, 1, Flaw.UNREADABLE)]
+
+
 @pytest.mark.parametrize(("suffix", "module"), [(".gz", gzip), (".bz2", bz2), (".xz", lzma)])
 def test_a_compressed_file_is_read_and_one_cut_short_up_to_the_cut(tmp_path: Path, suffix: str, module: object) -> None:
     path = tmp_path / f"e.jsonl{suffix}"
