@@ -9,12 +9,15 @@ from typing import Final
 
 import imagin_gateway
 from imagin_gateway.errors import Problem
-from imagin_gateway.operating.findings import Finding, Report, fatal, good
+from imagin_gateway.operating.findings import Finding, Report, fatal, good, warning
 from imagin_gateway.operating.ground import Ground, Places, Probe
 from imagin_gateway.operating.probes import accounts, keys, libraries, machine, mail, portals, rules, site, state
 from imagin_gateway.operating.running import run
+from imagin_gateway.settings import Settings
+from imagin_gateway.settings.environment import unknown_variables
 from imagin_gateway.settings.partial import load_what_holds
 from imagin_gateway.settings.places import lines_of, variables_of
+from imagin_gateway.settings.whole import ENVIRONMENT_PREFIX
 from imagin_gateway.settings.written import WHOLE_FILE
 
 LONGEST_SECONDS: Final = 30.0
@@ -45,6 +48,10 @@ def check(
     """
     held = load_what_holds(file)
     findings = [of_settings(problem) for problem in held.problems]
+    for name, meant in unknown_variables(Settings):
+        remedy = f"vouliez-vous écrire « {ENVIRONMENT_PREFIX}{meant.upper()} » ?" if meant else "vérifier son nom"
+        text = f"la variable {name} n’est celle d’aucune clé : personne ne la lit"
+        findings.append(warning("settings.unknown_variable", "réglages", text, remedy))
     if held.settings is not None:
         if not held.problems:
             findings.append(good("settings.file", "réglages", f"{file} : tout y est correct"))

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from imagin_gateway.errors import Problem, SettingsError
+from imagin_gateway.settings.environment import read_environment
 from imagin_gateway.settings.together import problems_together
 from imagin_gateway.settings.whole import Settings
 from imagin_gateway.settings.written import WHOLE_FILE, anchor, read_toml
@@ -80,13 +81,14 @@ def load_what_holds(path: Path) -> Held:
 
 
 def raw_values(path: Path) -> dict[str, Any]:
-    """Return what the file and the environment say, paths anchored, nothing validated.
+    """Return what the file, its paths anchored, and what can be read of the environment say; nothing is validated.
 
     Raises:
         SettingsError: the file cannot be read.
     """
-    told = _merged(read_toml(path), EnvSettingsSource(Settings)())
-    return anchor(told, path.resolve().parent)
+    # As in `Settings.load`: only what the file says is taken from its folder.
+    told = anchor(read_toml(path), path.resolve().parent)
+    return _merged(told, read_environment(Settings)[0])
 
 
 def _section(key: str) -> str:

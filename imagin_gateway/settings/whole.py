@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as NotRead
 
 from imagin_gateway.errors import SettingsError
 from imagin_gateway.problems import problem_of, wrong
 from imagin_gateway.settings.appearance import Appearance
 from imagin_gateway.settings.desk import Desk
 from imagin_gateway.settings.direct import Accounts, Mail, Passwords, SecondFactor
+from imagin_gateway.settings.environment import read_environment
 from imagin_gateway.settings.header import HeaderPortal
 from imagin_gateway.settings.house import Events, Keys, Metrics, Protected
 from imagin_gateway.settings.loopback import is_loopback
@@ -121,6 +123,8 @@ class Settings(BaseSettings):
             values = {**values, **read_toml(file)}
         try:
             settings = cls(**anchor(values, folder))
+        except NotRead:
+            raise SettingsError(read_environment(cls)[1], source) from None
         except ValidationError as error:
             problems = [
                 problem_of(detail, cls, _EXPECTED) for detail in error.errors(include_url=False, include_input=False)
@@ -246,4 +250,6 @@ _EXPECTED: Final = {
     "mail": "une section [mail] avec host et sender",
     "mail.host": "le nom du relais SMTP",
     "mail.sender": '"imagin@siec.education.fr"',
+    "portals.*.private_key": "imagin-gateway keys make avec le nom de cette porte, qui dit quoi écrire",
+    "portals.*.certificate": "imagin-gateway keys make avec le nom de cette porte, qui dit quoi écrire",
 }

@@ -37,10 +37,10 @@ HEAD: Final = f"""# Settings
 One TOML file, `Settings.load("gateway.toml")`, and the environment over it: `{ENVIRONMENT_PREFIX}` followed by the key
 in capitals, two underscores between a section and its key. `{ENVIRONMENT_PREFIX}SESSIONS__IDLE_MINUTES=20` is
 `idle_minutes` of `[sessions]`; lists and tables are JSON there. An unknown key is an error. `imagin-gateway check` tells
-everything that is wrong at once, each with its key and what to write.
+everything that is wrong at once, each with its key and what to write; of a variable that is no key's, it warns.
 
-A *secret* is written `env:NAME`, `file:/path`, or as it is; it has no default, and is in no log. A path is taken from the
-folder of the file. `sqlite:///state.db` too.
+A *secret* is written `env:NAME`, `file:/path`, or as it is; it has no default, and is in no log. A path that the file says
+is taken from the folder of the file, `sqlite:///state.db` too; write those of the environment whole.
 """
 
 PORTALS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (

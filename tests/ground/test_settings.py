@@ -247,6 +247,17 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert settings.sessions.idle_minutes == 10
 
 
+def test_variables_that_are_not_json_are_all_told_by_name_and_show_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGIN_GATEWAY_PROTECT", "/missions")
+    monkeypatch.setenv("IMAGIN_GATEWAY_KEYS__SIGNING", KEY)
+    told = problems(tmp_path, GOOD)
+    assert "IMAGIN_GATEWAY_PROTECT n'est pas du JSON" in told["protect"]
+    assert "IMAGIN_GATEWAY_KEYS__SIGNING n'est pas du JSON" in told["keys.signing"]
+    assert KEY not in str(told)
+
+
 def test_a_secret_may_stand_in_the_environment_or_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", KEY)
     secret = tmp_path / "secret"

@@ -363,6 +363,19 @@ def test_a_portal_key_of_2048_bits_is_told_with_its_last_day_and_one_of_1024_let
         open_portals(Settings.load(house.file), siec())
 
 
+def test_variables_that_nobody_can_read_or_nobody_reads_are_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"PROTECT": "/missions", "SESIONS__PARALLEL": "2", "PORT_443_TCP": "tcp://10.0.0.1"}.items():
+        monkeypatch.setenv(f"IMAGIN_GATEWAY_{name}", value)
+    report = house.checked()
+    (unread,) = named(report, "settings.variable")
+    assert (unread.severity, unread.key) == (FATAL, "protect")
+    assert "JSON" in unread.remedy
+    (unknown,) = named(report, "settings.unknown_variable")
+    assert unknown.severity is WARNING
+    assert "« IMAGIN_GATEWAY_SESSIONS »" in unknown.remedy
+    assert named(report, "policy.proved")
+
+
 def test_one_broken_section_hides_nothing_of_the_others(house: House) -> None:
     house.values["keys"]["signing"] = ["short"]
     house.values["portals"]["arena-paris"] = {"protocol": "oidc"}
