@@ -45,7 +45,7 @@ def problem_of(detail: ErrorDetails, model: type[BaseModel], expected: Mapping[s
     Args:
         detail: as `ValidationError.errors()` tells it.
         model: the whole configuration, to suggest the key that was meant.
-        expected: what to write for a key that is absent, by dotted key.
+        expected: what to write for a key that is absent, by dotted key; `portals.*.` stands for any portal.
     """
     kind, context = detail["type"], detail.get("ctx", {})
     # Discriminated unions put the tag in the location; the person who reads wrote no such key.
@@ -69,7 +69,9 @@ def problem_of(detail: ErrorDetails, model: type[BaseModel], expected: Mapping[s
     if kind == "extra_forbidden":
         return Problem(key, _FRENCH[kind], _nearest(location, model), "settings.unknown_key")
     if kind == "missing":
-        return Problem(key, _FRENCH[kind], expected.get(".".join(location), "l'écrire"), "settings.missing")
+        # What is the same at every portal is told once.
+        general = ".".join(["portals", "*", *location[2:]] if location[0] == "portals" else location)
+        return Problem(key, _FRENCH[kind], expected.get(general, "l'écrire"), "settings.missing")
     return Problem(key, _FRENCH.get(kind, f"valeur refusée ({kind})"), id=_VALUE)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from pydantic import ValidationError
 
 from imagin_gateway.cli.common import (
     DEFAULT_FILE,
@@ -33,7 +34,7 @@ from imagin_gateway.pages.spoken import PARIS
 from imagin_gateway.settings import OidcPortal, SamlPortal, Settings
 from imagin_gateway.settings.key_files import PURPOSES, HeldKey, KeyFileWrong, KeyState, path_of, read
 from imagin_gateway.settings.partial import raw_values
-from imagin_gateway.settings.proconnect import PROCONNECT
+from imagin_gateway.settings.proconnect import PROCONNECT, ProConnect
 
 app = typer.Typer(
     help="Clés : les fabriquer, les remplacer sans déconnecter personne, retirer les anciennes.", no_args_is_help=True
@@ -166,19 +167,49 @@ def _published(purpose: str) -> None:
 
 
 def _make_pair(door: str, settings: Path, now: datetime) -> None:
-    loaded = Settings.load(settings)
-    section = loaded.proconnect if door == PROCONNECT else loaded.portals.get(door)
-    if not isinstance(section, SamlPortal | OidcPortal):
-        known = [name for name, each in loaded.portals.items() if isinstance(each, SamlPortal | OidcPortal)]
-        known += [PROCONNECT] if loaded.proconnect is not None else []
-        raise KeysRefused(f"ni un usage ({', '.join(PURPOSES)}), ni une porte à clés ({', '.join(known) or 'aucune'})")
-    private, public = key_pairs.make(door, section, settings.resolve().parent, now)
+    folder = settings.resolve().parent
+    section = _portal(door, settings, key_pairs.new_names(door, folder, now))
+    private, public = key_pairs.make(door, section, folder, now)
     out.print(f"Clé RSA de {key_pairs.RSA_BITS} bits et certificat de trois ans faits :", markup=False)
     out.print(f"  {private}\n  {public}", markup=False)
     for number, step in enumerate(key_pairs.steps(door, section, private, public), 1):
         out.print(f"{number}. {step.text}", markup=False)
         for line in step.lines:
             out.print(f"     {line}", markup=False)
+
+
+def _portal(door: str, file: Path, pair: tuple[Path, Path]) -> SamlPortal | OidcPortal:
+    """Return the section of a portal, of which the keys may be yet to be made; the rest of the file may be wrong.
+
+    Args:
+        door: its id.
+        file: the settings.
+        pair: of a SAML portal that names no keys: those it will have.
+    """
+    values = raw_values(file)
+    portals = values.get("portals")
+    found = {name: each for name, each in (portals if isinstance(portals, dict) else {}).items() if _has_keys(each)}
+    if isinstance(service := values.get(PROCONNECT), dict):
+        found[PROCONNECT] = service
+    if door not in found:
+        known = ", ".join(found) or "aucune"
+        raise KeysRefused(f"ni un usage ({', '.join(PURPOSES)}), ni une porte à clés ({known})")
+    section = found[door]
+    try:
+        if door == PROCONNECT:
+            return ProConnect(**section)
+        if section["protocol"] == "oidc":
+            return OidcPortal(**section)
+        if not section.keys() & {"private_key", "certificate"}:
+            section = {**section, "private_key": pair[0], "certificate": pair[1]}
+        return SamlPortal(**section)
+    except ValidationError:
+        Settings.load(file)  # says in words what is wrong
+        raise
+
+
+def _has_keys(section: object) -> bool:
+    return isinstance(section, dict) and section.get("protocol") in ("saml", "oidc")
 
 
 @app.command("rotate")

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from imagin_gateway.operating import key_store
+from imagin_gateway.operating.key_store import KeysRefused
 from imagin_gateway.settings import OidcPortal, SamlPortal
 from imagin_gateway.settings.proconnect import PROCONNECT
 
@@ -35,7 +36,7 @@ class Step:
 
 
 def make(door: str, section: SamlPortal | OidcPortal, folder: Path, now: datetime) -> tuple[Path, Path]:
-    """Make a key and its certificate beside those in use, and return their paths.
+    """Make a key and its certificate beside those in use, or those that are named and not there; return their paths.
 
     Args:
         door: its id, for the names of the files.
@@ -43,8 +44,12 @@ def make(door: str, section: SamlPortal | OidcPortal, folder: Path, now: datetim
         folder: of the settings, where keys go when none is in use.
         now: the present moment.
 
-    The certificate is written last: a key without one was interrupted, is named nowhere, and may be deleted.
+    The certificate is written last: a key without one was interrupted, is in no use, and may be deleted.
+
+    Raises:
+        KeysRefused: of the pair that is named, one is there without the other.
     """
+    private, public = _names(door, section, folder, now)
     key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"imagin {door}")])
     certificate = (
@@ -57,17 +62,41 @@ def make(door: str, section: SamlPortal | OidcPortal, folder: Path, now: datetim
         .not_valid_after(now + LIFE)
         .sign(key, SHA256())
     )
-    beside = section.private_key.parent if section.private_key is not None else folder
-    stem = f"{door}-{now:%Y%m%d-%H%M%S}"
-    private, public = beside / f"{stem}.key", beside / f"{stem}.crt"
     key_store.write(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     key_store.write(public, certificate.public_bytes(Encoding.PEM), 0o644)
     return private, public
 
 
+def new_names(door: str, folder: Path, now: datetime) -> tuple[Path, Path]:
+    """Return the names of a new pair in a folder."""
+    stem = f"{door}-{now:%Y%m%d-%H%M%S}"
+    return folder / f"{stem}.key", folder / f"{stem}.crt"
+
+
+def _names(door: str, section: SamlPortal | OidcPortal, folder: Path, now: datetime) -> tuple[Path, Path]:
+    private = section.private_key
+    if private is None:
+        return new_names(door, folder, now)
+    public = section.certificate if isinstance(section, SamlPortal) else private.with_suffix(".crt")
+    if not private.exists() and not public.exists():
+        return private, public
+    if isinstance(section, SamlPortal) and not (private.exists() and public.exists()):
+        there, absent = (private, public) if private.exists() else (public, private)
+        raise KeysRefused(f"{there} est là, sans {absent} : l’effacer, s’il n’a pas servi, puis recommencer")
+    return new_names(door, private.parent, now)
+
+
 def steps(door: str, section: SamlPortal | OidcPortal, private: Path, public: Path) -> list[Step]:
     """Return what is left to do once the pair is made."""
     head = f"[{door}]" if door == PROCONNECT else f"[portals.{door}]"
+    if private == section.private_key and isinstance(section, SamlPortal):
+        return [
+            Step(
+                "Écrire, si ce n’est fait, puis redémarrer :",
+                (head, f'private_key = "{private}"', f'certificate = "{public}"'),
+            ),
+            Step(f"Donner nos métadonnées au portail : imagin-gateway saml metadata {door}"),
+        ]
     if isinstance(section, OidcPortal):
         return _openid_steps(door, section, private, head)
     old, old_public = section.private_key, section.certificate
@@ -91,7 +120,7 @@ def steps(door: str, section: SamlPortal | OidcPortal, private: Path, public: Pa
 def _openid_steps(door: str, section: OidcPortal, private: Path, head: str) -> list[Step]:
     ours = f"…/portail/{door}/metadata"
     new = f'private_key = "{private}"'
-    if section.private_key is None:
+    if section.private_key in (None, private):
         by_key = 'client_authentication = "private_key_jwt"'
         return [
             Step("Écrire, puis redémarrer quand le portail est prêt à prendre notre clé :", (head, by_key, new)),

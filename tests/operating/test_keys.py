@@ -316,6 +316,55 @@ def test_a_pair_of_keys_for_a_portal_is_made_and_both_are_published(house: House
     assert len(portal._config.private_keys) == 2
 
 
+@pytest.mark.parametrize("named_before", [True, False], ids=["named", "not named"])
+def test_the_first_pair_of_a_portal_is_made_while_the_settings_wait_for_it(house: House, named_before: bool) -> None:
+    house.add_saml()
+    section = house.values["portals"]["arena-creteil"]
+    house.values["portals"]["arena-paris"] = {**section, "private_key": "paris.key"}
+    del house.values["portals"]["arena-paris"]["certificate"]  # another portal that is wrong, too
+    section |= {"private_key": "first.key", "certificate": "first.crt"}
+    if not named_before:
+        del section["private_key"], section["certificate"]
+    house.save()
+    told = {problem.key: problem.remedy for problem in refused(house).problems}
+    assert "keys make" in told["portals.arena-paris.certificate"]
+    done = run(house, "make", "arena-creteil")
+    assert done.returncode == 0, done.stderr
+    assert "other_private_keys" not in done.stdout
+    del house.values["portals"]["arena-paris"]
+    for line in done.stdout.splitlines():
+        name, separator, value = line.strip().partition(" = ")
+        if separator:
+            section[name] = json.loads(value)
+    assert (Path(section["private_key"]).name == "first.key") is named_before
+    assert set(open_portals(Settings.load(house.save()), siec())) == {"arena-creteil"}
+    Path(section["certificate"]).unlink()
+    again = run(house, "make", "arena-creteil")
+    assert again.returncode == 1
+    assert f"sans {section['certificate']}" in again.stderr
+
+
+def refused(house: House) -> SettingsError:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(house.file)
+    return caught.value
+
+
+def test_a_folder_of_keys_that_a_variable_names_is_that_of_the_service(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = house.folder / "elsewhere"
+    elsewhere.mkdir()
+    variable = {"IMAGIN_GATEWAY_KEYS__FOLDER": "theirs"}
+    file = str(house.file)
+    done = imagin_gateway("keys", "make", "-s", file, cwd=elsewhere, env=variable, timeout=120)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv(*next(iter(variable.items())))
+    (made,) = read(elsewhere / "theirs", "signing") or ()
+    assert Settings.load(file).keys.signing == (made.secret,)
+
+
 def test_the_lines_told_for_an_openid_portal_publish_both_keys_then_turn_then_leave_one(house: House) -> None:
     door, now = "arena-creteil", datetime.now(UTC)
     first = house.folder / "openid.key"
