@@ -25,6 +25,7 @@ _FRENCH: Final = {
     "string_type": "un texte est attendu",
     "int_type": "un nombre entier est attendu",
     "int_parsing": "un nombre entier est attendu",
+    "int_from_float": "un nombre entier est attendu",
     "float_parsing": "un nombre est attendu",
     "float_type": "un nombre est attendu",
     "bool_type": "true ou false est attendu",
@@ -34,6 +35,7 @@ _FRENCH: Final = {
     "model_type": "une section est attendue",
     "model_attributes_type": "une section est attendue",
     "path_type": "un chemin de fichier est attendu",
+    "value_error": "valeur illisible",
     "union_tag_not_found": "le protocole du portail n'est pas dit",
     "union_tag_invalid": "protocole inconnu",
 }

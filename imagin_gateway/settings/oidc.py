@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -69,6 +70,15 @@ class OidcPortal(FederatedPortal):
     """Hosts the provider's discovery document may name besides the issuer's own."""
     timeout_seconds: float = Field(default=5, gt=0, le=30)
     """Longest wait for an answer of the provider, as a whole, not for each byte."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _read(cls, issuer: str) -> str:
+        try:
+            _ = urlsplit(issuer).port
+        except ValueError:
+            raise wrong("l'émetteur n'est pas une adresse", '"https://..."') from None
+        return issuer
 
     @field_validator("client_secret")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -150,9 +151,14 @@ class Settings(BaseSettings):
     @field_validator("base_url")
     @classmethod
     def _address(cls, url: str, info: ValidationInfo) -> str:
-        parts = urlsplit(url)
-        if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username or not parts.hostname:
-            raise wrong("l'adresse contient autre chose qu'un schéma et un hôte", '"https://imagin.siec.education.fr"')
+        example = '"https://imagin.siec.education.fr"'
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise wrong("l'adresse ou son port est illisible", example) from None
+        if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc or not parts.hostname:
+            raise wrong("l'adresse contient autre chose qu'un schéma et un hôte", example)
         if info.data.get("development"):
             if not is_loopback(parts.hostname):
                 raise wrong(
@@ -162,19 +168,22 @@ class Settings(BaseSettings):
             raise wrong("l'adresse doit être en https", '"https://..." (http seulement avec development = true)')
         if parts.scheme not in ("https", "http"):
             raise wrong("schéma inconnu", '"https://..."')
-        return f"{parts.scheme}://{parts.netloc.lower()}"
+        # Browsers leave out the port that goes without saying, and Host is compared whole.
+        said = "" if port in (None, {"https": 443, "http": 80}[parts.scheme]) else f":{port}"
+        return f"{parts.scheme}://{_host(parts.hostname)}{said}"
 
     @field_validator("mount_path")
     @classmethod
     def _mount(cls, path: str) -> str:
-        if (
-            not path.startswith("/")
-            or path.endswith("/")
-            or "//" in path
-            or not path.isascii()
-            or set(path) & set("?#%\\ ")
-        ):
+        if not path.startswith("/") or path.endswith("/"):
             raise wrong("le chemin de montage commence par « / » et ne finit pas par « / »", '"/connexion"')
+        steps = path.split("/")[1:]
+        plain = path.isascii() and path.isprintable() and not set(path) & set("?#*%\\{}<> ")
+        if not plain or set(steps) & {"", ".", ".."}:
+            raise wrong(
+                "le chemin de montage n'a ni accent, ni espace, ni « // », ni « .. », ni signe comme « ? »",
+                '"/connexion"',
+            )
         return path
 
     @field_validator("landing")
@@ -228,6 +237,23 @@ class Settings(BaseSettings):
         """Return the absolute address of a path of the gateway, from the configuration alone."""
         return f"{self.base_url}{self.mount_path}{path}"
 
+
+def _host(name: str) -> str:
+    """Return a host as browsers write it in Host."""
+    if ":" in name:
+        return f"[{name}]"
+    if not name.isascii():
+        try:
+            remedy = f'"https://{name.encode("idna").decode()}"'
+        except UnicodeError:
+            remedy = '"https://xn--..."'
+        raise wrong("un nom d'hôte avec des accents s'écrit comme les navigateurs l'envoient", remedy)
+    if not _HOST.fullmatch(name):
+        raise wrong("ce nom d'hôte n'en est pas un", '"https://imagin.siec.education.fr"')
+    return name
+
+
+_HOST: Final = re.compile(r"(?!-)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 _NO_FACTOR: Final = SecondFactor(mode="off", reason="développement")
 

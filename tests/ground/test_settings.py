@@ -258,6 +258,46 @@ def test_variables_that_are_not_json_are_all_told_by_name_and_show_nothing(
     assert KEY not in str(told)
 
 
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("https://Missions.exemple.test:443", "https://missions.exemple.test"),
+        ("https://missions.exemple.test:8443/", "https://missions.exemple.test:8443"),
+        ("https://missions.exemple.test:", "https://missions.exemple.test"),
+        ("https://[2001:DB8::7]:443", "https://[2001:db8::7]"),
+    ],
+)
+def test_our_address_is_kept_as_browsers_write_it(tmp_path: Path, address: str, kept: str) -> None:
+    assert load(tmp_path, GOOD.replace("https://missions.example.fr", address)).base_url == kept
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("https://épreuves.exemple.test", '"https://xn--preuves-9xa.exemple.test"'),
+        ("https://missions.exemple.test:http", "illisible"),
+        ("https://missions.exemple.test:99999", "illisible"),
+        ("https://[2001:db8::7", "illisible"),
+        ("https://:mot@missions.exemple.test", "autre chose"),
+        ("https://missions exemple.test", "n'en est pas un"),
+        ("https://*.exemple.test", "n'en est pas un"),
+        ("https://missions.exemple.test.", "n'en est pas un"),
+    ],
+)
+def test_an_address_that_no_request_would_come_to_is_refused(tmp_path: Path, address: str, words: str) -> None:
+    assert words in problems(tmp_path, GOOD.replace("https://missions.example.fr", address))["base_url"]
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/a//b", "/a\\u0007", "/é", "/a b", "/{a}", "/a?b", "a", "/"])
+def test_a_mount_path_that_no_browser_asks_for_is_refused(tmp_path: Path, path: str) -> None:
+    assert '"/connexion"' in problems(tmp_path, f'mount_path = "{path}"' + GOOD)["mount_path"]
+
+
+def test_an_issuer_that_is_no_address_is_told(tmp_path: Path) -> None:
+    portal = '[portals.arena-paris]\nprotocol = "oidc"\nissuer = "https://[x"\nclient_id = "a"\nclient_secret = "b"\n'
+    assert "adresse" in problems(tmp_path, GOOD + portal)["portals.arena-paris.issuer"]
+
+
 def test_a_secret_may_stand_in_the_environment_or_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", KEY)
     secret = tmp_path / "secret"
