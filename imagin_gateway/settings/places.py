@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from imagin_gateway.errors import SettingsError
+from imagin_gateway.settings.partial import raw_values
+from imagin_gateway.settings.secrets import SECRET_FILE
 from imagin_gateway.settings.whole import ENVIRONMENT_PREFIX
 from imagin_gateway.settings.written import read_toml
 
@@ -21,7 +24,7 @@ def written_secrets(path: Path) -> bool:
 
 
 _SECRET_NAMES: Final = frozenset(
-    {"signing", "provisional", "pepper", "factors", "client_secret", "password", "secrets"}
+    {"signing", "provisional", "pepper", "factors", "events", "client_secret", "password", "secrets", "token"}
 )
 
 _PASSWORD_IN_URL: Final = re.compile(r"://[^/@]*:[^/@]+@|password=")
@@ -37,6 +40,26 @@ def _holds_secret(name: str, value: object) -> bool:
     if name == "url":
         return bool(_PASSWORD_IN_URL.search(value))
     return name in _SECRET_NAMES and bool(value) and not value.startswith(("env:", "file:"))
+
+
+def secret_files(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield each file that the settings, or the environment, name for a secret, with its key."""
+    try:
+        told = raw_values(path)
+    except SettingsError:
+        return
+    yield from _named("", told)
+
+
+def _named(key: str, value: object) -> Iterator[tuple[str, Path]]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _named(f"{key}.{name}" if key else str(name), each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _named(key, each)
+    elif isinstance(value, str) and value.startswith(SECRET_FILE):
+        yield key, Path(value.removeprefix(SECRET_FILE))
 
 
 _HEAD: Final = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")

@@ -13,6 +13,9 @@ from imagin_gateway.problems import wrong
 
 MAKE_A_KEY: Final = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
+SECRET_FILE: Final = "file:"
+"""Before the path of a file that holds a secret."""
+
 
 def _secret(value: object) -> Secret:
     if isinstance(value, Secret):
@@ -28,10 +31,10 @@ def _secret(value: object) -> Secret:
                 id="settings.variable",
             )
         return Secret(found)
-    if value.startswith("file:"):
+    if value.startswith(SECRET_FILE):
         try:
-            return Secret(Path(value[5:]).read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeDecodeError):
+            return Secret(Path(value.removeprefix(SECRET_FILE)).read_text(encoding="utf-8").strip())
+        except (OSError, ValueError):
             raise wrong(
                 "le fichier du secret ne peut pas être lu",
                 "vérifier le chemin et les droits",

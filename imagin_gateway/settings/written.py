@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.settings.appearance import Appearance
+from imagin_gateway.settings.secrets import SECRET_FILE
 
 WHOLE_FILE: Final = "(fichier)"
 """Key of a problem that no key of the file has."""
@@ -55,7 +56,7 @@ def anchor(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     Returns:
         The same values; addresses of SQLite files too have their whole path.
     """
-    anchored = dict(values)
+    anchored = {name: _secrets_from(folder, value) for name, value in values.items()}
     for section in ("state", "accounts"):
         part = anchored.get(section)
         if isinstance(part, dict) and isinstance(url := part.get("url"), str) and url.startswith("sqlite:///"):
@@ -74,8 +75,7 @@ def anchor(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     service = anchored.get("proconnect")
     if isinstance(service, dict):
         anchored["proconnect"] = {
-            key: folder / value if key in _PATH_KEYS and isinstance(value, str) else value
-            for key, value in service.items()
+            key: _from(folder, value) if key in _PATH_KEYS else value for key, value in service.items()
         }
     portals = anchored.get("portals")
     if isinstance(portals, dict):
@@ -86,6 +86,17 @@ def anchor(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             for door, portal in portals.items()
         }
     return anchored
+
+
+def _secrets_from(folder: Path, value: Any) -> Any:
+    """Take the files of secrets from the folder, wherever they are named."""
+    if isinstance(value, dict):
+        return {name: _secrets_from(folder, each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_secrets_from(folder, each) for each in value]
+    if isinstance(value, str) and value.startswith(SECRET_FILE):
+        return f"{SECRET_FILE}{folder / value.removeprefix(SECRET_FILE)}"
+    return value
 
 
 def _from(folder: Path, value: Any) -> Any:

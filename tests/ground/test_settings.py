@@ -313,6 +313,28 @@ def test_a_secret_may_stand_in_the_environment_or_in_a_file(tmp_path: Path, monk
     assert "ne peut pas être lu" in str(told)
 
 
+def test_files_of_secrets_and_keys_of_proconnect_are_taken_from_the_folder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (tmp_path / "secret").write_text(OTHER)
+    service = """
+[proconnect]
+issuer = "https://proconnect.example"
+client_id = "imagin"
+client_authentication = "private_key_jwt"
+private_key = "now.key"
+other_private_keys = ["next.key"]
+"""
+    settings = load(tmp_path, GOOD.replace(f'["{OTHER}"]', '["file:secret"]') + service)
+    assert settings.keys.provisional[0].reveal() == OTHER
+    assert settings.proconnect is not None
+    assert settings.proconnect.private_key == tmp_path / "now.key"
+    assert settings.proconnect.other_private_keys == (tmp_path / "next.key",)
+    assert "ne peut pas être lu" in str(problems(tmp_path, GOOD.replace(f'["{OTHER}"]', '["file:\\u0000"]')))
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

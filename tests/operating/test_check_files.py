@@ -186,6 +186,26 @@ def plain_mail(house: House) -> None:
     house.values["mail"] |= {"host": "relais.exemple.test", "security": "none"}
 
 
+def in_a_file(mode: int) -> Callable[[House], None]:
+    def change(house: House) -> None:
+        house.write("signing.key", house.values["keys"]["signing"][0], mode)
+        house.values["keys"]["signing"] = ["file:signing.key"]
+
+    return change
+
+
+def openid_keys(house: House) -> None:
+    house.write("next.key", keys("other", 2048).private_pem, 0o644)
+    house.values["portals"]["arena-paris"] = {
+        "protocol": "oidc",
+        "issuer": "https://portail.exemple.test",
+        "client_id": "imagin",
+        "client_authentication": "private_key_jwt",
+        "private_key": "saml.key",
+        "other_private_keys": ["next.key"],
+    }
+
+
 def variable_gone(house: House) -> None:
     house.values["keys"]["signing"] = ["env:IMAGIN_THAT_NOBODY_DEFINES"]
 
@@ -230,9 +250,13 @@ ROWS = [
     Row("files.secret_readable", mode("saml.key", 0o604), "chmod 600", "portals.arena-creteil.private_key"),
     Row("files.secret_readable", mode("accounts.db", 0o604), "chmod 600", "accounts.url"),
     Row("files.secret_writable", mode("accounts.db", 0o660), "chmod 600", "accounts.url"),
+    Row("files.secret_readable", in_a_file(0o644), "chmod 600", "keys.signing"),
+    Row("files.secret_writable", in_a_file(0o620), "chmod 600", "keys.signing"),
+    Row("files.secret_readable", openid_keys, "chmod 600", "portals.arena-paris.other_private_keys"),
     Row("files.believed_writable", mode("creteil.xml", 0o666), "chmod o-w", "portals.arena-creteil.metadata"),
     Row("files.events_readable", lambda house: house.write("events.jsonl", ""), "chmod 600", "events.path", WARNING),
     Row("files.events_too_old", an_event_of_long_ago, "{day}", "events.path", WARNING),
+    Row("disk.file_is_folder", say("events", "path", value="."), "fichier", "events.path"),
     Row("disk.folder", say("events", "path", value="/nowhere/at/all/events.jsonl"), "mkdir", "events.path"),
     Row("disk.network", network, "PostgreSQL", "accounts.url"),
     Row("disk.nearly_full", lambda house: house.options.update(least_free=1 << 60), "place", "accounts.url", WARNING),
@@ -374,6 +398,18 @@ def test_variables_that_nobody_can_read_or_nobody_reads_are_told(house: House, m
     assert unknown.severity is WARNING
     assert "« IMAGIN_GATEWAY_SESSIONS »" in unknown.remedy
     assert named(report, "policy.proved")
+
+
+@pytest.mark.parametrize("key", ["keys.events", "metrics.token"])
+def test_a_settings_file_that_holds_any_secret_is_for_the_service_alone(house: House, key: str) -> None:
+    section, name = key.split(".")
+    for purpose, (secret,) in house.values["keys"].items():
+        house.write(purpose, secret, 0o600)
+        house.values["keys"][purpose] = [f"file:{purpose}"]
+    secret = "S3cr3t-of-this-house-0123456789-abcdef"
+    house.values.setdefault(section, {})[name] = [secret] if section == "keys" else secret
+    mode("gateway.toml", 0o644)(house)
+    assert [each.severity for each in named(house.checked(), "files.secret_readable")] == [FATAL]
 
 
 def test_one_broken_section_hides_nothing_of_the_others(house: House) -> None:

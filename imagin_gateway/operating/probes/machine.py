@@ -14,7 +14,7 @@ from imagin_gateway.events.sinks import DAY
 from imagin_gateway.operating.findings import Finding, fatal, good, warning
 from imagin_gateway.operating.ground import LEAST_FREE_SHARE, Ground
 from imagin_gateway.settings import OidcPortal, SamlPortal
-from imagin_gateway.settings.places import written_secrets
+from imagin_gateway.settings.places import secret_files, written_secrets
 
 NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre"})
 """File systems on which SQLite's locks do not hold between machines, and WAL not at all (sqlite.org/wal.html)."""
@@ -28,25 +28,22 @@ def secrets_of(ground: Ground) -> Iterator[tuple[str, str, Path]]:
     """Yield key of the settings, what it is, and path, of each file that holds a secret."""
     if written_secrets(ground.file):
         yield "", "fichier de réglages", ground.file
+    for key, path in secret_files(ground.file):
+        yield key, "fichier d’un secret", path
     settings = ground.settings
-    portals = dict(settings.portals)
+    portals: dict[str, object] = {f"portals.{door}": portal for door, portal in settings.portals.items()}
     if settings.proconnect is not None and settings.proconnect.enabled:
-        yield from _private("proconnect", settings.proconnect.private_key)
-    for door, portal in portals.items():
-        if isinstance(portal, SamlPortal):
-            for path in (portal.private_key, *portal.other_private_keys):
-                yield from _private(f"portals.{door}", path)
-        elif isinstance(portal, OidcPortal):
-            yield from _private(f"portals.{door}", portal.private_key)
+        portals["proconnect"] = settings.proconnect
+    for key, portal in portals.items():
+        if isinstance(portal, SamlPortal | OidcPortal):
+            if portal.private_key is not None:
+                yield f"{key}.private_key", "clé privée", portal.private_key
+            for path in portal.other_private_keys:
+                yield f"{key}.other_private_keys", "clé privée", path
     for section in ("accounts", "state"):
         url = getattr(settings, section).url
         if url.startswith("sqlite:///"):
             yield f"{section}.url", "base SQLite", Path(url.removeprefix("sqlite:///"))
-
-
-def _private(key: str, path: Path | None) -> Iterator[tuple[str, str, Path]]:
-    if path is not None:
-        yield f"{key}.private_key", "clé privée", path
 
 
 def permissions(ground: Ground) -> Iterator[Finding]:
@@ -126,7 +123,10 @@ def disk(ground: Ground, key: str, path: Path) -> Iterator[Finding]:
     if not os.access(folder, os.W_OK | os.X_OK):
         text = "le compte système qui lance cette commande ne peut pas y écrire"
         yield fatal("disk.folder_read_only", subject, text, f"donner {folder} au compte du service", key)
-    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+    if path.is_dir():
+        # SQLite, too, is told here before anything opens it.
+        yield fatal("disk.file_is_folder", subject, f"{path} est un dossier", "le chemin d’un fichier", key)
+    elif path.exists() and not os.access(path, os.R_OK | os.W_OK):
         text = f"{path.name} ne peut être ni lu ni écrit par ce compte système"
         yield fatal("disk.file_read_only", subject, text, f"donner {path} au compte du service", key)
     kind = file_system(folder, ground.mounts)
