@@ -27,7 +27,8 @@ from imagin_gateway.operating import inventory_keys, risks
 from imagin_gateway.providers.saml import vocabulary
 from imagin_gateway.settings import HeaderPortal, OidcPortal, SamlPortal, Settings
 
-_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@]*@")
+# Up to the last « @ »: engines take a password that holds some, and slashes.
+_CREDENTIALS: Final = re.compile(r"(?<=://).*@", re.DOTALL)
 _QUERY: Final = re.compile(r"\?.*\Z", re.DOTALL)
 _REQUIREMENT: Final = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?[^;]*(?:;(.*))?")
 

@@ -27,7 +27,7 @@ _SECRET_NAMES: Final = frozenset(
     {"signing", "provisional", "pepper", "factors", "events", "client_secret", "password", "secrets", "token"}
 )
 
-_PASSWORD_IN_URL: Final = re.compile(r"://[^/@]*:[^/@]+@|password=")
+_PASSWORD_IN_URL: Final = re.compile(r"://[^/@]*:.+@|password=")
 
 
 def _holds_secret(name: str, value: object) -> bool:

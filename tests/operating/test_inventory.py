@@ -116,8 +116,8 @@ def test_no_secret_is_in_it(house: House, monkeypatch: pytest.MonkeyPatch, words
     house.values |= {
         "keys": keys,
         "metrics": {"enabled": True, "token": canary()},
-        "state": {"url": f"rediss://gateway:{canary()}@redis.exemple.test/0"},
-        "accounts": {"url": f"postgresql+psycopg://gateway:{canary()}@base.exemple.test/imagin"},
+        "state": {"url": f"rediss://gateway:{canary()}@{canary()}@redis.exemple.test/0"},
+        "accounts": {"url": f"postgresql+psycopg://gateway:1/{canary()}@{canary()}@base.exemple.test/imagin"},
     }
     house.values["mail"] |= {"username": "gateway", "password": canary()}
     house.values["portals"]["arena-paris"] = {
