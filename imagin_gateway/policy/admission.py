@@ -10,7 +10,7 @@ The host's rules are data::
     id = "departement"
     doors = ["arena-creteil"]                # or a family: "arena"; left out: every door
     activities = ["missions"]                # left out: every activity
-    needs = { uai = { departement = ["93", "94"] }, function = { among = ["ENS", "DIR"] } }
+    needs = { rne = { departement = ["93", "94"] }, title = { among = ["ENS", "DIR"] } }
     sentence = { fr = "…", en = "…" }        # said to the person when it refuses
 
 A need is satisfied when *one* of the verified values of the attribute passes; a rule,
@@ -116,9 +116,9 @@ def _rule(reader: Reader, raw: Any, policy: Policy) -> AdmissionRule:
     where = f"admission.{raw.get('id', '?') if isinstance(raw, dict) else '?'}"
     piece = reader.keys(raw, where, needs="id needs sentence", may="doors activities")
     families = {door.family for door in policy.doors.values()}
-    told = reader.names(piece, "doors", where, {*policy.doors, *families}) or tuple(policy.doors)
+    told = reader.names_or_all(piece, "doors", where, {*policy.doors, *families}) or tuple(policy.doors)
     doors = frozenset(door.id for door in policy.doors.values() if {door.id, door.family} & set(told))
-    names = reader.names(piece, "activities", where, {str(activity) for activity in Activity})
+    names = reader.names_or_all(piece, "activities", where, {str(activity) for activity in Activity})
     activities = frozenset(activity for activity in Activity if not names or str(activity) in names)
     if not any(policy.activities(door) & activities for door in doors):
         reader.note(Flaw.NEVER_FIRES, where, "aucun de ces accès n’ouvre l’une de ces activités")

@@ -71,7 +71,7 @@ def read_helper(reader: Reader, raw: Any, policy: Policy) -> HelperRule:
     where = f"assistance.{raw.get('id', '?') if isinstance(raw, dict) else '?'}"
     piece = reader.keys(raw, where, needs="id needs", may="doors offices")
     families = {door.family for door in policy.doors.values()}
-    told = reader.names(piece, "doors", where, {*policy.doors, *families}) or tuple(policy.doors)
+    told = reader.names_or_all(piece, "doors", where, {*policy.doors, *families}) or tuple(policy.doors)
     offices = reader.strings(piece, "offices", where)
     if "offices" in piece and not [office for office in offices if any(sign.isalnum() for sign in office)]:
         # An empty list would mean everybody: whoever writes it means nobody.

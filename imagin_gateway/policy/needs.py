@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -25,6 +26,9 @@ def _domain(value: str) -> str:
     local, _, domain = value.rpartition("@")
     return domain.lower() if local and domain.isascii() else ""
 
+
+_DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+"""What `_domain` may give: anything else would never be met."""
 
 _TESTS: Mapping[str, Callable[[str], str]] = {
     "among": str,
@@ -66,7 +70,9 @@ def read_needs(reader: Reader, piece: Raw, where: str) -> tuple[Need, ...]:
             values = reader.strings(tests, test, place)
             known = {"departement": register().by_departement, "academie": _names()}.get(test)
             for value in values:
-                if not value or (known is not None and value not in known):
+                if test == "domain" and not _DOMAIN.fullmatch(value.lower()):
+                    reader.note(Flaw.SHAPE, f"{place}.{test}", f"« {value} » n’est pas un domaine, comme ac-paris.fr")
+                elif not value or (known is not None and value not in known):
                     reader.note(Flaw.UNKNOWN_NAME, f"{place}.{test}", f"« {value} » n’existe pas")
             if not values:
                 reader.note(Flaw.SHAPE, f"{place}.{test}", "il faut au moins une valeur")

@@ -23,7 +23,7 @@ def read_file(path: str | Path) -> tuple[str, str]:
     """Return the text of a file and its name, for what is wrong in it. Raises `TableRefused` if it cannot be read."""
     file = Path(path)
     try:
-        return file.read_text(encoding="utf-8"), file.name
+        return file.read_text(encoding="utf-8-sig"), file.name
     except (OSError, UnicodeDecodeError):
         raise TableRefused([Finding(Flaw.SHAPE, "fichier", "il ne peut être lu")], file.name) from None
 
@@ -124,6 +124,12 @@ class Reader:
             if name not in known:
                 self.note(Flaw.UNKNOWN_NAME, f"{where}.{key}", f"« {name} » n’existe pas")
         return told
+
+    def names_or_all(self, raw: Raw, key: str, where: str, known: Container[str]) -> tuple[str, ...]:
+        """Return a list of names; left out, it means all of them, and an empty one was meant otherwise."""
+        if raw.get(key) == []:
+            self.note(Flaw.SHAPE, f"{where}.{key}", "il faut au moins un nom, ou pas cette clé")
+        return self.names(raw, key, where, known)
 
     def mark(self, raw: Raw, where: str) -> Mark:
         """Return what a line rests on."""

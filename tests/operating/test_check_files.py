@@ -206,6 +206,11 @@ def openid_keys(house: House) -> None:
     }
 
 
+def asks(attribute: str, test: str) -> Callable[[House], None]:
+    text = f'[[admission]]\nid = "a"\nneeds = {{ {attribute} = {{ {test} = ["93"] }} }}\nsentence = {{ fr = "a", en = "a" }}\n'
+    return lambda house: say("admission", value=str(house.write("a.toml", text)))(house)
+
+
 def variable_gone(house: House) -> None:
     house.values["keys"]["signing"] = ["env:IMAGIN_THAT_NOBODY_DEFINES"]
 
@@ -344,6 +349,9 @@ ROWS = [
         "a.toml",
         "admission",
     ),
+    Row("admission.never_met", asks("uai", "departement"), "rne", "admission"),
+    Row("admission.never_met", asks("fredufonctadm", "among"), "FrEduFonctAdm", "admission"),
+    Row("admission.never_met", asks("FrEduRne", "departement"), "rne = { departement", "admission"),
     Row("passwords.breached_list", breached("not digests at all\n"), "", "passwords.breached_list"),
     Row("appearance.refused", template, "corriger le gabarit", "templates.choose.html"),
     # -- address, cookies, proxies

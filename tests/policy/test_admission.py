@@ -167,6 +167,11 @@ def test_whom_somebody_may_help_is_asked_of_a_proved_identity_alone() -> None:
         rules.helps(Facts())  # type: ignore[arg-type]  # what a host might try
 
 
+def test_an_empty_list_of_doors_is_not_every_door() -> None:
+    with pytest.raises(TableRefused, match="ou pas cette clé"):
+        admission(HELP.replace('["arena-paris"]', "[]"))
+
+
 def test_a_file_holds_rules_of_one_kind_at_least() -> None:
     assert admission(HELP).rules == ()
     with pytest.raises(TableRefused) as caught:
@@ -226,6 +231,10 @@ def test_no_attribute_ever_opens_more_than_the_door(
         (('needs = { uai = { departement = ["93", "94"] } }', "needs = {}"), Flaw.SHAPE),
         (('needs = { uai = { departement = ["93", "94"] } }', ""), Flaw.SHAPE),
         (('needs = { uai = { departement = ["93", "94"] } }', "needs = { uai = {} }"), Flaw.SHAPE),
+        (('"AC-PARIS.fr"', '"@ac-paris.fr"'), Flaw.SHAPE),
+        (('"AC-PARIS.fr"', '"école.fr"'), Flaw.SHAPE),
+        (('"AC-PARIS.fr"', '"*.ac-paris.fr"'), Flaw.SHAPE),
+        (('["missions"]', "[]"), Flaw.SHAPE),
         (('id = "function"', 'id = "departement"'), Flaw.DUPLICATE),
         (('["missions"]', '["personal-data"]'), Flaw.NEVER_FIRES),
         (('fr = "Pour l’enseignement.", ', ""), Flaw.NO_LANGUAGE),
@@ -244,6 +253,8 @@ def test_a_file_is_read_from_disk_or_refused(tmp_path: Path) -> None:
     file = tmp_path / "admission.toml"
     file.write_text(RULES, encoding="utf-8")
     assert [rule.id for rule in load_admission(file, siec()).rules] == ["departement", "function"]
+    file.write_text(RULES, encoding="utf-8-sig")  # as some editors of Windows write it
+    assert len(load_admission(file, siec()).rules) == 2
     with pytest.raises(TableRefused, match=r"nulle-part\.toml"):
         load_admission(tmp_path / "nulle-part.toml", siec())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from importlib.util import find_spec
 from typing import Final
 
@@ -12,6 +12,8 @@ from imagin_gateway.keys import Secret
 from imagin_gateway.opening import open_admission, open_policy
 from imagin_gateway.operating.findings import Finding, fatal, good, warning
 from imagin_gateway.operating.ground import Ground
+from imagin_gateway.policy.needs import Need
+from imagin_gateway.providers.attributes import SPELLINGS
 from imagin_gateway.settings import LinkPortal
 
 DOOR: Final = "door.is"
@@ -33,10 +35,15 @@ def policy(ground: Ground) -> Iterator[Finding]:
         return
     yield good("policy.proved", "table des règles", f"{len(table.doors)} portes, prouvée", "policy")
     try:
-        open_admission(settings, table)
+        admission = open_admission(settings, table)
     except (GatewayError, OSError) as error:
         text = "les règles d’admission sont refusées : " + _first_lines(error)
         yield fatal("admission.refused", "règles d’admission", text, f"corriger {settings.admission}", "admission")
+    else:
+        for rule in admission.rules:
+            yield from _never_met(f"admission {rule.id}", rule.needs, {*SPELLINGS, "email"})
+        for helpers in admission.helpers:
+            yield from _never_met(f"assistance {helpers.id}", helpers.needs, {*SPELLINGS, "email", "subject"})
     for door, portal in settings.portals.items():
         if door not in table.doors or door == Door.DIRECT:
             names = ", ".join(sorted(set(table.doors) - {Door.DIRECT}))
@@ -53,6 +60,18 @@ def policy(ground: Ground) -> Iterator[Finding]:
             told = getattr(section, "portal_entity_id", "") or getattr(section, "issuer", "")
             how = f"{section.protocol}, {told}" if section.enabled else "fermée"
         yield good(DOOR, f"porte {known.id}", how)
+
+
+def _never_met(rule: str, needs: Iterable[Need], known: Collection[str]) -> Iterator[Finding]:
+    """What no portal tells, so that nobody meets the rule."""
+    for need in needs:
+        if need.attribute not in known:
+            names = ", ".join(sorted(known))
+            text = f"aucun portail ne dit « {need.attribute} » : personne ne remplit cette règle"
+            yield fatal("admission.never_met", rule, text, f"un de : {names}", "admission")
+        elif need.test in ("departement", "academie") and need.attribute != "rne":
+            text = f"« {need.attribute} » n’est pas le code d’un établissement : personne ne remplit cette règle"
+            yield fatal("admission.never_met", rule, text, f"rne = {{ {need.test} = [...] }}", "admission")
 
 
 def _first_lines(error: Exception) -> str:
