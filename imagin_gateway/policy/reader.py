@@ -33,7 +33,12 @@ def read_toml(text: str, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise TableRefused([Finding(Flaw.SHAPE, "fichier", f"ce n’est pas du TOML ({error})")], source) from None
+        # Imported here: deciding loads nothing but the policy.
+        from imagin_gateway.toml_faults import toml_fault
+
+        raise TableRefused(
+            [Finding(Flaw.SHAPE, "fichier", f"ce n’est pas du TOML ({toml_fault(error)})")], source
+        ) from None
     except (ValueError, RecursionError):
         # Well-formed, and nothing that Python holds: a number of thousands of digits, a nest of thousands of brackets.
         raise TableRefused([Finding(Flaw.SHAPE, "fichier", "il contient une valeur démesurée")], source) from None

@@ -10,6 +10,7 @@ from typing import Any, Final
 from imagin_gateway.errors import Problem, SettingsError
 from imagin_gateway.settings.appearance import Appearance
 from imagin_gateway.settings.secrets import SECRET_FILE
+from imagin_gateway.toml_faults import toml_fault
 
 WHOLE_FILE: Final = "(fichier)"
 """Key of a problem that no key of the file has."""
@@ -29,11 +30,12 @@ def read_toml(file: Path) -> dict[str, Any]:
         )
     except UnicodeDecodeError:
         problem = Problem(WHOLE_FILE, "le fichier n'est pas en UTF-8", "l'enregistrer en UTF-8")
+    except IsADirectoryError:
+        problem = Problem(WHOLE_FILE, f"{file.absolute()} est un dossier", "donner le chemin d'un fichier TOML")
     except OSError:
         problem = Problem(WHOLE_FILE, "le fichier ne peut pas être lu", "vérifier les droits")
     except tomllib.TOMLDecodeError as error:
-        # The message gives a place and a rule, not the text of the file.
-        problem = Problem(WHOLE_FILE, f"TOML illisible ({error})", "corriger la ligne indiquée")
+        problem = Problem(WHOLE_FILE, f"TOML illisible ({toml_fault(error)})", "corriger la ligne indiquée")
     except (ValueError, RecursionError):
         # Well-formed, and nothing that Python holds: a number of thousands of digits, a nest of thousands of brackets.
         problem = Problem(WHOLE_FILE, "TOML illisible (une valeur démesurée)", "l'enlever")
