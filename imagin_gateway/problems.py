@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -52,7 +52,8 @@ def problem_of(detail: ErrorDetails, model: type[BaseModel], expected: Mapping[s
     kind, context = detail["type"], detail.get("ctx", {})
     # Discriminated unions put the tag in the location; the person who reads wrote no such key.
     location = [str(part) for part in detail["loc"]]
-    if len(location) > 2 and location[0] == "portals" and location[2] in ("link", "saml", "oidc", "header"):
+    tag = location[2] if len(location) > 2 and location[0] == "portals" else ""
+    if tag in ("link", "saml", "oidc", "header"):
         del location[2]
     key = ".".join(location) or "(fichier)"
     if kind == "gateway":
@@ -69,7 +70,7 @@ def problem_of(detail: ErrorDetails, model: type[BaseModel], expected: Mapping[s
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         return Problem(f"{key}.protocol", _FRENCH[kind], '"link", "saml", "oidc" ou "header"', _VALUE)
     if kind == "extra_forbidden":
-        return Problem(key, _FRENCH[kind], _nearest(location, model), "settings.unknown_key")
+        return Problem(key, _FRENCH[kind], _nearest(location, model, tag), "settings.unknown_key")
     if kind == "missing":
         # What is the same at every portal is told once.
         general = ".".join(["portals", "*", *location[2:]] if location[0] == "portals" else location)
@@ -77,13 +78,23 @@ def problem_of(detail: ErrorDetails, model: type[BaseModel], expected: Mapping[s
     return Problem(key, _FRENCH.get(kind, f"valeur refusée ({kind})"), id=_VALUE)
 
 
-def _nearest(location: list[str], root: type[BaseModel]) -> str:
-    """Suggest the key that was meant."""
-    model: Any = root
+def _nearest(location: list[str], root: type[BaseModel], protocol: str) -> str:
+    """Suggest the key that was meant, at a portal that of its protocol."""
+    models = [root]
     for part in location[:-1]:
-        if part in model.model_fields:
-            model = model.model_fields[part].annotation
-        if not hasattr(model, "model_fields"):
-            return "l'enlever, ou vérifier son nom"
-    near = difflib.get_close_matches(location[-1], list(model.model_fields), n=1)
+        fields = [model.model_fields[part].annotation for model in models if part in model.model_fields]
+        if fields:  # else it is a door, or a place in a list
+            models = [found for each in fields for found in _models(each)]
+    if protocol:
+        models = [each for each in models if protocol in get_args(each.model_fields["protocol"].annotation)]
+    names = [name for model in models for name in model.model_fields]
+    near = difflib.get_close_matches(location[-1], names, n=1)
     return f"vouliez-vous écrire « {near[0]} » ?" if near else "l'enlever, ou vérifier son nom"
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the sections that an annotation holds, in a list, by name or as one of several."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

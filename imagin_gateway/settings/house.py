@@ -94,6 +94,9 @@ class Events(Section):
             raise wrong(
                 "le jour s'écrit dans le nom du fichier, pas dans celui d'un dossier", '"evenements-{day}.jsonl"'
             )
+        name = Path(path).name
+        if name.count("{day}") > 1 or set(name.replace("{day}", "")) & set("{}"):
+            raise wrong("seul {day} est remplacé, et une seule fois", '"evenements-{day}.jsonl"')
         return path
 
     @field_validator("syslog")

@@ -298,6 +298,33 @@ def test_an_issuer_that_is_no_address_is_told(tmp_path: Path) -> None:
     assert "adresse" in problems(tmp_path, GOOD + portal)["portals.arena-paris.issuer"]
 
 
+def test_a_slip_in_the_key_of_a_portal_or_in_a_list_is_told_with_the_nearest(tmp_path: Path) -> None:
+    slips = """
+[portals.arena-paris]
+protocol = "oidc"
+client_secre = "x"
+private_kez = "x"
+[portals.arena-creteil]
+protocol = "header"
+client_secre = "x"
+[proconnect]
+isuer = "x"
+[[protect]]
+prefx = "/missions"
+"""
+    told = problems(tmp_path, GOOD + slips)
+    assert "« client_secret »" in told["portals.arena-paris.client_secre"]
+    assert "« private_key »" in told["portals.arena-paris.private_kez"]
+    assert "client_secret" not in told["portals.arena-creteil.client_secre"]
+    assert "« issuer »" in told["proconnect.isuer"]
+    assert "« prefix »" in told["protect.0.prefx"]
+
+
+@pytest.mark.parametrize("path", ["e-{date}.jsonl", "{day}-{day}.jsonl", "e-{day.jsonl"])
+def test_events_go_where_they_can_be_found_again(tmp_path: Path, path: str) -> None:
+    assert "seul {day}" in problems(tmp_path, GOOD + f'[events]\npath = "{path}"\n')["events.path"]
+
+
 def test_a_secret_may_stand_in_the_environment_or_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", KEY)
     secret = tmp_path / "secret"
