@@ -18,6 +18,11 @@ from imagin_gateway.settings.section import Section
 
 _DOMAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
 
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+
+_RELAY: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+"""A name, or an address; one of IPv6 has two colons at least."""
+
 _VERIFYING: Final = ("verify-full", "verify-ca")
 
 
@@ -150,6 +155,18 @@ class Mail(Section):
     @field_validator("sender")
     @classmethod
     def _one_address(cls, sender: str) -> str:
-        if sender.count("@") != 1 or any(mark in sender for mark in "\r\n,; "):
-            raise wrong("l'expéditeur n'est pas une adresse", 'par exemple "imagin@siec.education.fr"')
-        return sender
+        return one_address(sender, "l'expéditeur n'est pas une adresse")
+
+    @field_validator("host")
+    @classmethod
+    def _relay(cls, host: str) -> str:
+        if not _RELAY.fullmatch(host):
+            raise wrong("le nom du relais, sans schéma ni port", '"smtp.example.fr" ; le port : mail.port')
+        return host
+
+
+def one_address(address: str, otherwise: str) -> str:
+    """Return one plain mail address, as headers of mails take it; raise what to say otherwise."""
+    if not _ADDRESS.fullmatch(address):
+        raise wrong(otherwise, 'par exemple "imagin@siec.education.fr"')
+    return address

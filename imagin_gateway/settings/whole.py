@@ -16,7 +16,7 @@ from imagin_gateway.errors import SettingsError
 from imagin_gateway.problems import problem_of, wrong
 from imagin_gateway.settings.appearance import Appearance
 from imagin_gateway.settings.desk import Desk
-from imagin_gateway.settings.direct import Accounts, Mail, Passwords, SecondFactor
+from imagin_gateway.settings.direct import Accounts, Mail, Passwords, SecondFactor, one_address
 from imagin_gateway.settings.environment import read_environment
 from imagin_gateway.settings.header import HeaderPortal
 from imagin_gateway.settings.house import Events, Keys, Metrics, Protected
@@ -171,6 +171,11 @@ class Settings(BaseSettings):
         # Browsers leave out the port that goes without saying, and Host is compared whole.
         said = "" if port in (None, {"https": 443, "http": 80}[parts.scheme]) else f":{port}"
         return f"{parts.scheme}://{_host(parts.hostname)}{said}"
+
+    @field_validator("contact")
+    @classmethod
+    def _contact(cls, contact: str) -> str:
+        return one_address(contact, "ce n'est pas une adresse électronique")
 
     @field_validator("mount_path")
     @classmethod

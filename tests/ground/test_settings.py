@@ -325,6 +325,24 @@ def test_events_go_where_they_can_be_found_again(tmp_path: Path, path: str) -> N
     assert "seul {day}" in problems(tmp_path, GOOD + f'[events]\npath = "{path}"\n')["events.path"]
 
 
+@pytest.mark.parametrize("host", ["", "smtp://relais.exemple.test", "relais.exemple.test:587", "re lais", "relais,x"])
+def test_a_relay_is_a_name_or_an_address_alone(tmp_path: Path, host: str) -> None:
+    assert "mail.port" in problems(tmp_path, GOOD.replace("smtp.example.fr", host))["mail.host"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "10.0.0.1", "::1", "2001:db8::7", "relais_1.exemple.test"])
+def test_a_relay_may_be_near(tmp_path: Path, host: str) -> None:
+    assert load(tmp_path, GOOD.replace("smtp.example.fr", host)).mail.host == host
+
+
+@pytest.mark.parametrize(
+    "address", ["@", "imagin@", "é@exemple.test", "a@b.test\\u0000", "a b@c.test", "A <a@b.test>", "a@b@c.test"]
+)
+def test_who_mails_come_from_and_who_helps_are_one_plain_address(tmp_path: Path, address: str) -> None:
+    told = problems(tmp_path, f'contact = "{address}"' + GOOD.replace("imagin@exemple.test", address))
+    assert {"contact", "mail.sender"} <= set(told)
+
+
 def test_a_secret_may_stand_in_the_environment_or_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", KEY)
     secret = tmp_path / "secret"
