@@ -146,6 +146,8 @@ def client_address(peer: str, forwarded_for: str, trusted_proxies: int) -> str:
 
 def _address(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text.strip("[]")))
+        found = ipaddress.ip_address(text.strip("[]"))
     except ValueError:
         return ""
+    # A server that listens on `::` tells who comes by IPv4 so: one machine, one address, in events and lists of networks.
+    return str(getattr(found, "ipv4_mapped", None) or found)

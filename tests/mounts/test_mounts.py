@@ -465,6 +465,8 @@ def test_a_host_without_the_gateway_is_told_so() -> None:
         ("192.0.2.1", "nonsense", 1, "192.0.2.1"),
         ("", "2001:db8::1", 1, "2001:db8::1"),
         ("2001:DB8::1", "", 0, "2001:db8::1"),
+        ("::ffff:192.0.2.7", "", 0, "192.0.2.7"),
+        ("10.0.0.1", "::ffff:203.0.113.5", 1, "203.0.113.5"),
     ],
 )
 def test_the_client_address_comes_from_declared_proxies_only(
