@@ -32,11 +32,20 @@ def explain(
     with explained():
         policy = _policy(table)
         try:
-            situation = Facts.parse(dict(_pair(fact) for fact in facts or []))
+            situation = Facts.parse(_pairs(facts or []))
         except FactsRefused as refused:
             err.print(f"Ces faits ne vont pas : {refused}", style="red", markup=False)
             raise typer.Exit(EXIT_REFUSED) from None
         out.print(render.explanation_text(policy, situation), markup=False, end="")
+
+
+def _pairs(facts: list[str]) -> dict[str, str]:
+    told: dict[str, str] = {}
+    for name, value in map(_pair, facts):
+        if told.setdefault(name, value) != value:
+            err.print(f"{name} est dit deux fois, autrement : {told[name]}, {value}", style="red", markup=False)
+            raise typer.Exit(2)
+    return told
 
 
 def _pair(fact: str) -> tuple[str, str]:

@@ -42,8 +42,14 @@ class Tried:
         return f"{'→' if self.fits else ' '} {self.id:<20} {self.why}"
 
 
-def explain(sheet: Sheet, facts: Facts) -> list[Tried]:
-    """Return every rule tried, to the one that answered; then every crossing."""
+def explain(sheet: Sheet, facts: Facts, corrected: tuple[str, ...]) -> list[Tried]:
+    """Return every rule tried, to the one that answered; then every crossing.
+
+    Args:
+        sheet: the table.
+        facts: what is known.
+        corrected: ids of the crossings that changed the answer; another one may fit, and change nothing.
+    """
     tried: list[Tried] = []
     outcome = ""
     for rule in sheet.rules:
@@ -56,6 +62,8 @@ def explain(sheet: Sheet, facts: Facts) -> list[Tried]:
         fits, why = _fit(crossing, facts)
         if not sheet.covers(crossing.over, outcome):
             fits, why = False, f"cette ligne ne corrige que : {', '.join(crossing.over)}"
+        elif fits and crossing.id not in corrected:
+            fits, why = False, f"cette ligne convient, et ne change rien ici ({why})"
         elif fits and crossing.outcome is not None:
             outcome = crossing.outcome
         tried.append(Tried(crossing.id, None, True, crossing.mark, crossing.situation, fits, spaced(why)))

@@ -137,7 +137,7 @@ class Policy:
         """Return every rule tried and why it did not fit, to the one that answered; then every crossing."""
         from imagin_gateway.policy.explain import explain
 
-        return explain(self._sheet, facts)
+        return explain(self._sheet, facts, self._look_up(facts).crossings)
 
     def question(self, facts: Facts, asked: frozenset[str] = frozenset()) -> Question | None:
         """Return the question that separates the remaining doors fastest, or None if none can change the door.

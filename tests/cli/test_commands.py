@@ -231,6 +231,9 @@ def test_explain_says_the_door_the_rule_and_why_not_the_others(operator: Operato
         refused = operator.run("policy", "explain", wrong)
         assert refused.returncode in (1, 2)
         assert "Traceback" not in refused.stderr
+    twice = operator.run("policy", "explain", "posting=paris", "posting=lyon")
+    assert (twice.returncode, twice.stdout) == (2, "")
+    assert "posting est dit deux fois" in twice.stderr
     clash = operator.run("policy", "explain", "convocation=none", "printed=yes")
     assert clash.returncode == 1
     assert "sans convocation" in clash.stderr
