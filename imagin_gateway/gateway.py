@@ -86,6 +86,7 @@ class Gateway:
 
     Raises:
         SettingsError: listing every problem of every room.
+        PolicyError: the table of rules, or the admission rules, are refused.
         TypeError: `settings` is something else, such as the name of the file.
     """
 

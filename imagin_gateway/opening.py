@@ -6,9 +6,10 @@ A host opens it all (`open_house`); a command opens what it works on, without po
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from imagin_gateway.clock import Clock, SystemClock
 from imagin_gateway.errors import Code, Problem, SettingsError
@@ -183,12 +184,37 @@ def saml_surroundings(settings: Settings, door: str, config: SamlPortal) -> Saml
     )
 
 
+T = TypeVar("T")
+
+
+def _opened(problems: list[Problem], opens: Callable[[], T]) -> T | None:
+    """Open one room; one that is refused adds its problems, and does not hide those of the next."""
+    try:
+        return opens()
+    except SettingsError as error:
+        problems += error.problems
+        return None
+
+
 def open_house(settings: Settings, clock: Clock, sink: Sink | None, templates: Path | None) -> House:
-    """Wire every room. Raises `SettingsError` listing what each of them finds wrong."""
+    """Wire every room.
+
+    Raises:
+        SettingsError: listing what each of them finds wrong.
+        PolicyError: the table, or the admission rules: the doors of the others are not known.
+    """
     policy = open_policy(settings)
     admission = open_admission(settings, policy)
-    portals = open_portals(settings, policy)
-    stores = open_stores(settings, clock, sink)
+    problems: list[Problem] = []
+    portals = _opened(problems, lambda: open_portals(settings, policy))
+    pages = _opened(problems, lambda: Pages(settings, overrides=templates))
+    stores = _opened(problems, lambda: open_stores(settings, clock, sink))
+    if portals is None or pages is None or stores is None:
+        for portal in (portals or {}).values():
+            getattr(portal, "close", lambda: None)()
+        if stores is not None:
+            stores.close()
+        raise SettingsError(problems)
     return House(
         settings=settings,
         clock=clock,
@@ -198,7 +224,7 @@ def open_house(settings: Settings, clock: Clock, sink: Sink | None, templates: P
         sessions=stores.sessions,
         policy=policy,
         admission=admission,
-        pages=Pages(settings, overrides=templates),
+        pages=pages,
         direct=stores.direct,
         portals=portals,
         turnstiles={door: threading.BoundedSemaphore(PER_PORTAL) for door in portals},

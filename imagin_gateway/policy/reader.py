@@ -24,8 +24,15 @@ def read_file(path: str | Path) -> tuple[str, str]:
     file = Path(path)
     try:
         return file.read_text(encoding="utf-8-sig"), file.name
-    except (OSError, UnicodeDecodeError):
-        raise TableRefused([Finding(Flaw.SHAPE, "fichier", "il ne peut être lu")], file.name) from None
+    except FileNotFoundError:
+        what = f"il n’y a pas de fichier {file.absolute()}"
+    except IsADirectoryError:
+        what = f"{file.absolute()} est un dossier"
+    except UnicodeDecodeError:
+        what = "il n’est pas en UTF-8"
+    except (OSError, ValueError):
+        what = f"{file.absolute()} ne peut pas être lu"
+    raise TableRefused([Finding(Flaw.SHAPE, "fichier", what)], file.name)
 
 
 def read_toml(text: str, source: str) -> dict[str, Any]:

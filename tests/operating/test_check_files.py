@@ -16,6 +16,7 @@ from examples.demo.portals import saml_messages
 from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import SettingsError
 from imagin_gateway.flows.proxies import kept_under
+from imagin_gateway.gateway import Gateway
 from imagin_gateway.opening import open_portals, open_stores
 from imagin_gateway.operating.findings import Severity
 from imagin_gateway.operating.ground import Ground
@@ -418,6 +419,16 @@ def test_a_settings_file_that_holds_any_secret_is_for_the_service_alone(house: H
     house.values.setdefault(section, {})[name] = [secret] if section == "keys" else secret
     mode("gateway.toml", 0o644)(house)
     assert [each.severity for each in named(house.checked(), "files.secret_readable")] == [FATAL]
+
+
+def test_a_start_tells_what_each_room_finds_wrong(house: House) -> None:
+    (house.folder / "saml.key").unlink()
+    house.values["appearance"] = {"texts": "nowhere"}
+    house.values["state"] = {"url": "sqlite:///nowhere/state.db"}
+    with pytest.raises(SettingsError) as refused:
+        Gateway(Settings.load(house.save()))
+    told = {problem.key for problem in refused.value.problems}
+    assert told == {"portals.arena-creteil.private_key", "appearance.texts", "state.url"}
 
 
 def test_one_broken_section_hides_nothing_of_the_others(house: House) -> None:

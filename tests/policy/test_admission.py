@@ -255,8 +255,13 @@ def test_a_file_is_read_from_disk_or_refused(tmp_path: Path) -> None:
     assert [rule.id for rule in load_admission(file, siec()).rules] == ["departement", "function"]
     file.write_text(RULES, encoding="utf-8-sig")  # as some editors of Windows write it
     assert len(load_admission(file, siec()).rules) == 2
-    with pytest.raises(TableRefused, match=r"nulle-part\.toml"):
+    with pytest.raises(TableRefused, match=r"pas de fichier /.*/nulle-part\.toml"):
         load_admission(tmp_path / "nulle-part.toml", siec())
+    with pytest.raises(TableRefused, match="est un dossier"):
+        load_admission(tmp_path, siec())
+    file.write_bytes(b"\xff")
+    with pytest.raises(TableRefused, match="UTF-8"):
+        load_admission(file, siec())
 
 
 def test_left_out_doors_and_activities_mean_all_of_them() -> None:
