@@ -25,6 +25,7 @@ _FRENCH: Final = {
     "string_type": "un texte est attendu",
     "int_type": "un nombre entier est attendu",
     "int_parsing": "un nombre entier est attendu",
+    "int_parsing_size": "un nombre entier plus petit est attendu",
     "int_from_float": "un nombre entier est attendu",
     "float_parsing": "un nombre est attendu",
     "float_type": "un nombre est attendu",
@@ -71,11 +72,12 @@ def problem_of(detail: ErrorDetails, model: type[BaseModel], expected: Mapping[s
         return Problem(f"{key}.protocol", _FRENCH[kind], '"link", "saml", "oidc" ou "header"', _VALUE)
     if kind == "extra_forbidden":
         return Problem(key, _FRENCH[kind], _nearest(location, model, tag), "settings.unknown_key")
+    # What is the same at every portal is told once.
+    general = ".".join(["portals", "*", *location[2:]] if location[:1] == ["portals"] else location)
     if kind == "missing":
-        # What is the same at every portal is told once.
-        general = ".".join(["portals", "*", *location[2:]] if location[0] == "portals" else location)
         return Problem(key, _FRENCH[kind], expected.get(general, "l'écrire"), "settings.missing")
-    return Problem(key, _FRENCH.get(kind, f"valeur refusée ({kind})"), id=_VALUE)
+    remedy = expected.get(general, '["..."]' if kind == "tuple_type" else "")
+    return Problem(key, _FRENCH.get(kind, f"valeur refusée ({kind})"), remedy, _VALUE)
 
 
 def _nearest(location: list[str], root: type[BaseModel], protocol: str) -> str:

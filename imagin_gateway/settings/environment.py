@@ -30,7 +30,7 @@ def read_environment(model: type[BaseSettings]) -> tuple[dict[str, Any], list[Pr
         source.env_vars = {name: held[name]}
         try:
             source()
-        except NotRead:
+        except (NotRead, RecursionError):
             del held[name]
             key = name.removeprefix(source.env_prefix.lower()).replace("__", ".")
             written = next((each for each in os.environ if each.lower() == name), name)

@@ -124,7 +124,7 @@ class Settings(BaseSettings):
             values = {**values, **read_toml(file)}
         try:
             settings = cls(**anchor(values, folder))
-        except NotRead:
+        except (NotRead, RecursionError):
             raise SettingsError(read_environment(cls)[1], source) from None
         except ValidationError as error:
             problems = [

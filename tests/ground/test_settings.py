@@ -256,6 +256,16 @@ def test_variables_that_are_not_json_are_all_told_by_name_and_show_nothing(
     assert "IMAGIN_GATEWAY_PROTECT n'est pas du JSON" in told["protect"]
     assert "IMAGIN_GATEWAY_KEYS__SIGNING n'est pas du JSON" in told["keys.signing"]
     assert KEY not in str(told)
+    monkeypatch.delenv("IMAGIN_GATEWAY_KEYS__SIGNING")
+    monkeypatch.setenv("IMAGIN_GATEWAY_PROTECT", "[" * 9000)
+    assert "n'est pas du JSON" in problems(tmp_path, GOOD)["protect"]
+
+
+def test_a_value_of_another_type_is_told_with_what_to_write(tmp_path: Path) -> None:
+    told = problems(tmp_path, GOOD.replace('"https://missions.example.fr"', "5").replace(f'["{KEY}"]', f'"{KEY}"'))
+    assert '"https://imagin' in told["base_url"]
+    assert "keys make" in told["keys.signing"]
+    assert '["..."]' in problems(tmp_path, 'languages = "fr"' + GOOD)["languages"]
 
 
 @pytest.mark.parametrize(
