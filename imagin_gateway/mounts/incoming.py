@@ -149,5 +149,5 @@ def _address(text: str) -> str:
         found = ipaddress.ip_address(text.strip("[]"))
     except ValueError:
         return ""
-    # A server that listens on `::` tells who comes by IPv4 so: one machine, one address, in events and lists of networks.
+    # A server that listens on `::` tells so who comes by IPv4: one machine has one address, in events and networks.
     return str(getattr(found, "ipv4_mapped", None) or found)

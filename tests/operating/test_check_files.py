@@ -208,7 +208,8 @@ def openid_keys(house: House) -> None:
 
 
 def asks(attribute: str, test: str) -> Callable[[House], None]:
-    text = f'[[admission]]\nid = "a"\nneeds = {{ {attribute} = {{ {test} = ["93"] }} }}\nsentence = {{ fr = "a", en = "a" }}\n'
+    needs = f'needs = {{ {attribute} = {{ {test} = ["93"] }} }}'
+    text = f'[[admission]]\nid = "a"\n{needs}\nsentence = {{ fr = "a", en = "a" }}\n'
     return lambda house: say("admission", value=str(house.write("a.toml", text)))(house)
 
 
