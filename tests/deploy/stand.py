@@ -167,6 +167,7 @@ class Site:
         (etc / "keys").mkdir(parents=True)
         (etc / "tls").mkdir()
         for use in ("signing", "provisional", "pepper"):
+            (etc / "keys" / use).touch(0o600)
             (etc / "keys" / use).write_text(secrets.token_urlsafe(48))
         key, certificate = self.authority.server("localhost")
         shutil.copy(key, etc / "tls" / "key.pem")
@@ -180,6 +181,7 @@ class Site:
         settings = etc / "gateway.toml"
         figures = f'\n[metrics]\nenabled = true\ntoken = "{self.metrics_token}"\n'
         settings.write_text(settings.read_text(encoding="utf-8") + figures, encoding="utf-8")
+        settings.chmod(0o600)  # the token is in it
         (self.folder / "metrics").mkdir()
         (self.folder / "nginx.conf").write_text(MAIN.format(folder=self.folder), encoding="utf-8")
         self.environment = {
