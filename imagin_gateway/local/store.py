@@ -34,6 +34,11 @@ _BY_KEY: Final = sa.select(*_COLUMNS).where(accounts.c.identifier_key == sa.bind
 _OF_USE: Final = frozenset(Act) - {Act.EXPIRE, Act.REQUIRE_CHANGE, Act.LOCK, Act.DISABLE}
 """Acts by which an account opens, or opens again: it is in use."""
 
+_NO_LETTER: Final[Mapping[str, object]] = dict.fromkeys(
+    ("provisional_mac", "provisional_key", "provisional_ends_at", "provisional_run")
+)
+"""Columns of an account without a provisional password."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChosenPassword:
@@ -102,8 +107,7 @@ def write_password(
     values: dict[str, object] = {"password_hash": chosen.encoded}
     if act is not None:
         values |= _moved(account, act, now)
-        values |= {"provisional_mac": None, "provisional_key": None, "provisional_ends_at": None}
-        values |= {"provisional_run": None}
+        values |= _NO_LETTER
     # The account first, then its links: always in this order, so that no two transactions wait for each other.
     written = _update(connection, account, values)
     if act is not None:
@@ -117,7 +121,11 @@ def apply(connection: sa.Connection, account: Account, act: Act, now: datetime) 
     Raises:
         TransitionRefused: the act is not possible, or the account changed meanwhile.
     """
-    _update(connection, account, _moved(account, act, now))
+    values = _moved(account, act, now)
+    if act is Act.ENABLE:
+        # A password that opens nothing any more would keep its owner from the letter that does.
+        values |= {"password_hash": None, **_NO_LETTER}
+    _update(connection, account, values)
     if act is Act.DISABLE:
         _kill_all(connection, account.id)
 
@@ -181,8 +189,7 @@ def insert_accounts(connection: sa.Connection, rows: Sequence[Mapping[str, objec
 def issued_values(kept: Kept | None, ends_at: datetime, run: str) -> dict[str, object]:
     """Return the columns of an account that is made: with a provisional password, or waiting for one."""
     if kept is None:
-        none = dict.fromkeys(("provisional_mac", "provisional_key", "provisional_ends_at", "provisional_run"))
-        return {"state": AccountState.EXPIRED.value, **none}
+        return {"state": AccountState.EXPIRED.value, **_NO_LETTER}
     state = move(AccountState.EXPIRED, Act.ISSUE)
     return {"state": state.value, **_provisional_values(kept, ends_at, run)}
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from imagin_gateway.local.door import CredentialsRefused, LoginFailure
+from imagin_gateway.local.door import CredentialsRefused, Letter, LoginFailure
 from tests.local.conftest import Office
 from tests.local.helper import ADDRESS, GOOD, OTHER, MailServer
 
@@ -27,6 +28,26 @@ def test_a_closed_account_comes_back_with_nothing_that_opens_it_but_a_link(
         office.clock.move(10)
     office.door.use_reset(reset_link("mdurand7"), OTHER, OTHER)
     assert not office.door.check("mdurand7", OTHER, address=ADDRESS).must_choose
+
+
+def test_whoever_chose_a_password_and_has_no_address_gets_a_letter_once_the_account_is_open_again(
+    office: Office, tmp_path: Path
+) -> None:
+    office.personalise("sansmail")
+    for again in range(2):
+        office.door.disable("sansmail")
+        office.door.enable("sansmail")
+        listing = tmp_path / "next.csv"
+        listing.write_text("Identifiant;Nom\nsansmail;ROUX\n", encoding="utf-8")
+        letters: list[Letter] = []
+        if again:
+            office.door.import_list(listing, each=letters.append)
+        else:
+            letters = [letter for letter in [office.door.desk.reissue("sansmail", actor="cli:root")] if letter]
+        (letter,) = letters
+        assert letter.provisional is not None
+        assert office.door.check("sansmail", letter.provisional, address=ADDRESS).must_choose
+        office.door.choose_first_password("sansmail", OTHER, OTHER)
 
 
 @pytest.mark.row("PWD-09")

@@ -171,7 +171,7 @@ class Lives(RuleBasedStateMachine):
             return
         assert (done is None) == (model.state is None)
         if done is not None:
-            model.state = S.EXPIRED
+            model.state, model.password, model.letter = S.EXPIRED, None, None
 
     @rule(who=who)
     def require_change(self, who: str) -> None:
