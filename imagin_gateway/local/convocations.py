@@ -50,6 +50,7 @@ class Importer:
         clock: the time.
         life: how long a provisional password works.
         tell: writes the events of a run that was kept.
+        forgive: forgets the failures that locked an account, told by the key of its identifier.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Importer:
         clock: Clock,
         life: timedelta,
         tell: Callable[[KeptRun, Iterable[str]], None],
+        forgive: Callable[[str], None],
     ) -> None:
         self._database = database
         self._provisionals = provisionals
         self._clock = clock
         self._life = life
         self._tell = tell
+        self._forgive = forgive
 
     def run(
         self,
@@ -172,6 +175,9 @@ class Importer:
             self._take_back(files, run.id)
             raise
         try:
+            # Else what locked an account would keep its new letter from being looked at.
+            for key in run.unlocked:
+                self._forgive(key)
             self._finish(kept)
             files.publish()
         except BaseException:

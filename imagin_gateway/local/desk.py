@@ -22,7 +22,7 @@ from imagin_gateway.local import history, outbox, provisional, search, store
 from imagin_gateway.local.accounts import Account, AccountView, identifier_key
 from imagin_gateway.local.clients import KnownClients
 from imagin_gateway.local.database import Database
-from imagin_gateway.local.dossier import Dossier
+from imagin_gateway.local.dossier import Dossier, Failures
 from imagin_gateway.local.history import History
 from imagin_gateway.local.letters import Letter, LetterKind
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, allows, state_at
@@ -30,7 +30,7 @@ from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.provisional import Provisionals
 from imagin_gateway.local.schema import accounts
 from imagin_gateway.local.schema import outbox as waiting
-from imagin_gateway.local.throttle import Throttle
+from imagin_gateway.local.throttle import Throttle, of_second_step
 
 _BATCH: Final = 500
 
@@ -117,7 +117,7 @@ class HelpDesk:
             has_password=account.password_hash is not None,
             can_mail=outbox.is_address(account.mailbox),
             waiting_mails=count,
-            failures=self._throttle.failures(identifier_key(account.identifier), now),
+            failures=self._failures(account, now),
             history=tuple(happened),
         )
 
@@ -200,10 +200,10 @@ class HelpDesk:
             if account.state is AccountState.LOCKED:
                 act = Act.UNLOCK_LETTER if account.password_hash is None else Act.UNLOCK
                 store.apply(connection, account, act, now)
-            elif not self._throttle.failures(identifier_key(account.identifier), now).count:
+            elif not self._failures(account, now).count:
                 raise TransitionRefused("there is nothing to unlock")
             self._notice(connection, account, MailKind.ACCOUNT_UNLOCKED, now)
-        self._throttle.clear(identifier_key(account.identifier))
+        self._throttle.forgive(identifier_key(account.identifier))
         return self._now(account.id)
 
     def disable(self, identifier: str, *, version: int | None = None) -> AccountView | None:
@@ -272,10 +272,17 @@ class HelpDesk:
             account = store.find_id(connection, account_id, lock=False)
         return None if account is None else _view(account, self._clock.now())
 
+    def _failures(self, account: Account, now: datetime) -> Failures:
+        """Return what counts against an account, at the password and at the second step."""
+        key = identifier_key(account.identifier)
+        first, second = (self._throttle.failures(each, now) for each in (key, of_second_step(key)))
+        last = max((each.last for each in (first, second) if each.last is not None), default=None)
+        return Failures(count=first.count + second.count, last=last, waits=first.waits or second.waits)
+
     def _forget(self, account: Account) -> None:
         """Forget failures, and the browsers that knew the former password."""
         key = identifier_key(account.identifier)
-        self._throttle.clear(key)
+        self._throttle.forgive(key)
         self._clients.forget(key)
 
 

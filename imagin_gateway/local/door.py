@@ -142,7 +142,12 @@ class DirectDoor:
         self._addresses = Addresses(database, keys, clock)
         self._demands = Demands(database, clock)
         self._importer = Importer(
-            database, provisionals, clock, timedelta(days=passwords.provisional_days), self._tell_run
+            database,
+            provisionals,
+            clock,
+            timedelta(days=passwords.provisional_days),
+            self._tell_run,
+            self._throttle.forgive,
         )
         self._sheet_words = SheetWords(
             door=settings.url("/direct").partition("://")[2],

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from imagin_gateway.events import EventName
 from imagin_gateway.keys import Secret
 from imagin_gateway.local import history, outbox, provisional, store
-from imagin_gateway.local.accounts import Account
+from imagin_gateway.local.accounts import Account, identifier_key
 from imagin_gateway.local.kept_runs import COUNTS, ImportReport, Output
 from imagin_gateway.local.letter_files import LetterFiles
 from imagin_gateway.local.letters import Letter, LetterKind
@@ -36,6 +36,9 @@ class LetterRun:
         reissue: replace those that still work, too.
         output: where letters go.
         actor: who does it.
+
+    Attributes:
+        unlocked: keys of the identifiers of those whom a letter unlocked.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class LetterRun:
         self._reissue = reissue
         self._each, self._wanted = output.each, output.wanted
         self._actor = actor
+        self.unlocked: list[str] = []
         self._again: list[int] = []
         self._counts: dict[str, Any] = dict.fromkeys(COUNTS, 0)
         self._letters: list[Letter] = []
@@ -130,6 +134,8 @@ class LetterRun:
             value = provisional.generate()
             kept = self._provisionals.keep(value)
             store.issue_provisional(connection, account, kept, self._ends_at, self._now, run=self.id)
+            if state is AccountState.LOCKED:
+                self.unlocked.append(identifier_key(account.identifier))
             self._counts["issued"] += 1
             # One that waits since it was made has had none: nothing dies, and nothing is opened again.
             self._counts["reissued"] += account.provisional_mac is not None or account.version > 1

@@ -111,7 +111,7 @@ class PersonalData:
         return len(rows)
 
     def _forget(self, key: str) -> None:
-        self._throttle.clear(key)
+        self._throttle.forgive(key)
         self._clients.forget(key)
 
 

@@ -34,7 +34,7 @@ from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.passkey_rows import PasskeyRows
 from imagin_gateway.local.passkeys import Ceremonies, NewPasskey, read
 from imagin_gateway.local.recovery import RecoveryCodes
-from imagin_gateway.local.throttle import Throttle
+from imagin_gateway.local.throttle import Throttle, of_second_step
 from imagin_gateway.local.totp_rows import TotpRows
 from imagin_gateway.state.store import StateStore
 
@@ -339,7 +339,7 @@ class SecondFactors:
         known = self._clients.knows(key, client, now)
         if not known:
             self._throttle.admit(address, now)
-        counted = _counted_as(key)
+        counted = of_second_step(key)
         attempt = self._throttle.begin(counted, now, known=known)
         if attempt is None:
             self._throttle.failed_from(address, now)
@@ -435,7 +435,7 @@ class SecondFactors:
             changed = store.touch(connection, account)
             if before.any:
                 outbox.add(connection, MailKind.FACTORS_CLEARED, changed, {"at": now.isoformat()}, now)
-        self._throttle.clear(_counted_as(key))
+        self._throttle.clear(of_second_step(key))
         tell = {"actor": actor, "address": address, "correlation": correlation}
         self._tell(EventName.FACTORS_CLEARED, changed, tell, factors=before.count, codes=before.recovery_left)
         self._wake()
@@ -490,8 +490,3 @@ class SecondFactors:
                 detail=detail,
             )
         )
-
-
-def _counted_as(key: str) -> str:
-    # No identifier holds a NUL: these counts are never those of a password.
-    return f"{key}\x00second factor"

@@ -88,6 +88,12 @@ def network_of(address: str) -> str:
     return str(ipaddress.IPv6Network((found, 64), strict=False))
 
 
+def of_second_step(account: str) -> str:
+    """Return the name under which tries of the second step of an account count: apart from those of its password."""
+    # No identifier holds a NUL: these counts are never those of a password.
+    return f"{account}\x00second factor"
+
+
 def delay_after(failures: int) -> timedelta:
     """Return how long an account waits after its last failure."""
     return DELAYS[min(failures, len(DELAYS) - 1)]
@@ -196,6 +202,11 @@ class Throttle:
         for known in (False, True):
             self._state.delete_indexed(Space.COUNTER, self._index(account, known))
         self._state.delete(Space.COUNTER, _key("in a row", account))
+
+    def forgive(self, account: str) -> None:
+        """Forget the failures of its second step, too, which lock it as well: somebody who knows its owner helped."""
+        self.clear(account)
+        self.clear(of_second_step(account))
 
     def failures(self, account: str, now: datetime) -> Failures:
         """Return what counts against one account; counts nothing."""

@@ -16,6 +16,7 @@ from imagin_gateway.errors import Code
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.accounts import AccountView
 from imagin_gateway.local.factors import Enrolled, FactorKind, FactorRefused, StepProved
+from imagin_gateway.local.lifecycle import TransitionRefused
 from imagin_gateway.local.recovery import HOW_MANY
 from imagin_gateway.local.schema import accounts, recovery_codes, totp_factors
 from tests.local.conftest import Office, keys_of
@@ -145,6 +146,35 @@ def test_in_lock_mode_too_many_wrong_codes_lock_the_account(open_office: Callabl
     for _ in range(4):
         refused(lambda: prove(locking, Secret("000000")))
     assert found(locking).state.value == "locked"
+
+
+@pytest.mark.parametrize("attempts", ["delay", "lock"])
+def test_who_failed_at_the_second_step_is_seen_and_unlocked_by_the_help_desk(
+    open_office: Callable[..., Office], office: Office, attempts: str
+) -> None:
+    phone, _ = enrol(office)
+    passwords = {"profile": "unsafe-tests", "attempts": attempts, "lock_after": 3}
+    locking = open_office(keys=keys_of(office), passwords=passwords)
+    for _ in range(3):
+        refused(lambda: prove(locking, Secret("000000")))
+    dossier = locking.door.desk.dossier_of("mdurand7")
+    assert dossier is not None
+    assert (dossier.failures.count, dossier.failures.last, dossier.failures.waits) == (3, office.clock.now(), True)
+    assert locking.door.desk.unlock("mdurand7")
+    # One wrong code more is one, not the fourth.
+    assert refused(lambda: prove(locking, Secret("000000"))).code is Code.FACTOR_CODE
+    assert prove(locking, phone.code())
+
+
+def test_who_waits_at_the_second_step_alone_is_unlocked_too(office: Office) -> None:
+    phone, _ = enrol(office)
+    for _ in range(4):
+        refused(lambda: prove(office, Secret("000000")))
+    assert refused(lambda: prove(office, phone.code())).code is Code.FACTOR_TOO_MANY
+    assert office.door.desk.unlock("mdurand7")
+    assert prove(office, phone.code())
+    with pytest.raises(TransitionRefused):
+        office.door.desk.unlock("mdurand7")
 
 
 def test_recovery_codes_work_once_each_and_are_counted(office: Office, mail_server: MailServer) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from imagin_gateway.errors import Code, SettingsError, Unavailable
 from imagin_gateway.keys import Secret
-from imagin_gateway.local.door import CredentialsRefused, LoginFailure, NetworkThrottled
+from imagin_gateway.local.door import CredentialsRefused, Letter, LoginFailure, NetworkThrottled
 from imagin_gateway.local.dossier import Failures
 from imagin_gateway.local.lifecycle import AccountState
 from imagin_gateway.local.throttle import (
@@ -40,7 +40,7 @@ from imagin_gateway.local.throttle import (
 from imagin_gateway.state.sqlite import SqliteStateStore
 from imagin_gateway.state.store import Record, Space
 from tests.clock import ManualClock
-from tests.local.conftest import Office, settings_of
+from tests.local.conftest import Office, keys_of, settings_of
 from tests.local.helper import ADDRESS, GOOD, OTHER, MailServer
 
 WRONG = Secret("ce n'est pas le bon mot")
@@ -466,6 +466,33 @@ def test_where_accounts_are_locked_instead_the_tenth_failure_in_a_row_does_it(
     assert caught.value.reason is LoginFailure.LOCKED
     locking.door.use_reset(reset_link("mdurand7"), GOOD, GOOD)
     assert not locking.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
+
+
+@pytest.mark.row("THR-02")
+@pytest.mark.parametrize("way", ["list", "reissue"])
+@pytest.mark.parametrize("attempts", ["delay", "lock"])
+def test_a_letter_of_a_list_opens_a_locked_account_and_forgets_what_locked_it(
+    office: Office, open_office: Callable[..., Office], tmp_path: Path, attempts: str, way: str
+) -> None:
+    passwords = {"profile": "unsafe-tests", "attempts": attempts, "lock_after": 3}
+    locking = open_office(passwords=passwords, keys=keys_of(office))
+    for _ in range(3):
+        with pytest.raises(CredentialsRefused):
+            locking.door.check("pmartin2", WRONG, address=ADDRESS)
+    assert locking.account("pmartin2").state is AccountState.LOCKED
+    letters: list[Letter] = []
+    if way == "list":
+        listing = tmp_path / "next.csv"
+        listing.write_text("Identifiant;Nom\npmartin2;MARTIN\n", encoding="utf-8")
+        locking.door.import_list(listing, each=letters.append)
+    else:
+        locking.door.reissue(["pmartin2"], each=letters.append)
+    (letter,) = letters
+    assert letter.provisional is not None
+    with pytest.raises(CredentialsRefused) as caught:
+        locking.door.check("pmartin2", WRONG, address=ADDRESS)
+    assert caught.value.reason is LoginFailure.WRONG
+    assert locking.door.check("pmartin2", letter.provisional, address=ADDRESS).must_choose
 
 
 @pytest.mark.row("THR-02")
