@@ -11,7 +11,9 @@ from imagin_gateway.events import EventLog, EventName
 from imagin_gateway.events.reading import Damage, holding, read
 from imagin_gateway.flows.helping import Helping
 from imagin_gateway.identity import DIRECT_ISSUER
+from imagin_gateway.local.accounts import identifier_key
 from imagin_gateway.local.door import DirectDoor
+from imagin_gateway.local.trusted import TrustedComputer
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.session import Session
 
@@ -57,6 +59,9 @@ def export_person(
         "person": {"issuer": person[0], "subject": person[1]},
         "accounts": tables,
         "sessions": [_session(each) for each in sessions.list_person(*person)],
+        "trusted_computers": [
+            _computer(each) for each in direct.trusted.kept(identifier_key(account.identifier), clock.now())
+        ],
         "failed_tries": {
             "count": dossier.failures.count,
             "last": dossier.failures.last.isoformat() if dossier.failures.last else None,
@@ -82,6 +87,16 @@ def _session(session: Session) -> dict[str, object]:
         "method": who.method,
         "activities": sorted(who.activities),
         "attributes": {name: list(values) for name, values in who.attributes.items()},
+    }
+
+
+def _computer(computer: TrustedComputer) -> dict[str, object]:
+    return {
+        "handle": computer.handle,
+        "device": computer.device,
+        "address": computer.address,
+        "since": computer.since.isoformat(),
+        "ends_at": computer.ends_at.isoformat(),
     }
 
 

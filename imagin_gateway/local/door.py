@@ -118,7 +118,8 @@ class DirectDoor:
         self.links = Links(database, clock, events)
         self._history = History(database, clock, settings.events.retention)
         events.listen(self._history.hear)
-        self.personal = PersonalData(database, self._throttle, self._clients)
+        self.trusted = TrustedComputers(state)
+        self.personal = PersonalData(database, self._throttle, self._clients, self.trusted)
         self.inactivity = Inactivity(database, self.personal, clock, settings.accounts.inactive_after)
         events.listen(self.inactivity.hear)
         self.leaks = Leaks(database, clock)
@@ -172,7 +173,6 @@ class DirectDoor:
         self.desk = HelpDesk(
             database, provisionals, self._throttle, self._clients, self._history, clock, life, self._sender.wake
         )
-        self.trusted = TrustedComputers(state)
         self.factors = SecondFactors(
             database,
             state,

@@ -17,6 +17,7 @@ from imagin_gateway.local.clients import KnownClients
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.schema import account_links, accounts, metadata
 from imagin_gateway.local.throttle import Throttle
+from imagin_gateway.local.trusted import TrustedComputers
 
 WITHHELD: Final = frozenset(
     {
@@ -47,12 +48,16 @@ class PersonalData:
         database: of the accounts.
         throttle: failures of an account.
         clients: browsers it knows.
+        trusted: computers its owner trusts.
     """
 
-    def __init__(self, database: Database, throttle: Throttle, clients: KnownClients) -> None:
+    def __init__(
+        self, database: Database, throttle: Throttle, clients: KnownClients, trusted: TrustedComputers
+    ) -> None:
         self._database = database
         self._throttle = throttle
         self._clients = clients
+        self._trusted = trusted
 
     def export(self, identifier: str) -> dict[str, list[Told]] | None:
         """Return every row about a person, by table; None when no account has that identifier.
@@ -113,6 +118,7 @@ class PersonalData:
     def _forget(self, key: str) -> None:
         self._throttle.forgive(key)
         self._clients.forget(key)
+        self._trusted.forget_all(key)
 
 
 def _remove(connection: sa.Connection, account_ids: Sequence[int], keys: Sequence[str]) -> None:

@@ -70,13 +70,20 @@ class TrustedComputers:
 
     def of(self, account: str, version: int, now: datetime) -> list[TrustedComputer]:
         """Return those of an account, the newest first."""
+        return [computer for computer, trusted_at in self._kept(account, now) if trusted_at == version]
+
+    def kept(self, account: str, now: datetime) -> list[TrustedComputer]:
+        """Return what is kept of an account, trusted no more included."""
+        return [computer for computer, _ in self._kept(account, now)]
+
+    def _kept(self, account: str, now: datetime) -> list[tuple[TrustedComputer, int]]:
         found = []
         for record in self._state.find(Space.COUNTER, _index(account), now=timestamp(now)):
             told = json.loads(record.value)
-            if told["version"] == version:
-                since = datetime.fromtimestamp(told["since"], UTC)
-                ends_at = datetime.fromtimestamp(record.expires_at, UTC)
-                found.append(TrustedComputer(_handle(record), told["device"], told["address"], since, ends_at))
+            since = datetime.fromtimestamp(told["since"], UTC)
+            ends_at = datetime.fromtimestamp(record.expires_at, UTC)
+            computer = TrustedComputer(_handle(record), told["device"], told["address"], since, ends_at)
+            found.append((computer, int(told["version"])))
         return found[::-1]
 
     def forget(self, account: str, handle: str, now: datetime) -> bool:
@@ -85,6 +92,10 @@ class TrustedComputers:
             if _handle(record) == handle:
                 return self._state.delete(Space.COUNTER, record.key)
         return False
+
+    def forget_all(self, account: str) -> None:
+        """Forget every computer of an account that is erased."""
+        self._state.delete_indexed(Space.COUNTER, _index(account))
 
 
 def _key(token: str) -> str:

@@ -337,6 +337,7 @@ def test_a_person_is_handed_all_that_is_kept_of_them_and_no_secret(desk: Operato
     opened = stores(desk)
     opened.direct.links.make("mdurand7", "https://proconnect.example", "sub-of-marie")
     opened.direct.ask_address("mdurand7", GOOD, "marie.neuve@exemple.test", address="192.0.2.7")
+    opened.direct.trusted.trust("mdurand7", 1, "Firefox, Windows", "192.0.2.7", timedelta(days=7), SystemClock().now())
     opened.close()
     done = desk.run("accounts", "export", "mdurand7", "--to", "marie.json")
     assert done.returncode == 0, done.stderr
@@ -351,6 +352,8 @@ def test_a_person_is_handed_all_that_is_kept_of_them_and_no_secret(desk: Operato
     assert len(accounts["reset_requests"]) == 1
     assert {each["event"] for each in accounts["account_events"]} >= {"password_chosen", "account_shown"}
     assert told["sessions"][0]["device"] == "Firefox, [bold]Windows"
+    (computer,) = told["trusted_computers"]
+    assert (computer["device"], computer["address"]) == ("Firefox, Windows", "192.0.2.7")
     assert {each["event"] for each in told["events"]} >= {"password_chosen", "link_ordered", "account_linked"}
     # Every row that holds something of hers, and every column of it, is there: read from the tables themselves.
     with closing(sqlite3.connect(desk.folder / "accounts.db")) as db:
@@ -378,6 +381,10 @@ def test_a_person_is_erased_from_every_table_and_the_events_keep_a_pseudonym(des
     open_session(desk, "pmartin2")
     desk.run("accounts", "send-link", "mdurand7")
     desk.run("accounts", "show", "mdurand7")
+    opened = stores(desk)
+    for who in ("mdurand7", "pmartin2"):
+        opened.direct.trusted.trust(who, 1, "Firefox", "192.0.2.7", timedelta(days=7), SystemClock().now())
+    opened.close()
     wrong = answer(desk, "mdurand8\n", "accounts", "erase", "mdurand7")
     assert wrong.returncode == 1
     assert answer(desk, "", "accounts", "erase", "mdurand7").returncode == 2
@@ -396,6 +403,8 @@ def test_a_person_is_erased_from_every_table_and_the_events_keep_a_pseudonym(des
     opened = stores(desk)
     assert event["person"] == opened.events.pseudonym((DIRECT_ISSUER, "mdurand7"))
     assert len(opened.sessions.list_person(DIRECT_ISSUER, "pmartin2")) == 1
+    kept = [len(opened.direct.trusted.kept(who, SystemClock().now())) for who in ("mdurand7", "pmartin2")]
+    assert kept == [0, 1]
     opened.close()
     again = desk.run("accounts", "erase", "mdurand7", "--yes")
     assert again.returncode == 1
