@@ -117,6 +117,7 @@ class Code(StrEnum):
     ACCOUNT_STATE = "direct.account_state"
     ADDRESS_MALFORMED = "address.malformed"
     ADDRESS_SAME = "address.same"
+    ADDRESS_PORTAL = "address.portal"
     ADDRESS_CODE = "address.code_wrong"
     ADDRESS_TOO_MANY = "address.too_many"
     DESK_NOT_ALLOWED = "desk.not_allowed"

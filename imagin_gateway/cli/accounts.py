@@ -250,6 +250,9 @@ def send_link(identifier: Identifier, actor: Actor = None, settings: SettingsFil
             raise _nobody()
         sent = helping.send_link(identifier)
     if not sent:
-        err.print("Aucun lien : le compte n'a pas d'adresse électronique sûre, ou il est désactivé.", style="red")
+        err.print(
+            "Aucun lien : le compte n'a pas d'adresse électronique sûre, a celle d'un portail, ou est désactivé.",
+            style="red",
+        )
         raise typer.Exit(EXIT_REFUSED)
     out.print("Demande notée : le courriel part.")

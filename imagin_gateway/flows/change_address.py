@@ -21,6 +21,7 @@ _FIELDS = {
     Code.PASSWORD_CURRENT: "actuel",
     Code.ADDRESS_MALFORMED: "courriel",
     Code.ADDRESS_SAME: "courriel",
+    Code.ADDRESS_PORTAL: "courriel",
     Code.ADDRESS_TOO_MANY: "courriel",
     Code.ADDRESS_CODE: "code",
 }

@@ -11,7 +11,7 @@ def offers(found: Dossier, factors: FactorsView) -> list[str]:
     state = found.account.state
     locked = state is AccountState.LOCKED
     possible = {
-        "link": found.can_mail and allows(state, Act.RESET),
+        "link": found.can_mail and not found.portal_only and allows(state, Act.RESET),
         "reissue": not found.has_password and allows(state, Act.ISSUE),
         "unlock": locked or (found.failures.count > 0 and state is not AccountState.DISABLED),
         "replace": found.has_password and allows(state, Act.REPLACE),

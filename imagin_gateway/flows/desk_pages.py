@@ -121,6 +121,7 @@ def _view(house: House, visit: Visit, found: Dossier, factors: FactorsView) -> D
         identifier=who.identifier,
         name=f"{who.given_name} {who.family_name}".strip(),
         email=who.email,
+        portal_only=found.portal_only,
         situation=who.situation,
         office=who.office,
         state=telling.state(who.state),

@@ -144,7 +144,7 @@ class Helping:
         return self._direct.factors.require(identifier, required, actor=self._by.actor)
 
     def send_link(self, identifier: str, *, version: int | None = None) -> bool:
-        """Have a reset link mailed to the owner; False when it cannot be: no address, or a closed account."""
+        """Have a reset link mailed to the owner; False when none can be: no address, a portal's, a closed account."""
         self._sessions.store.ping()
         if not self._direct.desk.may_send_link(identifier, version=version):
             return False

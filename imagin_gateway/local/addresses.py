@@ -11,7 +11,7 @@ The database holds what the codes are made from; the key that makes them is not 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -68,12 +68,20 @@ class Addresses:
         database: where accounts are.
         keys: make the codes.
         clock: the time.
+        of_a_portal: tells of a mail address whether its owner must enter by a portal: the direct door would close.
     """
 
-    def __init__(self, database: Database, keys: Keyring, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: Keyring,
+        clock: Clock,
+        of_a_portal: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._database = database
         self._keys = keys
         self._clock = clock
+        self._of_a_portal = of_a_portal
 
     def ask(self, account: Account, address: str) -> PendingAddress:
         """Write the mails with the codes. A new request kills the former one.
@@ -83,7 +91,7 @@ class Addresses:
             address: the new one, as typed.
 
         Raises:
-            AddressRefused: it is not one plain address, or is the one recorded.
+            AddressRefused: it is not one plain address, is the one recorded, or is of a portal's people.
             TransitionRefused: the account is not in a state for that, or changed meanwhile.
         """
         address = address.strip(" \u00a0")
@@ -91,6 +99,9 @@ class Addresses:
             raise AddressRefused("not one plain address", code=Code.ADDRESS_MALFORMED)
         if address.casefold() == account.mailbox.casefold():
             raise AddressRefused("the address is recorded already", code=Code.ADDRESS_SAME)
+        if self._of_a_portal(address):
+            # Recorded, it would refuse its owner as a wrong password does, and no link would reach them.
+            raise AddressRefused("whoever has this address must enter by a portal", code=Code.ADDRESS_PORTAL)
         now = self._clock.now()
         seed, key = new_token(256), self._keys.newest
         with self._database.write() as connection:

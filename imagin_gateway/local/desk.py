@@ -63,6 +63,7 @@ class HelpDesk:
         clock: the time.
         life: how long a provisional password works.
         wake: tells the sender that a mail waits.
+        of_a_portal: tells of a mail address whether its owner must enter by a portal.
 
     Every method raises `Unavailable` when a store does not answer.
     """
@@ -77,6 +78,7 @@ class HelpDesk:
         clock: Clock,
         life: timedelta,
         wake: Callable[[], None],
+        of_a_portal: Callable[[str], bool],
     ) -> None:
         self._database = database
         self._provisionals = provisionals
@@ -86,6 +88,7 @@ class HelpDesk:
         self._clock = clock
         self._life = life
         self._wake = wake
+        self._of_a_portal = of_a_portal
 
     # -- looking -------------------------------------------------------------
 
@@ -116,6 +119,7 @@ class HelpDesk:
             provisional_ends_at=account.provisional_ends_at,
             has_password=account.password_hash is not None,
             can_mail=outbox.is_address(account.mailbox),
+            portal_only=self._of_a_portal(account.email),
             waiting_mails=count,
             failures=self._failures(account, now),
             history=tuple(happened),
@@ -241,7 +245,8 @@ class HelpDesk:
         if account is None:
             return False
         state = state_at(account.state, account.provisional_ends_at, now)
-        return allows(state, Act.RESET) and outbox.is_address(account.mailbox)
+        reachable = outbox.is_address(account.mailbox) and not self._of_a_portal(account.email)
+        return reachable and allows(state, Act.RESET)
 
     def _apply(
         self, identifier: str, version: int | None, act: Act, kind: MailKind, actor: str = ""

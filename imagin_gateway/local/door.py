@@ -140,7 +140,7 @@ class DirectDoor:
         )
         life = timedelta(minutes=passwords.reset_minutes)
         self._resets = Resets(database, keys, self._credentials, self._throttle, clock, life, of_a_portal)
-        self._addresses = Addresses(database, keys, clock)
+        self._addresses = Addresses(database, keys, clock, of_a_portal)
         self._demands = Demands(database, clock)
         self._importer = Importer(
             database,
@@ -171,7 +171,15 @@ class DirectDoor:
         )
         life = timedelta(days=passwords.provisional_days)
         self.desk = HelpDesk(
-            database, provisionals, self._throttle, self._clients, self._history, clock, life, self._sender.wake
+            database,
+            provisionals,
+            self._throttle,
+            self._clients,
+            self._history,
+            clock,
+            life,
+            self._sender.wake,
+            of_a_portal,
         )
         self.factors = SecondFactors(
             database,

@@ -35,6 +35,7 @@ class Dossier:
         provisional_ends_at: end of the provisional password, if it has one.
         has_password: a password was chosen.
         can_mail: there is an address that mail may be sent to.
+        portal_only: by that address, its owner must enter by a portal: nothing opens the account, no link leaves.
         waiting_mails: mails to its owner that have not left yet.
         failures: tries that failed lately.
         history: last events, the newest first.
@@ -46,6 +47,7 @@ class Dossier:
     provisional_ends_at: datetime | None
     has_password: bool
     can_mail: bool
+    portal_only: bool
     waiting_mails: int
     failures: Failures
     history: tuple[Happened, ...] = field(repr=False)

@@ -128,6 +128,7 @@ class DeskAccount:
     """One account as the help desk sees it.
 
     Attributes:
+        portal_only: the direct door is closed to people of that address.
         state: in words.
         provisional_ends_at: None when there is no provisional password.
         failures, last_failure, waits: tries that failed lately.
@@ -151,6 +152,7 @@ class DeskAccount:
     mails: int
     factors: tuple[str, ...]
     events: tuple[DeskEvent, ...]
+    portal_only: bool = False
 
 
 def _nothing() -> Mapping[str, object]:

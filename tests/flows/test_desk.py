@@ -448,6 +448,19 @@ def test_an_account_is_closed_opened_and_its_owner_told_each_time(desk: TheHouse
     assert [each["actor"][:5] for each in told(desk, "account_enabled")] == ["desk:"]
 
 
+def test_no_link_is_offered_nor_sent_to_who_must_enter_by_a_portal(
+    one_desk: Callable[..., TheHouse], tmp_path: Path
+) -> None:
+    accounts = {"url": f"sqlite:///{tmp_path}/reserved.db", "portal_domains": ["exemple.test"]}
+    desk = one_desk(accounts=accounts)
+    page = open_account(helper(desk), "mdurand7")
+    assert "on entre par un portail" in page.text
+    assert "link" not in offered(page)
+    house = desk.gateway.house
+    assert not Helping(house.direct, house.sessions, house.events, By(actor="cli:root")).send_link("mdurand7")
+    assert told(desk, "link_ordered") == []
+
+
 def test_a_link_is_mailed_and_another_password_demanded(desk: TheHouse) -> None:
     owner = personalised(desk)
     client = helper(desk)

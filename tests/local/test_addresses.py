@@ -16,7 +16,7 @@ from imagin_gateway.local.addresses import LIFE, TRIES
 from imagin_gateway.local.door import AddressRefused, CredentialsRefused, PasswordRefused
 from imagin_gateway.local.lifecycle import Act
 from imagin_gateway.local.schema import accounts, address_changes, metadata
-from tests.local.conftest import Office
+from tests.local.conftest import Office, keys_of
 from tests.local.helper import ADDRESS, GOOD, OTHER, MailServer
 from tests.local.test_mail import NOT_ADDRESSES
 
@@ -318,3 +318,15 @@ def test_links_and_codes_that_ended_long_ago_are_forgotten(person: Office, mail_
     assert not person.rows(metadata.tables["reset_tokens"])
     with person.database.read() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(accounts)).scalar() == 3
+
+
+def test_an_address_of_those_who_must_enter_by_a_portal_is_not_recorded(
+    person: Office, open_office: Callable[..., Office]
+) -> None:
+    accounts_of = {"url": person.settings.accounts.url, "portal_domains": ["ac-paris.fr"]}
+    closed = open_office(keys=keys_of(person), accounts=accounts_of)
+    with pytest.raises(AddressRefused) as caught:
+        closed.door.ask_address("mdurand7", GOOD, "marie@mail.AC-Paris.fr", address=ADDRESS)
+    assert caught.value.code is Code.ADDRESS_PORTAL
+    assert closed.door.pending_address("mdurand7") is None
+    assert not closed.door.check("mdurand7", GOOD, address=ADDRESS).must_choose

@@ -205,6 +205,7 @@ ADDRESS: dict[str, Any] = {
 ADDRESS_ERRORS = {
     "malformed": FieldError("courriel", "address.malformed"),
     "same": FieldError("courriel", "address.same"),
+    "portal": FieldError("courriel", "address.portal"),
     "too_many": FieldError("courriel", "address.too_many"),
     "current": FieldError("actuel", "password.current_wrong"),
     "code": FieldError("code", "address.code_wrong"),
@@ -666,6 +667,7 @@ STATES: dict[str, State] = {
                 mails=0,
                 factors=(),
                 events=(),
+                portal_only=True,
             ),
         },
     ),
