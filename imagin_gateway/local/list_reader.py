@@ -55,6 +55,12 @@ _SECRET: Final = frozenset(
 _SEPARATOR: Final = re.compile(r"sep=([;,])\s*", re.IGNORECASE)
 """The line that some spreadsheets write before the header, for themselves."""
 
+_SAVE: Final = "\u00a0: l’enregistrer en «\u00a0CSV UTF-8\u00a0»"
+"""What to do with a file that a spreadsheet saved otherwise."""
+
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How files of spreadsheets begin: .xlsx and .ods, .xls."""
+
 _CHUNK: Final = 1 << 20
 
 _TELL_EVERY: Final = 1000
@@ -132,8 +138,10 @@ class ConvocationList:
             names = next(csv.reader([first], delimiter=delimiter, strict=True), [])
         except csv.Error:
             raise _unreadable(header, "la ligne d’en-tête ne peut pas être lue") from None
-        by_name = {_plain(name): column for column, (name, _) in COLUMNS.items()}
-        columns = tuple(by_name.get(_plain(name)) for name in names)
+        if self._encoding == "cp1252" and any(map(_is_of_dos, names)):
+            told_as = "«\u00a0CSV (MS-DOS)\u00a0» ou «\u00a0CSV (Macintosh)\u00a0»"
+            raise _unreadable(header, f"le fichier est en {told_as}{_SAVE}")
+        columns = tuple(_BY_NAME.get(_plain(name)) for name in names)
         known = [column for column in columns if column is not None]
         problems = [
             LineProblem(header, f"la colonne «\u00a0{COLUMNS[column][0]}\u00a0» manque")
@@ -228,6 +236,17 @@ def _clean(field: str) -> str:
     return unicodedata.normalize("NFC", field.replace("\u00a0", " ").replace("\u202f", " ")).strip(" ")
 
 
+def _is_of_dos(name: str) -> bool:
+    """Tell whether a column has no name of ours, and has one in an encoding that most bytes do not tell apart.
+
+    « Pr‚nom » is « Prénom »: read so, every name of the list would be another one.
+    """
+    if name.isascii() or _plain(name) in _BY_NAME:
+        return False
+    written = name.encode("cp1252")
+    return any(_plain(written.decode(encoding)) in _BY_NAME for encoding in ("cp850", "mac_roman"))
+
+
 def _plain(name: str) -> str:
     """Return a column name without case, accents, quotes and repeated spaces."""
     decomposed = unicodedata.normalize("NFKD", name.casefold())
@@ -235,12 +254,17 @@ def _plain(name: str) -> str:
     return " ".join(letters.split())
 
 
+_BY_NAME: Final = {_plain(name): column for column, (name, _) in COLUMNS.items()}
+
+
 def _encoding(path: Path) -> tuple[str, str]:
     """Return the encoding of the whole file (UTF-8 if every byte of it fits, else Windows-1252) and its SHA-256."""
     with path.open("rb") as file:
         start = file.read(4)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise _unreadable(1, "le fichier est en UTF-16\u00a0: l’enregistrer en «\u00a0CSV UTF-8\u00a0»")
+        raise _unreadable(1, "le fichier est en UTF-16" + _SAVE)
+    if start.startswith(_WORKBOOKS):
+        raise _unreadable(1, "le fichier est un classeur, pas une liste" + _SAVE)
     for encoding in ("utf-8-sig", "cp1252"):
         decoder = codecs.getincrementaldecoder(encoding)("strict")
         seen = hashlib.sha256()
@@ -253,7 +277,7 @@ def _encoding(path: Path) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
         return encoding, seen.hexdigest()
-    raise _unreadable(1, "le fichier n’est ni en UTF-8 ni en Windows-1252")
+    raise _unreadable(1, "le fichier n’est ni en UTF-8 ni en Windows-1252" + _SAVE)
 
 
 def _unreadable(line: int, reason: str) -> ImportRefused:

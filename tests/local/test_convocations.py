@@ -324,8 +324,34 @@ def test_files_in_no_encoding_of_ours_are_told(tmp_path: Path) -> None:
     path.write_bytes(codecs.BOM_UTF16_LE + HEADER.encode("utf-16-le"))
     assert problems(path) == ["ligne 1 : le fichier est en UTF-16 : l’enregistrer en « CSV UTF-8 »"]
     path.write_bytes(b"Identifiant;Nom\na;\x81\n")
-    assert problems(path) == ["ligne 1 : le fichier n’est ni en UTF-8 ni en Windows-1252"]
+    told = "ligne 1 : le fichier n’est ni en UTF-8 ni en Windows-1252 : l’enregistrer en « CSV UTF-8 »"
+    assert problems(path) == [told]
     assert problems(tmp_path / "absent.csv") == ["le fichier ne peut pas être lu"]
+
+
+@pytest.mark.parametrize("encoding", ["cp850", "cp437", "mac_roman"])
+@pytest.mark.parametrize("column", ["Prénom", "Qualité", "Académie d’origine"])
+def test_a_list_of_another_age_is_told_by_its_columns_and_no_name_is_changed(
+    tmp_path: Path, encoding: str, column: str
+) -> None:
+    path = tmp_path / "list.csv"
+    text = f"Identifiant;Nom;{column}\r\na;Léger;é\r\n".replace("’", "'")
+    path.write_bytes(text.encode(encoding))
+    what = "« CSV (MS-DOS) » ou « CSV (Macintosh) »"
+    assert problems(path) == [f"ligne 1 : le fichier est en {what} : l’enregistrer en « CSV UTF-8 »"]
+    path.write_bytes(text.encode("cp1252"))
+    assert problems(path) == []
+    # A column of theirs, whose name has another accent, is theirs.
+    path.write_bytes("Identifiant;Nom;Téléphone\r\na;Léger;é\r\n".encode("cp1252"))
+    assert problems(path) == []
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04\x14\x00", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
+def test_the_workbook_itself_is_told(tmp_path: Path, start: bytes) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(start + bytes(500))
+    told = "ligne 1 : le fichier est un classeur, pas une liste : l’enregistrer en « CSV UTF-8 »"
+    assert problems(path) == [told]
 
 
 def test_one_bad_line_stops_everything_and_every_bad_line_is_told(
