@@ -16,9 +16,10 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -64,6 +65,9 @@ _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _CHUNK: Final = 1 << 20
 
 _TELL_EVERY: Final = 1000
+
+_TOGETHER: Final = 16
+"""Rows that Excel writes at once: the last columns that are empty in all of them are left out of each."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -173,22 +177,40 @@ class ConvocationList:
             reader = csv.reader(file, delimiter=self._delimiter, strict=True)
             for _ in range(1 + self._before):
                 next(reader)
-            while True:
-                line = reader.line_num + 1
-                try:
-                    fields = next(reader)
-                except StopIteration:
-                    return
-                except csv.Error:
-                    yield _bad(line, "guillemets mal fermés, ou champ trop long")
-                    continue
-                except UnicodeDecodeError:
-                    yield _bad(line, "le fichier a changé pendant la lecture")
-                    return
-                if read is not None and not line % _TELL_EVERY:
-                    read(raw.tell())
-                if any(map(str.strip, fields)):
-                    yield self._entry(line, fields)
+            lines = self._lines(reader, None if read is None else lambda: read(raw.tell()))
+            # The header is the first of its rows.
+            rows = list(islice(lines, _TOGETHER - 1))
+            yield from self._entries(rows, {len(self._columns)})
+            while rows := list(islice(lines, _TOGETHER)):
+                yield from self._entries(rows, set())
+
+    def _lines(self, reader: Any, read: Callable[[], None] | None) -> Iterator[tuple[int, list[str] | BadLine]]:
+        while True:
+            line = reader.line_num + 1
+            try:
+                fields = next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                yield line, _bad(line, "guillemets mal fermés, ou champ trop long")
+                continue
+            except UnicodeDecodeError:
+                yield line, _bad(line, "le fichier a changé pendant la lecture")
+                return
+            if read is not None and not line % _TELL_EVERY:
+                read()
+            yield line, fields
+
+    def _entries(self, rows: list[tuple[int, list[str] | BadLine]], lengths: set[int]) -> Iterator[Row | BadLine]:
+        """Yield the entries of rows that were written together; of each that is not blank."""
+        lengths = lengths.union(-1 if isinstance(fields, BadLine) else len(fields) for _, fields in rows)
+        # All alike, they are not rows that were cut.
+        missing = len(self._columns) - lengths.pop() if len(lengths) == 1 else 0
+        for line, fields in rows:
+            if isinstance(fields, BadLine):
+                yield fields
+            elif any(map(str.strip, fields)):
+                yield self._entry(line, [*fields, *[""] * missing] if missing > 0 else fields)
 
     def _entry(self, line: int, fields: list[str]) -> Row | BadLine:
         if len(fields) != len(self._columns):

@@ -329,6 +329,20 @@ def test_files_in_no_encoding_of_ours_are_told(tmp_path: Path) -> None:
     assert problems(tmp_path / "absent.csv") == ["le fichier ne peut pas être lu"]
 
 
+def test_last_columns_that_excel_leaves_out_of_sixteen_rows_are_empty(listing: Callable[..., Path]) -> None:
+    def of(*lengths: int) -> str:
+        return "".join(";".join([f"id{row}", "NOM", "Zoé", ""][:length]) + "\r\n" for row, length in enumerate(lengths))
+
+    header = "Identifiant;Nom;Prénom;Courriel\r\n"
+    taken = rows(listing(header + of(*[4] * 15, *[3] * 16, *[4] * 16, *[2] * 3)))
+    assert len(taken) == 50
+    assert [taken[place].values["email"] for place in (14, 15, 30, 31, 49)] == [""] * 5
+    assert [taken[place].values["given_name"] for place in (46, 47)] == ["Zoé", ""]
+    # One that is shorter than its neighbours was cut, and so may be those that are shorter than the header beside them.
+    for lengths in ([*[4] * 15, *[3] * 7, 2, *[3] * 8], [*[4] * 14, 3], [*[4] * 15, *[3] * 8, 5], [3] * 15):
+        assert problems(listing(header + of(*lengths))), lengths
+
+
 @pytest.mark.parametrize("encoding", ["cp850", "cp437", "mac_roman"])
 @pytest.mark.parametrize("column", ["Prénom", "Qualité", "Académie d’origine"])
 def test_a_list_of_another_age_is_told_by_its_columns_and_no_name_is_changed(
