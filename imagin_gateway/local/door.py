@@ -194,6 +194,7 @@ class DirectDoor:
             service=SERVICE,
             required=settings.factors.mode == "required",
             wake=self._sender.wake,
+            of_a_portal=of_a_portal,
         )
 
     @classmethod

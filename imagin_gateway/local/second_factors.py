@@ -58,6 +58,7 @@ class SecondFactors:
         required: everybody must have one.
         clock, events: as everywhere.
         wake: tells the sender that a mail waits.
+        of_a_portal: tells of a mail address whether its owner must enter by a portal: no passkey opens the account.
 
     Every method raises `Unavailable` when a store does not answer.
     """
@@ -76,6 +77,7 @@ class SecondFactors:
         service: str,
         required: bool,
         wake: Callable[[], None],
+        of_a_portal: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._database = database
         self._keys = keys
@@ -89,6 +91,7 @@ class SecondFactors:
         self._service = service
         self._required = required
         self._wake = wake
+        self._of_a_portal = of_a_portal
 
     def _held(self) -> Keyring:
         if self._keys is None:
@@ -301,6 +304,8 @@ class SecondFactors:
                 account = None if found is None else store.find_id(connection, found, lock=True)
                 if account is None or account.state is not AccountState.ACTIVE:
                     raise FactorRefused(Code.FACTOR_UNKNOWN, "no account in use has this passkey")
+                if self._of_a_portal(account.email):
+                    raise FactorRefused(Code.FACTOR_UNKNOWN, "the owner of this passkey must enter by a portal")
                 self._passkeys.use(connection, account, told, challenge)
                 left = recovery.left(connection, account.id)
         except FactorRefused:

@@ -108,6 +108,21 @@ def test_a_passkey_of_nobody_of_another_and_of_a_closed_account_open_nothing(off
     assert alone(office, theirs).account.identifier == "pmartin2"
 
 
+@pytest.mark.row("RTE-04")
+def test_a_passkey_alone_is_no_back_door_for_who_must_enter_by_a_portal(
+    office: Office, open_office: Callable[..., Office]
+) -> None:
+    office.personalise("mdurand7")
+    held = device()
+    enrol(office, held)
+    closed, other = (
+        open_office(keys=keys_of(office), accounts={"url": office.settings.accounts.url, "portal_domains": [domain]})
+        for domain in ("exemple.test", "autre.test")
+    )
+    assert code(lambda: alone(closed, held)) is Code.FACTOR_UNKNOWN
+    assert alone(other, held).account.identifier == "mdurand7"
+
+
 def test_a_network_that_shows_too_many_false_passkeys_waits(office: Office) -> None:
     office.personalise("mdurand7")
     held = device()
