@@ -165,7 +165,7 @@ Was it you? Nothing to do.
 If not, change your password on {host} and write to {contact}.""",
         ),
         MailKind.FACTOR_ADDED: (
-            "Un second facteur a été ajouté",
+            "Un second facteur a été ajouté – A second factor was added",
             """\
 Une application de codes ou une clé d’accès a été ajoutée à votre accès direct, \
 le {date} à {heure} (heure de Paris).
@@ -181,7 +181,7 @@ Was it you? Nothing to do.
 If not, change your password on {host}, then write to {contact} at once.""",
         ),
         MailKind.FACTOR_REMOVED: (
-            "Un second facteur a été retiré",
+            "Un second facteur a été retiré – A second factor was removed",
             """\
 Une application de codes ou une clé d’accès a été retirée de votre accès direct, \
 le {date} à {heure} (heure de Paris).
@@ -197,7 +197,7 @@ Was it you? Nothing to do.
 If not, change your password on {host}, then write to {contact} at once.""",
         ),
         MailKind.FACTORS_CLEARED: (
-            "Vos seconds facteurs ont été retirés",
+            "Vos seconds facteurs ont été retirés – Your second factors were removed",
             """\
 L’assistance a retiré tous les seconds facteurs de votre accès direct, le {date} à {heure} (heure de Paris).
 
@@ -214,7 +214,7 @@ Did you ask for it? Sign in, then add a new one.
             + _NOT_YOU[1],
         ),
         MailKind.RECOVERY_CODES: (
-            "De nouveaux codes de secours",
+            "De nouveaux codes de secours – New recovery codes",
             """\
 De nouveaux codes de secours ont été faits pour votre accès direct, le {date} à {heure} (heure de Paris).
 Les anciens ne servent plus.
@@ -230,7 +230,7 @@ Was it you? Nothing to do.
 If not, change your password on {host}, then write to {contact} at once.""",
         ),
         MailKind.RECOVERY_USED: (
-            "Un code de secours a servi",
+            "Un code de secours a servi – A recovery code was used",
             """\
 Un code de secours a servi pour votre accès direct, le {date} à {heure} (heure de Paris).
 

@@ -225,8 +225,8 @@ def test_a_recovery_code_opens_once_and_tells_how_many_are_left(house: TheHouse)
     assert "Il vous en reste 9" in page.text
     assert again.submit(page, {"secours": codes[0]}).status == 403
     subjects = [mail.subject for mail in house.mailed()]
-    assert "Un code de secours a servi" in subjects
-    assert "Un second facteur a été ajouté" in subjects
+    assert "Un code de secours a servi – A recovery code was used" in subjects
+    assert "Un second facteur a été ajouté – A second factor was added" in subjects
 
 
 @pytest.mark.row("RST-10")
@@ -513,7 +513,7 @@ def test_a_factor_is_removed_and_other_sessions_end(house: TheHouse) -> None:
     assert sessions(house) == 1
     assert "Aucune application" in client.follow(gone).text
     assert direct(other, "mdurand7", GOOD).location == "/"
-    assert "Un second facteur a été retiré" in [mail.subject for mail in house.mailed()]
+    assert "Un second facteur a été retiré – A second factor was removed" in [mail.subject for mail in house.mailed()]
     again = client.post("/connexion/securite", {"formulaire": page.field("formulaire"), "retirer": "totp"})
     assert again.status == 422
     assert house.codes("factor_refused") == [Code.FACTOR_GONE.value]

@@ -44,6 +44,7 @@ NARROW = "\u00a0"
 def test_every_mail_is_in_french_then_in_english_and_says_whom_to_write_to(kind: MailKind) -> None:
     moment = datetime(2026, 12, 14, 14, 10, tzinfo=UTC)
     text = compose(kind, moment=moment, contact="imagin@exemple.test", host="imagin.exemple.test", link="https://x/y")
+    assert len(text.subject.split(" – ")) == 2
     french, _, english = text.body.partition("--- English ---")
     assert french.startswith("Bonjour,\n")
     assert "Personne du SIEC ne vous demandera votre mot de passe." in french

@@ -190,7 +190,7 @@ def test_recovery_codes_work_once_each_and_are_counted(office: Office, mail_serv
     assert [each["detail"]["left"] for each in used] == [9, 8]
     office.door.deliver_due()
     subjects = [str(message["Subject"]) for message in mail_server.inbox.received]
-    assert subjects.count("Un code de secours a servi") == 2
+    assert subjects.count("Un code de secours a servi – A recovery code was used") == 2
 
 
 def test_a_code_that_is_too_long_to_be_one_opens_nothing_and_uses_none_up(office: Office) -> None:
@@ -283,7 +283,9 @@ def test_the_help_desk_takes_everything_away_with_a_trace(office: Office, mail_s
     assert event["actor"] == "assistance:zroux"
     assert event["detail"] == {"factors": 1, "codes": HOW_MANY}
     office.door.deliver_due()
-    assert "Vos seconds facteurs ont été retirés" in [str(each["Subject"]) for each in mail_server.inbox.received]
+    assert "Vos seconds facteurs ont été retirés – Your second factors were removed" in [
+        str(each["Subject"]) for each in mail_server.inbox.received
+    ]
     assert office.door.factors.remove_all("inconnu", actor="x") is None
 
 
