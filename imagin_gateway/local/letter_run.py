@@ -15,7 +15,7 @@ from imagin_gateway.local.accounts import Account, identifier_key
 from imagin_gateway.local.kept_runs import COUNTS, ImportReport, Output
 from imagin_gateway.local.letter_files import LetterFiles
 from imagin_gateway.local.letters import Letter, LetterKind
-from imagin_gateway.local.lifecycle import AccountState, state_at
+from imagin_gateway.local.lifecycle import AccountState, TransitionRefused, state_at
 from imagin_gateway.local.list_reader import COLUMNS, Row
 from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.provisional import Provisionals
@@ -118,8 +118,10 @@ class LetterRun:
         outbox.add(connection, MailKind.ADDRESS_LEFT, account, at, self._now)
         outbox.add(connection, MailKind.ADDRESS_TAKEN, account, at, self._now, recipient=new)
 
-    def _write_to(self, connection: sa.Connection, account: Account, details: dict[str, str]) -> None:
-        """Decide what the letter of an existing account says."""
+    def _write_to(
+        self, connection: sa.Connection, account: Account, details: dict[str, str], *, held: bool = False
+    ) -> None:
+        """Decide what the letter of an existing account says; `held`, nobody else changes it meanwhile."""
         state = state_at(account.state, account.provisional_ends_at, self._now)
         if state is AccountState.DISABLED:
             self._counts["disabled"] += 1
@@ -133,7 +135,15 @@ class LetterRun:
         else:
             value = provisional.generate()
             kept = self._provisionals.keep(value)
-            store.issue_provisional(connection, account, kept, self._ends_at, self._now, run=self.id)
+            try:
+                store.issue_provisional(connection, account, kept, self._ends_at, self._now, run=self.id)
+            except TransitionRefused:
+                # Its owner has just chosen a password, say: one person does not stop the list of all.
+                still = None if held else store.find_id(connection, account.id, lock=True)
+                if still is None:
+                    raise
+                self._write_to(connection, still, details, held=True)
+                return
             if state is AccountState.LOCKED:
                 self.unlocked.append(identifier_key(account.identifier))
             self._counts["issued"] += 1

@@ -19,7 +19,9 @@ import sqlalchemy as sa
 
 from imagin_gateway.errors import ImportRefused
 from imagin_gateway.keys import Secret
+from imagin_gateway.local import store
 from imagin_gateway.local.convocations import Importer
+from imagin_gateway.local.door import Letter, LetterKind
 from imagin_gateway.local.letter_files import LetterFiles, discard_left, part_of
 from imagin_gateway.local.schema import accounts, runs
 from tests.local.conftest import Office, keys_of, values_of
@@ -379,6 +381,22 @@ def test_an_account_that_waited_and_was_opened_again_is_counted_as_such(office: 
     office.door.enable("nouveau")
     report = office.door.import_list(listing, letters_to=tmp_path / "letters.csv")
     assert (report.issued, report.reissued) == (2, 1)
+
+
+def test_who_chooses_a_password_during_an_import_does_not_stop_it(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = {who: office.account(who) for who in ("mdurand7", "pmartin2")}
+    office.personalise("pmartin2")
+    # As it is found when they choose between the reading of their row and its writing.
+    monkeypatch.setattr(store, "find_many", lambda connection, keys: read)
+    listing = tmp_path / "again.csv"
+    listing.write_text("Identifiant;Nom\nmdurand7;DURAND\npmartin2;MARTIN\n", encoding="utf-8")
+    letters: list[Letter] = []
+    report = office.door.import_list(listing, reissue=True, each=letters.append)
+    assert (report.issued, report.personalised) == (1, 1)
+    assert [letter.kind for letter in letters] == [LetterKind.PROVISIONAL, LetterKind.CHOSEN]
+    assert not office.door.check("pmartin2", GOOD, address=ADDRESS).must_choose
 
 
 def test_lists_imported_from_two_threads_at_once_do_not_disturb_each_other(office: Office, tmp_path: Path) -> None:
