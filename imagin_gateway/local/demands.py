@@ -71,7 +71,7 @@ class Demands:
             done: list[str] = []
             ids: list[int] = []
             with self._database.write(long=True) as connection:
-                known = store.find_many(connection, list(typed))
+                known = store.find_many(connection, list(typed), lock=True)
                 nobody += [identifier for key, identifier in typed.items() if key not in known]
                 for account in known.values():
                     state = state_at(account.state, account.provisional_ends_at, now)

@@ -53,11 +53,11 @@ def find(connection: sa.Connection, key: str) -> Account | None:
     return None if row is None else _account(row)
 
 
-def find_many(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Account]:
-    """Return the accounts among these keys, by key."""
-    rows = connection.execute(
-        sa.select(accounts.c.identifier_key, *_COLUMNS).where(accounts.c.identifier_key.in_(keys))
-    )
+def find_many(connection: sa.Connection, keys: Sequence[str], *, lock: bool = False) -> dict[str, Account]:
+    """Return the accounts among these keys, by key; kept from changing until the transaction ends if `lock`."""
+    found = sa.select(accounts.c.identifier_key, *_COLUMNS).where(accounts.c.identifier_key.in_(keys))
+    # In one order, so that no two transactions wait for each other.
+    rows = connection.execute(found.order_by(accounts.c.id).with_for_update(key_share=True) if lock else found)
     return {row.identifier_key: _account(row) for row in rows}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from imagin_gateway.local.door import CredentialsRefused, Letter, LoginFailure
+from imagin_gateway.local import store
+from imagin_gateway.local.door import CredentialsRefused, Demanded, Letter, LoginFailure
 from tests.local.conftest import Office
 from tests.local.helper import ADDRESS, GOOD, OTHER, MailServer
 
@@ -48,6 +50,21 @@ def test_whoever_chose_a_password_and_has_no_address_gets_a_letter_once_the_acco
         assert letter.provisional is not None
         assert office.door.check("sansmail", letter.provisional, address=ADDRESS).must_choose
         office.door.choose_first_password("sansmail", OTHER, OTHER)
+
+
+def test_who_changes_meanwhile_is_waited_for_and_stops_nothing(office: Office) -> None:
+    for who in ("mdurand7", "pmartin2"):
+        office.personalise(who)
+    done: list[Demanded] = []
+    asking = threading.Thread(
+        target=lambda: done.append(office.door.require_change(["mdurand7", "pmartin2"], actor="cli:root"))
+    )
+    with office.database.write() as connection:
+        store.touch(connection, office.account("pmartin2"))
+        asking.start()
+        asking.join(0.5)
+    asking.join(10)
+    assert [set(each.changed) for each in done] == [{"mdurand7", "pmartin2"}]
 
 
 @pytest.mark.row("PWD-09")
