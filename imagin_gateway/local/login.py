@@ -203,7 +203,7 @@ class Login:
     def _lock(self, key: str, address: str, correlation: str) -> None:
         locked = ""
         with self._database.write() as connection:
-            account = store.find(connection, key)
+            account = store.find_locked(connection, key)
             state = self._state(account)
             if account is not None and state is not None and allows(state, Act.LOCK):
                 store.apply(connection, account, Act.LOCK, self._clock.now())

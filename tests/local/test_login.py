@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 import sqlalchemy as sa
 
 from imagin_gateway.errors import Code, Refused, Unavailable
 from imagin_gateway.keys import Secret
+from imagin_gateway.local import store
 from imagin_gateway.local.door import CredentialsRefused, LoginFailure
 from imagin_gateway.local.lifecycle import AccountState, Act
 from imagin_gateway.local.passwords import Limiter
@@ -289,4 +291,21 @@ def test_failures_lock_an_account_once_and_tell_whose_it_is(office: Office, open
         for _ in range(5):
             refused(locking, identifier, WRONG)
         assert len(locking.named("account_locked")) == (identifier == "mdurand7")
+    assert locking.account("mdurand7").state is AccountState.LOCKED
+
+
+def test_the_failure_that_locks_an_account_is_a_failure_whatever_happens_to_the_account_meanwhile(
+    office: Office, open_office: Callable[..., Office]
+) -> None:
+    office.personalise("mdurand7")
+    passwords = {"profile": "unsafe-tests", "attempts": "lock", "lock_after": 3}
+    locking = open_office(keys=keys_of(office), passwords=passwords)
+    for _ in range(2):
+        refused(locking, "mdurand7", WRONG)
+    with ThreadPoolExecutor(1) as pool:
+        with office.database.write() as connection:
+            store.touch(connection, office.account("mdurand7"))
+            third = pool.submit(refused, locking, "mdurand7", WRONG)
+            wait([third], timeout=0.5)
+        assert third.result().reason is LoginFailure.WRONG
     assert locking.account("mdurand7").state is AccountState.LOCKED
