@@ -23,7 +23,7 @@ CATALOGUE: Final[Mapping[MailKind, tuple[str, str, str]]] = MappingProxyType(
             """\
 Une demande de nouveau mot de passe a été faite pour votre accès direct.
 
-Ouvrez ce lien avant {heure} (heure de Paris)\u00a0:
+Ouvrez ce lien le {date} avant {heure} (heure de Paris)\u00a0:
 
 {link}
 
@@ -33,7 +33,7 @@ Vous n’avez rien demandé\u00a0? Ne faites rien\u00a0: votre mot de passe rest
             """\
 A new password was requested for your direct access.
 
-Open the link above before {time} (Paris time). It works once.
+Open the link above before {time} on {day} (Paris time). It works once.
 
 You asked for nothing? Do nothing: your password stays the same.""",
         ),

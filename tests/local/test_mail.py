@@ -60,6 +60,13 @@ def test_every_mail_is_in_french_then_in_english_and_says_whom_to_write_to(kind:
             assert sign != mark or french[place - 1] == NARROW, french[place - 5 : place + 1]
 
 
+def test_the_end_of_a_link_is_a_day_and_an_hour_since_a_link_may_last_a_day() -> None:
+    moment = datetime(2026, 12, 14, 14, 10, tzinfo=UTC)
+    body = compose(MailKind.RESET, moment=moment, contact="c@e.fr", host="h", link="https://x/y").body
+    assert f"le 14{NARROW}décembre{NARROW}2026 avant 15{NARROW}h{NARROW}10 (heure de Paris)" in body
+    assert "before 3:10 pm on 14 December 2026 (Paris time)" in body
+
+
 def test_dates_are_those_of_paris_in_words() -> None:
     midnight = datetime(2026, 7, 31, 22, 5, tzinfo=UTC)
     text = compose(MailKind.PASSWORD_CHANGED, moment=midnight, contact="c@e.fr", host="h")
