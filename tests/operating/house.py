@@ -36,6 +36,10 @@ def _value(value: Any) -> str:
     return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
 
 
+USUAL_MOUNTS = Path(__file__).with_name("mounts")
+"""The machine of the tests may keep temporary files in memory, as containers keep secrets."""
+
+
 @dataclass
 class House:
     """The folder of a house and what its settings file says."""
@@ -96,7 +100,7 @@ class House:
         if not self.options.get("written"):
             self.save()
         options = {name: value for name, value in self.options.items() if name != "written"} | more
-        return check(self.file, now or datetime.now(UTC), **{"timeout": 2.0, **options})
+        return check(self.file, now or datetime.now(UTC), **{"timeout": 2.0, "mounts": USUAL_MOUNTS, **options})
 
 
 def named(report: Report, name: str) -> list[Finding]:

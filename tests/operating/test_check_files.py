@@ -195,6 +195,11 @@ def in_a_file(mode: int) -> Callable[[House], None]:
     return change
 
 
+def mounted_secret(house: House) -> None:
+    in_a_file(0o444)(house)
+    house.options["mounts"] = house.write("mounts", f"tmpfs {house.folder} tmpfs ro 0 0\n/dev/sda / ext4 rw 0 0\n")
+
+
 def openid_keys(house: House) -> None:
     house.write("next.key", keys("other", 2048).private_pem, 0o644)
     house.values["portals"]["arena-paris"] = {
@@ -258,6 +263,7 @@ ROWS = [
     Row("files.secret_readable", mode("accounts.db", 0o604), "chmod 600", "accounts.url"),
     Row("files.secret_writable", mode("accounts.db", 0o660), "chmod 600", "accounts.url"),
     Row("files.secret_readable", in_a_file(0o644), "chmod 600", "keys.signing"),
+    Row("files.secret_readable", mounted_secret, "defaultMode", "keys.signing", WARNING),
     Row("files.secret_writable", in_a_file(0o620), "chmod 600", "keys.signing"),
     Row("files.secret_readable", openid_keys, "chmod 600", "portals.arena-paris.other_private_keys"),
     Row("files.believed_writable", mode("creteil.xml", 0o666), "chmod o-w", "portals.arena-creteil.metadata"),

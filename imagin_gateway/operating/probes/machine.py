@@ -23,6 +23,8 @@ _LONGEST_LINE: Final = 64 * 1024
 
 _CHMOD: Final = "chmod 600 {path} (ou 640, si le groupe est celui du service)"
 
+_MOUNT: Final = "monter le secret pour le compte du service seul (mode: 0400, ou defaultMode de Kubernetes)"
+
 
 def secrets_of(ground: Ground) -> Iterator[tuple[str, str, Path]]:
     """Yield key of the settings, what it is, and path, of each file that holds a secret."""
@@ -62,7 +64,11 @@ def permissions(ground: Ground) -> Iterator[Finding]:
         if mode & stat.S_IROTH:
             worst += 1
             text = f"{path} est lisible par tout le monde (mode {mode:o})"
-            yield fatal("files.secret_readable", what, text, _CHMOD.format(path=path), key)
+            if file_system(path.parent, ground.mounts) == "tmpfs":
+                # Where Docker and Kubernetes put secrets, for every account unless told otherwise: of one container.
+                yield warning("files.secret_readable", what, text, _MOUNT, key)
+            else:
+                yield fatal("files.secret_readable", what, text, _CHMOD.format(path=path), key)
         elif mode & (stat.S_IWOTH | stat.S_IWGRP):
             worst += 1
             text = f"{path} peut être changé par d’autres (mode {mode:o})"
