@@ -10,11 +10,11 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any, Final
 
 import typer
-import typer.core
 import typer.main
 
 import imagin_gateway
 from imagin_gateway.cli.common import out
+from imagin_gateway.cli.french import FrenchCommand, FrenchGroup
 
 GROUPS: Final = (
     *("accounts", "check", "convocations", "events", "inventory", "keys", "mail", "metrics"),
@@ -49,6 +49,9 @@ class _Commands(MutableMapping[str, Any]):
 
 def _read(name: str) -> Any:
     made: typer.Typer = importlib.import_module(f"imagin_gateway.cli.{name}").app
+    made.info.cls = FrenchGroup
+    for each in made.registered_commands:
+        each.cls = FrenchCommand
     # A module with one command of its own name is that command; any other is a group, even of one.
     command: Any = typer.main.get_command(made) if _is_alone(made, name) else typer.main.get_group(made)
     command.name = name
@@ -59,7 +62,7 @@ def _is_alone(made: typer.Typer, name: str) -> bool:
     return [command.name for command in made.registered_commands] == [name]
 
 
-class _Root(typer.core.TyperGroup):
+class _Root(FrenchGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands = _Commands(self.commands)
@@ -79,7 +82,7 @@ def _root() -> None:
     """Make a group of the root, although it knows one command only when it begins."""
 
 
-@app.command("version")
+@app.command("version", cls=FrenchCommand)
 def version() -> None:
     """Dire la version."""
     out.print(imagin_gateway.__version__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from imagin_gateway.cli import root
+from imagin_gateway.cli.french import french
 from scripts.reference.commands import commands
 
 RAN = """
@@ -49,3 +51,61 @@ def test_help_names_them_all_and_a_slip_is_told_with_the_nearest() -> None:
     slip = CliRunner().invoke(root.app, ["acounts"], env={"COLUMNS": "200"})
     assert slip.exit_code == 2
     assert "'accounts'" in slip.output
+
+
+ENGLISH = re.compile(
+    r"Usage:|COMMAND |ARGS|Commands|Error|Try|Missing|No such|Invalid|Got |Option '.*requires|does not|Input should"
+    r"|is not|Did you|Show this|default:|env var|required"
+)
+
+
+@pytest.mark.parametrize("command", ["", *sorted({*root.GROUPS, *(name for name, _ in commands())})])
+@pytest.mark.parametrize("said", ["--help", "--nothing-of-the-kind", "--settings"])
+def test_help_and_an_order_said_wrongly_are_told_in_french(command: str, said: str) -> None:
+    told = CliRunner().invoke(root.app, [*command.split(), said], env={"COLUMNS": "200"})
+    assert told.exit_code == (0 if said == "--help" else 2)
+    assert not ENGLISH.findall(told.output), told.output
+    assert told.output.lstrip().startswith(f"Usage : {' '.join(['root', *command.split()])}")
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ("accounts show", "Il manque l'argument 'identifier'."),
+        ("accounts shov", "Commande inconnue : 'shov'. Peut-être : 'show'."),
+        ("accounts zzzz", "Commande inconnue : 'zzzz'."),
+        ("accounts show a b c", "En trop : b c"),
+        ("accounts find a --limi 3", "Option inconnue : --limi (peut-être : --limit)"),
+        ("accounts find a -x", "Option inconnue : -x"),
+        ("accounts find a --limit", "L'option '--limit' attend une valeur."),
+        ("accounts find a --json=3", "L'option '--json' n'attend pas de valeur."),
+        ("accounts find a --limit many", "Valeur refusée pour '--limit' : un nombre entier est attendu"),
+        ("accounts find a --limit 0", "Valeur refusée pour '--limit' : le moins est 1"),
+        ("accounts find a --limit 201", "Valeur refusée pour '--limit' : le plus est 200"),
+        ("check --timeout soon", "Valeur refusée pour '--timeout' : un nombre est attendu"),
+        ("saml inspect answer.xml", "Il manque l'option '--door'."),
+        ("policy table --lang de", "Valeur refusée pour '--lang' : 'de' n'est aucun de : 'fr', 'en'"),
+        ("events --language de", "Valeur refusée pour --language : fr ou en"),
+        ("events --since yore", "Valeur refusée : moment illisible"),
+    ],
+)
+def test_what_is_wrong_with_an_order_is_said_in_french(order: str, said: str) -> None:
+    told = CliRunner().invoke(root.app, order.split(), env={"COLUMNS": "200"})
+    assert told.exit_code == 2
+    assert f"│ {said}" in told.stderr
+    assert "╭─ Erreur ─" in told.stderr
+    assert not ENGLISH.findall(told.output), told.output
+
+
+@pytest.mark.parametrize(
+    ("english", "said"),
+    [
+        ("Got unexpected extra argument (b)", "En trop : b"),
+        ("Invalid value for '--limit': 0 is not in the range 1<=x<=200.", "'--limit' : 0 n'est pas dans 1<=x<=200"),
+        ("Invalid value for '--limit': 'x' is not a valid integer range.", "un nombre entier est attendu"),
+        ("Missing command.", "Il manque une commande."),
+        ("Something new.", "Something new."),
+    ],
+)
+def test_words_of_an_older_library_are_known_and_of_a_newer_one_kept(english: str, said: str) -> None:
+    assert french(english).endswith(said)
