@@ -13,29 +13,25 @@ LANGUAGES: Final = ("fr", "en")
 
 _COUNTED: Final = {
     "fr": {
-        "ended": "sessions terminées",
-        "found": "trouvés",
-        "files": "fichiers",
-        "left": "restants",
-        "lost": "perdus",
+        "ended": ("session terminée", "sessions terminées"),
+        "found": ("trouvé", "trouvés"),
+        "files": ("fichier", "fichiers"),
+        "left": ("restant", "restants"),
+        "lost": ("perdu", "perdus"),
     },
-    "en": {"ended": "sessions ended", "found": "found", "files": "files", "left": "left", "lost": "lost"},
+    "en": {
+        "ended": ("session ended", "sessions ended"),
+        "found": ("found", "found"),
+        "files": ("file", "files"),
+        "left": ("left", "left"),
+        "lost": ("lost", "lost"),
+    },
 }
-_SAID: Final = (
-    "mail",
-    "how",
-    "kind",
-    "means",
-    "which",
-    "sink",
-    "hook",
-    "error",
-    "where",
-    "missing",
-    "rules",
-    "withheld",
-)
-"""Facts that are said as they stand: words of ours, names of rules."""
+WORDED: Final = ("mail", "how", "kind", "means", "which", "sink", "where")
+"""Facts whose values are words of ours, each told by one of the language."""
+
+_SAID: Final = (*WORDED, "hook", "error", "missing", "rules", "withheld")
+"""Facts that are said: the others as they stand, names in the host, in rules or at a portal."""
 
 
 class Words:
@@ -51,6 +47,7 @@ class Words:
         self._kinds: dict[str, str] = told["event"]
         self._codes: dict[str, str] = told["code"]
         self._reasons: dict[str, str] = told["reason"]
+        self._facts: dict[str, dict[str, str]] = told["fact"]
 
     def kind(self, name: str) -> str:
         """Return what a kind of event says; one of another release is told by its name."""
@@ -59,6 +56,10 @@ class Words:
     def code(self, code: str) -> str:
         """Return what a reason code says; one of another release is told by itself."""
         return self._type(self._codes.get(code, code))
+
+    def fact(self, name: str, value: str) -> str:
+        """Return what a fact says; one that has no word, or is of another release, is told as it stands."""
+        return self._type(self._facts.get(name, {}).get(value, value))
 
     def why(self, record: Record) -> str:
         """Return why something was refused or failed, "" when there is nothing to say."""
@@ -70,8 +71,12 @@ class Words:
         why = self.why(record)
         said = self.kind(record.event) + (self._type(f" : {why}") if why else "")
         counted = _COUNTED[self.language]
-        facts = [str(record.detail[name]) for name in _SAID if record.detail.get(name)]
-        facts += [f"{record.detail[name]} {word}" for name, word in counted.items() if record.detail.get(name)]
+        facts = [self.fact(name, str(record.detail[name])) for name in _SAID if record.detail.get(name)]
+        facts += [
+            f"{count} {one if count == 1 else many}"
+            for name, (one, many) in counted.items()
+            if (count := record.detail.get(name))
+        ]
         return said + (f" ({', '.join(facts)})" if facts else "")
 
     def _type(self, text: str) -> str:
