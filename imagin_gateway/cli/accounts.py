@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
@@ -30,10 +30,12 @@ from imagin_gateway.cli.common import (
     stores,
 )
 from imagin_gateway.cli.showing import as_json, lines, state_of
+from imagin_gateway.errors import Code
 from imagin_gateway.events import EventName
 from imagin_gateway.flows.helping import By, Helping
 from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.local import search
+from imagin_gateway.local.lifecycle import AccountState, TransitionRefused
 from imagin_gateway.local.migrate import upgrade_accounts
 from imagin_gateway.opening import Stores
 from imagin_gateway.settings import Settings
@@ -50,12 +52,32 @@ app.command("inactive")(inactive.inactive)
 Identifier = Annotated[str, typer.Argument(help="Identifiant Imagin.")]
 
 
+_INSTEAD: Final = {
+    AccountState.PROVISIONAL: "La personne entre par sa lettre ; une autre lettre : accounts reissue.",
+    AccountState.ACTIVE: "Mot de passe perdu : accounts send-link, ou accounts reissue --replace-password.",
+    AccountState.CHANGE_REQUIRED: "Mot de passe perdu : accounts send-link, ou accounts reissue --replace-password.",
+    AccountState.LOCKED: "Le débloquer : accounts unlock.",
+    AccountState.DISABLED: "Le rouvrir : accounts enable.",
+    AccountState.EXPIRED: "Rien ne l'ouvre : accounts reissue, ou accounts send-link.",
+}
+"""What can be done of an account in each state, when something else was asked."""
+
+
 @contextmanager
-def _helping(settings: Path, told: str | None) -> Iterator[tuple[Stores, Helping]]:
-    """Open the stores for somebody who helps, and who says who they are."""
+def _helping(settings: Path, told: str | None, identifier: str = "") -> Iterator[tuple[Stores, Helping]]:
+    """Open the stores for somebody who helps, and who says who they are; say why one account is left as it is."""
     by = By(actor=acting(told))
     with stores(settings) as opened:
-        yield opened, Helping(opened.direct, opened.sessions, opened.events, by)
+        try:
+            yield opened, Helping(opened.direct, opened.sessions, opened.events, by)
+        except TransitionRefused as refused:
+            account = opened.direct.find(identifier)
+            if refused.code is not Code.ACCOUNT_STATE or account is None:
+                raise
+            told = f"Impossible dans l'état de ce compte ({state_of(account.state)}). Rien n'a changé."
+            err.print(told, style="red", markup=False)
+            err.print(_INSTEAD[account.state], markup=False)
+            raise typer.Exit(EXIT_REFUSED) from None
 
 
 def _nobody() -> typer.Exit:
@@ -168,7 +190,7 @@ def reissue(
                 report = opened.direct.reissue([identifier], letters_to=letters, sheets_to=sheets, actor=by)
         convocations.told(report, letters, sheets)
         return
-    with _helping(settings, actor) as (_, helping):
+    with _helping(settings, actor, identifier) as (_, helping):
         letter = helping.reissue(identifier, replace=replace)
     if letter is None or letter.provisional is None or letter.last_day is None:
         raise _nobody()
@@ -181,7 +203,7 @@ def reissue(
 @app.command("unlock")
 def unlock(identifier: Identifier, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE) -> None:
     """Débloquer un compte, et oublier les essais manqués qui le font attendre."""
-    with _helping(settings, actor) as (_, helping):
+    with _helping(settings, actor, identifier) as (_, helping):
         helped = helping.unlock(identifier)
     if helped is None:
         raise _nobody()
@@ -191,7 +213,7 @@ def unlock(identifier: Identifier, actor: Actor = None, settings: SettingsFile =
 @app.command("disable")
 def disable(identifier: Identifier, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE) -> None:
     """Fermer un compte : plus de connexion, et ses sessions se terminent."""
-    with _helping(settings, actor) as (_, helping):
+    with _helping(settings, actor, identifier) as (_, helping):
         helped = helping.disable(identifier)
     if helped is None:
         raise _nobody()
@@ -201,7 +223,7 @@ def disable(identifier: Identifier, actor: Actor = None, settings: SettingsFile 
 @app.command("enable")
 def enable(identifier: Identifier, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE) -> None:
     """Rouvrir un compte fermé. Il faut ensuite une nouvelle lettre ou un lien par courriel pour y entrer."""
-    with _helping(settings, actor) as (_, helping):
+    with _helping(settings, actor, identifier) as (_, helping):
         helped = helping.enable(identifier)
     if helped is None:
         raise _nobody()
@@ -211,7 +233,7 @@ def enable(identifier: Identifier, actor: Actor = None, settings: SettingsFile =
 @app.command("remove-factors")
 def remove_factors(identifier: Identifier, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE) -> None:
     """Retirer tous les seconds facteurs de quelqu'un qui les a perdus, codes de secours compris."""
-    with _helping(settings, actor) as (opened, helping):
+    with _helping(settings, actor, identifier) as (opened, helping):
         held = opened.direct.factors.of(identifier)
         if opened.direct.find(identifier) is not None and not (held.any or held.recovery_left):
             err.print("Ce compte n'a aucun second facteur. Rien n'a changé.")
@@ -231,7 +253,7 @@ def require_factor(
     settings: SettingsFile = DEFAULT_FILE,
 ) -> None:
     """Exiger un second facteur d'un compte : à la prochaine connexion, la personne l'ajoute avant d'aller plus loin."""
-    with _helping(settings, actor) as (opened, helping):
+    with _helping(settings, actor, identifier) as (opened, helping):
         if not no_more and opened.settings.factors.mode == "off":
             err.print('Les seconds facteurs sont coupés (second_factor.mode = "off"). Rien n\'a changé.', markup=False)
             raise typer.Exit(EXIT_REFUSED)
@@ -245,7 +267,7 @@ def require_factor(
 @app.command("send-link")
 def send_link(identifier: Identifier, actor: Actor = None, settings: SettingsFile = DEFAULT_FILE) -> None:
     """Envoyer à la personne, par courriel, le lien pour choisir un mot de passe."""
-    with _helping(settings, actor) as (opened, helping):
+    with _helping(settings, actor, identifier) as (opened, helping):
         if opened.direct.find(identifier) is None:
             raise _nobody()
         sent = helping.send_link(identifier)

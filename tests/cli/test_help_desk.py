@@ -20,8 +20,10 @@ import pytest
 import typer
 
 from imagin_gateway.cli import bulk
+from imagin_gateway.cli.accounts import _INSTEAD
 from imagin_gateway.clock import SystemClock
 from imagin_gateway.identity import DIRECT_ISSUER
+from imagin_gateway.local.lifecycle import AccountState
 from imagin_gateway.opening import Stores, open_stores
 from imagin_gateway.settings import Settings
 from tests.cli.test_commands import Operator, open_session, operator
@@ -205,7 +207,8 @@ def test_a_chosen_password_is_replaced_only_when_asked_in_so_many_words(desk: Op
     open_session(desk)
     refused = desk.run("accounts", "reissue", "mdurand7")
     assert refused.returncode == 1
-    assert "Rien n'a changé" in refused.stderr
+    told = "Impossible dans l'état de ce compte (mot de passe personnalisé). Rien n'a changé.\n"
+    assert refused.stderr.startswith(f"{told}Mot de passe perdu : accounts send-link, ou")
     assert state_of(desk, "mdurand7") == "active"
     assert desk.run("accounts", "reissue", "mdurand7", "--replace-password", "--letters", "x.csv").returncode == 2
     done = desk.run("accounts", "reissue", "mdurand7", "--replace-password")
@@ -232,6 +235,20 @@ def test_an_account_is_unlocked_and_one_that_is_not_locked_is_left(desk: Operato
     assert [state_of(desk, who) for who in ("mdurand7", "pmartin2")] == ["change_required", "provisional"]
     assert all(each["actor"].startswith("cli:") for each in named(desk, "account_unlocked"))
     assert desk.run("accounts", "unlock", "inconnu").returncode == 1
+
+
+def test_an_account_that_is_not_in_the_state_is_told_with_its_state_and_what_can_be_done(desk: Operator) -> None:
+    assert set(_INSTEAD) == set(AccountState)
+    assert desk.run("accounts", "disable", "mdurand7").returncode == 0
+    for act in ("disable", "reissue", "unlock"):
+        done = desk.run("accounts", act, "MDurand7")
+        assert done.returncode == 1, act
+        assert "ce compte (désactivé). Rien n'a changé.\nLe rouvrir : accounts enable.\n" in done.stderr, act
+    assert desk.run("accounts", "enable", "mdurand7").returncode == 0
+    again = desk.run("accounts", "enable", "mdurand7")
+    assert again.returncode == 1
+    assert "(expiré)" in again.stderr
+    assert "accounts reissue, ou accounts send-link" in again.stderr
 
 
 def test_lost_factors_are_taken_away_and_who_did_it_is_told(desk: Operator) -> None:
