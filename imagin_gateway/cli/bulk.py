@@ -50,7 +50,7 @@ _PROVISIONAL = "Mot de passe provisoire qui a fui : accounts reissue ; de plusie
 def _shown(total: int, what: str) -> Iterator[Callable[[int], None]]:
     """Show how far a long work is, on the error output."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
 

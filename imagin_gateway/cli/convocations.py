@@ -51,7 +51,7 @@ _SHOWN = 200
 def _shown() -> Iterator[Told]:
     """Show how far an import is, on the error output."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("", total=None)
         yield lambda step, done, total: progress.update(
             task, description=_STEPS[step], completed=done, total=total or None
@@ -122,6 +122,8 @@ def import_(
         err.print(f"  laissée : {problem}", markup=False)
     if report.problem_count > _SHOWN:
         err.print(f"  erreurs de plus, qui ne sont pas montrées : {report.problem_count - _SHOWN}")
+    if not (report.created + report.updated + report.unchanged + report.problem_count):
+        err.print("La liste n'a aucune ligne sous son en-tête : personne n'a été importé.", style="yellow")
     if report.ignored_columns:
         err.print(f"Colonnes non lues : {', '.join(report.ignored_columns)}", markup=False)
     if report.resumed:

@@ -195,6 +195,25 @@ def test_a_file_that_is_no_list_is_refused_in_words(operator: Operator, content:
     assert "Traceback" not in done.stderr
 
 
+def test_a_list_of_a_header_alone_is_told_as_such(operator: Operator) -> None:
+    for text in (LIST.splitlines()[0], LIST.splitlines()[0] + "\r\n\r\n"):
+        (operator.folder / "empty.csv").write_text(text, encoding="utf-8")
+        done = operator.run("convocations", "import", "empty.csv")
+        assert done.returncode == 0
+        assert done.stderr == "La liste n'a aucune ligne sous son en-tête : personne n'a été importé.\n"
+
+
+def test_nothing_of_a_progress_bar_goes_where_nobody_looks(operator: Operator) -> None:
+    (operator.folder / "list.csv").write_text(LIST, encoding="utf-8")
+    done = operator.run("convocations", "import", "list.csv", "--letters", "letters.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    again = operator.run("convocations", "import", "list.csv", "--letters", "again.csv")
+    assert (again.returncode, again.stderr) == (0, "")
+    changed = operator.run("accounts", "require-change", "--all", "--yes")
+    assert changed.stderr.startswith("Sans effet sur 2 comptes")
+    assert "\n\n" not in changed.stderr
+
+
 def test_a_list_that_is_not_there_is_told(operator: Operator) -> None:
     done = operator.run("convocations", "import", "nowhere.csv")
     assert done.returncode in (1, 2)
