@@ -267,7 +267,8 @@ class ImportRefused(GatewayError):
         self.problems = tuple(problems)
         self.total = max(total, len(self.problems))
         head = f"{self.total} erreur{'s' if self.total > 1 else ''}, {self._undone} :"
-        more = [f"  - et {self.total - len(self.problems)} autres"] if self.total > len(self.problems) else []
+        others = self.total - len(self.problems)
+        more = [f"  - et {others} autre{'s' if others > 1 else ''}"] if others else []
         super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems), *more]))
 
 

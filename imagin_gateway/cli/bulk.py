@@ -22,6 +22,7 @@ from imagin_gateway.cli.common import (
     Yes,
     acting,
     confirmed,
+    counted,
     err,
     explained,
     out,
@@ -83,7 +84,7 @@ def require_change(
         if not identifiers:
             count = len(planned.changed)
             verb = "devront" if count > 1 else "devra"
-            question = f"{_counted(count, 'compte')} {verb} changer de mot de passe. Retaper ce nombre pour continuer :"
+            question = f"{counted(count, 'compte')} {verb} changer de mot de passe. Retaper ce nombre pour continuer :"
             confirmed(question, str(count), yes=yes)
         with _shown(len(asked), "Comptes") as progress:
             demanded = opened.direct.require_change(asked, actor=by, progress=progress)
@@ -118,25 +119,21 @@ def _told(demanded: Demanded, ended: int, *, as_json: bool, dry: bool = False) -
         print_json({**counts, **named, "sessions_ended": ended, "dry_run": dry})
     elif dry:
         verb = "devraient" if len(demanded.changed) > 1 else "devrait"
-        out.print(f"{_counted(len(demanded.changed), 'compte')} {verb} changer de mot de passe. Rien n'a été fait.")
+        out.print(f"{counted(len(demanded.changed), 'compte')} {verb} changer de mot de passe. Rien n'a été fait.")
     else:
-        people, sessions = _counted(len(demanded.changed), "compte"), _counted(ended, "session")
+        people, sessions = counted(len(demanded.changed), "compte"), counted(ended, "session")
         out.print(f"{people} à qui un autre mot de passe est demandé ; {sessions} terminée{'s' if ended > 1 else ''}.")
     if demanded.left:
         err.print(
-            f"Sans effet sur {_counted(len(demanded.left), 'compte')} {_WHY} : {_named(demanded.left)}",
+            f"Sans effet sur {counted(len(demanded.left), 'compte')} {_WHY} : {_named(demanded.left)}",
             style="yellow",
             markup=False,
         )
         err.print(_PROVISIONAL, style="yellow")
     if demanded.unknown:
-        told = f"Aucun compte pour {_counted(demanded.unknown, 'identifiant')} : {_named(demanded.nobody)}"
+        told = f"Aucun compte pour {counted(demanded.unknown, 'identifiant')} : {_named(demanded.nobody)}"
         err.print(told, style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' if count > 1 else ''}"
 
 
 def _named(identifiers: Sequence[str]) -> str:
@@ -174,9 +171,11 @@ def leak(
         opened.sessions.store.ping()
         planned = len(opened.direct.would_require_change(opened.direct.desk.identifiers()).changed)
         if dry_run:
-            out.print(f"{planned} comptes devraient changer de mot de passe. Rien n'a été fait.")
+            told = counted(planned, "compte devrait", "comptes devraient")
+            out.print(f"{told} changer de mot de passe. Rien n'a été fait.")
             return
-        question = f"Toutes les sessions finiront, {planned} mots de passe seront à changer. Retaper ce nombre :"
+        told = counted(planned, "mot de passe sera", "mots de passe seront")
+        question = f"Toutes les sessions finiront, {told} à changer. Retaper ce nombre :"
         confirmed(question, str(planned), yes=yes)
         people = 0 if report is None else _report(opened, report)
         done = answer_leak(opened.direct, opened.sessions, opened.events, letters=letters, actor=by)

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from imagin_gateway.cli.common import DEFAULT_FILE, Json, SettingsFile, err, out, print_json
+from imagin_gateway.cli.common import DEFAULT_FILE, Json, SettingsFile, counted, err, out, print_json
 from imagin_gateway.operating import check as checking
 from imagin_gateway.operating.findings import Finding, Report, Severity
 from imagin_gateway.operating.ground import Places
@@ -80,19 +80,20 @@ def _show(report: Report, places: Places, *, verbose: bool) -> None:
             if finding.id == DOOR:
                 out.print(f"{_plain(finding.subject)} : {_plain(finding.text)}", markup=False)
     if not verbose and report.count(Severity.OK):
-        out.print(f"{report.count(Severity.OK)} vérifications bonnes ; les voir : --verbose", style="green")
+        good = counted(report.count(Severity.OK), "vérification bonne", "vérifications bonnes")
+        out.print(f"{good} ; les voir : --verbose", style="green")
 
 
 def _summary(report: Report) -> str:
     """The line that a monitoring shows."""
     state = {2: "CRITIQUE", 3: "INCONNU", 1: "ATTENTION", 0: "BON"}[report.exit_code]
     counts = [
-        f"{report.count(severity)} {words}"
-        for severity, words in (
-            (Severity.FATAL, "à corriger"),
-            (Severity.UNKNOWN, "non vérifié"),
-            (Severity.WARNING, "à surveiller"),
-            (Severity.OK, "bon"),
+        counted(report.count(severity), one, many)
+        for severity, one, many in (
+            (Severity.FATAL, "à corriger", "à corriger"),
+            (Severity.UNKNOWN, "non vérifié", "non vérifiés"),
+            (Severity.WARNING, "à surveiller", "à surveiller"),
+            (Severity.OK, "bon", "bons"),
         )
         if report.count(severity)
     ]

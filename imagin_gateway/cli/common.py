@@ -114,6 +114,11 @@ _SPACES = "\u00a0\u202f"
 """Of French typography: not printable to Python, and harmless."""
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun, in French: none and one are singular."""
+    return f"{count} {(many or one + 's') if count > 1 else one}"
+
+
 _REASONS = {
     Code.ACCOUNT_STATE: "Impossible dans l'état de ce compte. Rien n'a changé.",
     Code.DESK_STALE: "Le compte a changé entre-temps. Rien n'a été fait : le regarder de nouveau.",

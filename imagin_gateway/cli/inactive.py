@@ -17,6 +17,7 @@ from imagin_gateway.cli.common import (
     Yes,
     acting,
     confirmed,
+    counted,
     err,
     out,
     print_json,
@@ -50,7 +51,7 @@ def inactive(
             {"inactive_months": months, "within_days": within, "due": due.count, "first": shown, "erased": erased}
         )
     elif erase:
-        out.print(f"{erased} comptes effacés.")
+        out.print(f"{counted(erased, 'compte effacé', 'comptes effacés')}.")
     else:
         _show(due, within)
 
@@ -58,7 +59,8 @@ def inactive(
 def _erase(opened: Stores, due: Due, by: str, *, yes: bool) -> int:
     if not due.count:
         return 0
-    question = f"{due.count} comptes seront effacés, sans retour. Retaper ce nombre pour continuer :"
+    told = counted(due.count, "compte sera effacé", "comptes seront effacés")
+    question = f"{told}, sans retour. Retaper ce nombre pour continuer :"
     confirmed(question, str(due.count), yes=yes)
     done = 0
     while done < due.count and (erased := opened.direct.erase_inactive(actor=by)):
@@ -67,8 +69,8 @@ def _erase(opened: Stores, due: Due, by: str, *, yes: bool) -> int:
 
 
 def _show(due: Due, within: int) -> None:
-    when = f"dans {within} jours" if within else "maintenant"
-    out.print(f"{due.count} comptes à effacer {when}.")
+    when = f"dans {counted(within, 'jour')}" if within else "maintenant"
+    out.print(f"{counted(due.count, 'compte')} à effacer {when}.")
     if due.first:
         table = Table("Identifiant", "Dernier usage")
         for identifier, day in due.first:

@@ -19,6 +19,7 @@ from imagin_gateway.cli.common import (
     EXIT_USAGE,
     Json,
     SettingsFile,
+    counted,
     err,
     explained,
     out,
@@ -304,7 +305,7 @@ def adopt(purpose: Purpose, settings: SettingsFile = DEFAULT_FILE) -> None:
         held = getattr(Settings.load(settings).keys, purpose)
         keys = key_store.adopt(folder, purpose, held, datetime.now(UTC))
     out.print(
-        f"{len(keys)} clé(s) dans {path_of(folder, purpose)}. Enlever maintenant keys.{purpose} des réglages",
+        f"{counted(len(keys), 'clé')} dans {path_of(folder, purpose)}. Enlever maintenant keys.{purpose} des réglages",
         markup=False,
     )
     names = [name for name in os.environ if name.upper() == f"IMAGIN_GATEWAY_KEYS__{purpose.upper()}"]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from imagin_gateway.cli.common import EXIT_REFUSED, err, explained, out
+from imagin_gateway.cli.common import EXIT_REFUSED, counted, err, explained, out
 from imagin_gateway.policy import Facts, FactsRefused, Policy, load, render, siec
 
 app = typer.Typer(help="Les règles : quelle porte, et pourquoi.", no_args_is_help=True)
@@ -112,9 +112,8 @@ def check(file: Annotated[Path, typer.Argument(help="Table de règles (TOML).")]
     """Prouver une table : chaque situation a une réponse, chaque règle sert ; sinon, donner un contre-exemple."""
     with explained():
         policy = load(file)
-        situations = f"{sum(policy.situations().values()):,}".replace(",", " ")
+        situations = sum(policy.situations().values())
+        told = [f"{situations:,} situation{'s' if situations > 1 else ''}".replace(",", " ")]
         questions, _ = policy.longest_interview()
-        out.print(
-            f"Table prouvée : {situations} situations, {len(policy.rules)} règles, {questions} questions au plus.",
-            markup=False,
-        )
+        told += [counted(len(policy.rules), "règle"), counted(questions, "question")]
+        out.print(f"Table prouvée : {', '.join(told)} au plus.", markup=False)

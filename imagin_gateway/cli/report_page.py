@@ -22,17 +22,6 @@ _DOORS: Final = {
     "proconnect": "ProConnect",
     "?": "Sans porte",
 }
-_MAILS: Final = {
-    "reset": "lien pour choisir un mot de passe",
-    "password_changed": "mot de passe changé",
-    "first_connection": "première connexion",
-    "address_code_new": "code pour la nouvelle adresse",
-    "address_code_former": "code pour l’adresse actuelle",
-    "address_left": "adresse changée, à l’ancienne",
-    "address_taken": "adresse changée, à la nouvelle",
-    "after_failures": "connexion après plusieurs essais",
-    "new_client": "connexion depuis un nouvel appareil",
-}
 _STEP_WIDTH: Final = 10
 
 
@@ -118,7 +107,7 @@ def page(summary: Summary, words: Words, warnings: Sequence[str] = ()) -> str:
         ],
         mails=[
             plot(
-                f"{'Partis' if sent else 'Non remis'} : {_MAILS.get(kind, kind or 'autre')}".replace(" :", "\u00a0:"),
+                f"{'Partis' if sent else 'Non remis'} : {words.fact('mail', kind) or 'autre'}".replace(" :", "\u00a0:"),
                 *(counts, steps, hourly),
                 bad=not sent,
             )

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, actor, err, out, stores
+from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, actor, counted, err, out, stores
 from imagin_gateway.events import Event, EventName
 from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.opening import Stores
@@ -79,8 +79,8 @@ def end(
         opened.events.emit(
             Event(name=EventName.SESSIONS_ENDED, door=door, person=person, actor=actor(), detail={"ended": ended})
         )
-    plural = "s" if ended > 1 else ""
-    out.print(f"{ended} session{plural} terminée{plural}." if ended else "Aucune session ouverte.")
+    told = counted(ended, "session terminée", "sessions terminées") if ended else "Aucune session ouverte"
+    out.print(f"{told}.")
 
 
 def _person(opened: Stores, door: str, subject: str) -> tuple[str, str] | None:

@@ -214,7 +214,8 @@ class ConvocationList:
 
     def _entry(self, line: int, fields: list[str]) -> Row | BadLine:
         if len(fields) != len(self._columns):
-            return _bad(line, f"{len(fields)} champs au lieu de {len(self._columns)}")
+            found = f"{len(fields)} champ{'s' if len(fields) > 1 else ''}"
+            return _bad(line, f"{found} au lieu de {len(self._columns)}")
         values: dict[str, str] = {}
         reasons: list[str] = []
         for column, longest, field in zip(self._columns, self._longest, fields, strict=True):

@@ -48,7 +48,8 @@ def rows(settings: Settings) -> Iterator[tuple[str, str]]:
     elif factors.mode == "optional":
         yield "Le second facteur est au choix de la personne.", "exigible compte par compte"
     if factors.trusted_days:
-        yield f"Un ordinateur choisi se passe du second facteur {factors.trusted_days} jours.", "liste et retrait"
+        days = f"{factors.trusted_days} jour{'s' if factors.trusted_days > 1 else ''}"
+        yield f"Un ordinateur choisi se passe du second facteur {days}.", "liste et retrait"
     if not settings.keys.pepper:
         yield "Sans poivre, une copie de la base permet d’essayer des mots de passe choisis.", "coût d’Argon2id"
     if settings.accounts.url.startswith("sqlite"):

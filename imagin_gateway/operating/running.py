@@ -63,7 +63,7 @@ def run(
         del waiting[number]
         found[number] = findings
     for number, probe in waiting.items():
-        found[number] = [_not_checked(probe, f"pas de réponse en {seconds:g} secondes")]
+        found[number] = [_not_checked(probe, f"pas de réponse en {seconds:g} seconde{'s' if seconds >= 2 else ''}")]
     return [finding for _, findings in sorted(found.items()) for finding in findings]
 
 

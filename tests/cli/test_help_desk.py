@@ -446,7 +446,7 @@ def test_accounts_that_nobody_uses_are_told_then_erased_all_of_them_and_the_othe
     assert answer(desk, "", "accounts", "inactive", "--erase").returncode == 2
     assert state_of(desk, "mdurand7") == "active", "nothing was done"
     done = answer(desk, "1\n", "accounts", "inactive", "--erase")
-    assert (done.returncode, done.stdout.strip()) == (0, "1 comptes effacés."), done.stderr
+    assert (done.returncode, done.stdout.strip()) == (0, "1 compte effacé."), done.stderr
     assert state_of(desk, "mdurand7") == "absent"
     assert state_of(desk, "sansmail") == "provisional"
     (event,) = named(desk, "inactive_erased")

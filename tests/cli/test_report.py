@@ -33,7 +33,8 @@ def some() -> list[tuple[bytes, Record]]:
     wrong = {"reason": "wrong"}
     found += [record("login_refused", 5, door="direct", code=Code.CREDENTIALS.value, detail=wrong)] * 7
     found += [record("login_refused", 5, door="<b>", code="saml.time")] * 2
-    found += [record("mail_sent", 9, detail={"mail": "reset"})] * 6
+    found += [record("mail_sent", 9, detail={"mail": "reset"})] * 5
+    found += [record("mail_sent", 9, detail={"mail": "account_unlocked"})]
     return found
 
 
@@ -48,6 +49,9 @@ def test_counts_are_those_of_the_events_and_small_ones_are_not_told() -> None:
     key = dict(zip(tree.xpath("//dt/text()"), tree.xpath("//dd/text()"), strict=True))
     assert key["Connexions réussies"] == "23"
     assert key["Courriels partis"] == "6"
+    titles = tree.xpath("//h3/text()")
+    assert "Partis\u00a0: lien pour choisir un mot de passe" in titles
+    assert "Partis\u00a0: compte débloqué" in titles
     assert [told(number) for number in (0, 1, 4, 5, 12345)] == ["0", "moins de 5", "moins de 5", "5", "12\u202f345"]
 
 

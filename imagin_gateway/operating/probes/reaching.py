@@ -140,7 +140,7 @@ def certificate(prefix: str, subject: str, ends: datetime | None, now: datetime,
         return
     days = (ends - now).days
     if days < SOON_DAYS:
-        text = f"son certificat expire le {ends:%d/%m/%Y} ({days} jours)"
+        text = f"son certificat expire le {ends:%d/%m/%Y} ({days} jour{'s' if days > 1 else ''})"
         yield warning(f"{prefix}.certificate_ending", subject, text, "le faire renouveler avant cette date", key)
     else:
         yield good(f"{prefix}.certificate", subject, f"certificat valable jusqu’au {ends:%d/%m/%Y}", key)

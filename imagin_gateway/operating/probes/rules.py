@@ -33,7 +33,8 @@ def policy(ground: Ground) -> Iterator[Finding]:
             "policy.refused", "table des règles", text, f"imagin-gateway policy check {settings.policy}", "policy"
         )
         return
-    yield good("policy.proved", "table des règles", f"{len(table.doors)} portes, prouvée", "policy")
+    doors = f"{len(table.doors)} porte{'s' if len(table.doors) > 1 else ''}"
+    yield good("policy.proved", "table des règles", f"{doors}, prouvée", "policy")
     try:
         admission = open_admission(settings, table)
     except (GatewayError, OSError) as error:
