@@ -27,8 +27,11 @@ def explain(
         list[str] | None, typer.Argument(help="Faits connus, par exemple : convocation=ours posting=paris email=yes")
     ] = None,
     table: Table = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Dire aussi pourquoi les autres règles ne conviennent pas.")
+    ] = False,
 ) -> None:
-    """Dire quelle porte, par quelle règle, et pourquoi les autres ne conviennent pas."""
+    """Dire quelle porte, par quelle règle, et pourquoi."""
     with explained():
         policy = _policy(table)
         try:
@@ -36,7 +39,9 @@ def explain(
         except FactsRefused as refused:
             err.print(f"Ces faits ne vont pas : {refused}", style="red", markup=False)
             raise typer.Exit(EXIT_REFUSED) from None
-        out.print(render.explanation_text(policy, situation), markup=False, end="")
+        out.print(render.explanation_text(policy, situation, others=verbose), markup=False, end="")
+        if not verbose:
+            out.print("\nPourquoi les autres règles ne conviennent pas : --verbose")
 
 
 def _pairs(facts: list[str]) -> dict[str, str]:

@@ -136,8 +136,8 @@ def decision_text(policy: Policy, decision: Decision, lang: str = "fr") -> str:
     return (spaced("\n".join(lines)) if french else "\n".join(lines)) + "\n"
 
 
-def explanation_text(policy: Policy, facts: Facts) -> str:
-    """Return the decision, then every line tried and why it did not fit, in French."""
+def explanation_text(policy: Policy, facts: Facts, *, others: bool = True) -> str:
+    """Return the decision, then the lines that fit and why, in French; of the others, too, why they did not."""
     lines = [decision_text(policy, policy.decide(facts)), f"{facts.describe()}\n"]
-    lines += map(str, policy.explain(facts))
+    lines += [str(tried) for tried in policy.explain(facts) if others or tried.fits]
     return "\n".join(lines) + "\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import re
 import secrets
 import signal
 import stat
@@ -242,7 +243,14 @@ def test_explain_says_the_door_the_rule_and_why_not_the_others(operator: Operato
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Portail de Versailles (https://id.ac-versailles.fr)")
     assert "Règle 29, document" in done.stdout
-    assert "inspection générale" in done.stdout, "why line 2 does not fit"
+    assert re.search(r"^→ 29 +employeur\s: Éducation nationale\s; poste\s: ", done.stdout, re.MULTILINE)
+    assert len(done.stdout.splitlines()) < 12, "seen at once"
+    assert "inspection générale" not in done.stdout
+    assert done.stdout.endswith("\n\nPourquoi les autres règles ne conviennent pas : --verbose\n")
+    more = operator.run("policy", "explain", *facts, "-v")
+    assert more.stdout.startswith(done.stdout.partition("→")[0])
+    assert "inspection générale" in more.stdout, "why line 2 does not fit"
+    assert "--verbose" not in more.stdout
     nothing = operator.run("policy", "explain")
     assert nothing.returncode == 0
     assert "Règle 37" in nothing.stdout
