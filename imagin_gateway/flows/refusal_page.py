@@ -142,6 +142,8 @@ def _ways_on(house: House, visit: Visit, told: Told) -> tuple[Link, list[Link]]:
         primary, links = Link(house.text(visit, "refusal.again"), house.path(f"/portail/{told.door}")), [chooser]
     elif page == "R6":
         primary = Link(house.text(visit, "refusal.new_link"), house.href(visit, "/mot-de-passe/oubli"))
+        # Whoever has used the link has the password it was for.
+        links = [Link(house.text(visit, "refusal.sign_in"), house.href(visit, "/direct"))]
     elif page == "R10":
         primary = Link(house.text(visit, "refusal.again"), told.again or house.path("/"))
     elif page == "R20":

@@ -385,6 +385,9 @@ def test_a_made_up_link_is_a_dead_link(house: TheHouse, token: str) -> None:
     reply = client.follow(client.get(f"/connexion/mot-de-passe/lien?jeton={quote(token)}"))
     assert reply.status == 410
     assert reply.title == "Ce lien ne fonctionne plus"
+    ways = {text: href for href, text in re.findall(r'<a [^>]*href="([^"]*)"[^>]*>([^<]*)</a>', reply.text)}
+    assert ways["Demander un nouveau lien"] == "/connexion/mot-de-passe/oubli"
+    assert ways["Se connecter"] == "/connexion/direct", "whoever used the link has a password"
 
 
 @pytest.mark.row("PWD-08")

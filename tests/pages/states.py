@@ -578,6 +578,15 @@ STATES: dict[str, State] = {
     ),
     **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(1, 22)},
     **{f"refusal-R{number}": State("refusal", {**REFUSAL, "id": f"R{number}"}) for number in range(30, 36)},
+    "refusal-R6": State(
+        "refusal",
+        {
+            **REFUSAL,
+            "id": "R6",
+            "primary": Link("Demander un nouveau lien", "/connexion/mot-de-passe/oubli"),
+            "links": [Link("Se connecter", "/connexion/direct")],
+        },
+    ),
     "login-proconnect": State("login", {**LOGIN, "proconnect_href": "/connexion/portail/proconnect"}, signed=True),
     "proconnect-offer": State("proconnect", PROCONNECT, signed=True),
     "proconnect-linked": State("proconnect", {**PROCONNECT, "mode": "linked"}, signed=True),
