@@ -71,7 +71,8 @@ def place_of(request: Any) -> Mapping[str, Any]:
             return place
     raise RuntimeError(
         "imagin_gateway is not mounted around this application: app = gateway.asgi(app), "
-        "or app.wsgi_app = gateway.wsgi(app.wsgi_app)"
+        "or app.wsgi_app = gateway.wsgi(app.wsgi_app) under Flask, "
+        "or application = gateway.wsgi(get_wsgi_application()) in the wsgi.py of Django"
     )
 
 

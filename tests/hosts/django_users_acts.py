@@ -135,6 +135,33 @@ def requests() -> None:
     assert seen[0][2] is True
 
 
+def without() -> None:
+    """As the table of mistakes in docs/hosts.md says it."""
+    from django.template import Context, Engine
+    from django.test import RequestFactory
+
+    from imagin_gateway.mounts.django import person as person_of
+    from imagin_gateway.mounts.django import person_middleware
+    from imagin_gateway.mounts.incoming import KEY
+    from imagin_gateway.mounts.visitor import Visitor
+
+    request = RequestFactory().get("/")
+    for tell in (person_of, person_middleware(lambda _request: None)):
+        try:
+            tell(request)
+        except RuntimeError as error:
+            assert "application = gateway.wsgi(get_wsgi_application()) in the wsgi.py of Django" in str(error)  # noqa: PT017  # no pytest in this process
+        else:
+            raise AssertionError("the gateway is not there")
+    request.META[KEY] = Visitor(person(), None, "/connexion/", "/connexion/fin")
+    assert not hasattr(request, "person")
+    page = Engine().from_string("[{{ request.person }}]")
+    assert page.render(Context({"request": request})) == "[]"
+    assert person_of(request) == person()
+    person_middleware(lambda _request: None)(request)
+    assert request.person == person()
+
+
 def main() -> None:
     name, folder = sys.argv[1:]
     settings.configure(
@@ -152,7 +179,7 @@ def main() -> None:
     )
     django.setup()
     call_command("migrate", verbosity=0)
-    {each.__name__: each for each in (migration, made, issuers, takeover, closed, race, requests)}[name]()
+    {each.__name__: each for each in (migration, made, issuers, takeover, closed, race, requests, without)}[name]()
 
 
 if __name__ == "__main__":

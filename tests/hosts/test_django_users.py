@@ -43,3 +43,7 @@ def test_two_requests_at_once_make_one_user(tmp_path: Path) -> None:
 
 def test_requests_carry_their_user_under_wsgi_and_asgi(tmp_path: Path) -> None:
     act("requests", tmp_path)
+
+
+def test_without_the_gateway_or_its_middleware_a_project_finds_what_the_documentation_says(tmp_path: Path) -> None:
+    act("without", tmp_path)
