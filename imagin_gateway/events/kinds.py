@@ -198,7 +198,7 @@ KINDS: Final[Mapping[EventName, Kind]] = MappingProxyType(
         EventName.SESSIONS_ENDED: _done("ended", "which"),
         EventName.SESSIONS_LISTED: _done("found"),
         EventName.ACCESS_DENIED: _refused(*_REFUSAL),
-        EventName.REQUEST_REFUSED: _refused(*_REFUSAL),
+        EventName.REQUEST_REFUSED: _refused(*_REFUSAL, "untold"),
         EventName.REDIRECT_REFUSED: _refused("untold"),
         EventName.PASSWORD_CHOSEN: _done("how"),
         EventName.PASSWORD_REFUSED: _refused(*_REFUSAL),

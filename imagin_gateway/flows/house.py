@@ -63,6 +63,8 @@ class House:
     readiness: Readiness = field(default_factory=Readiness)
     redirects: Seldom = field(default_factory=Seldom)
     """Which refused landing pages are told."""
+    sockets: Seldom = field(default_factory=Seldom)
+    """Which websockets of other sites are told."""
     watch: Watch | None = None
     """Counts and times what happens, where the settings ask for it."""
 

@@ -173,7 +173,7 @@ class GatewayASGI:
         if passage.unreadable:
             admitted = self._doorman.refusal_of_path
         elif scope["type"] == "websocket" and not passage.open and not self._doorman.same_origin(request):
-            admitted = Response(403)
+            admitted = self._doorman.refusal_of_origin(request)
         else:
             admitted = await self._in(self._gateway.lookups, lambda: self._doorman.admit(passage, request))
         if isinstance(admitted, Visitor):

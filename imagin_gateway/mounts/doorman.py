@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from imagin_gateway.errors import About, Code, GatewayError, Refused, Unavailable
+from imagin_gateway.events import Event, EventName
 from imagin_gateway.exchange import Request, Response
 from imagin_gateway.flows.house import Visit
 from imagin_gateway.flows.landing import landing
@@ -17,6 +18,7 @@ from imagin_gateway.flows.problem import challenge, problem
 from imagin_gateway.flows.refusals import refusal
 from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.identity import Identity, lacks
+from imagin_gateway.local.throttle import network_of
 from imagin_gateway.mounts.asked import Asked
 from imagin_gateway.mounts.cookie import CookieFinder
 from imagin_gateway.mounts.host_request import host_request
@@ -134,7 +136,7 @@ class Doorman:
         """Do the same for a route of the host, which holds a scope or an environ."""
         request = host_request(place, self._gateway.settings.trusted_proxies)
         if place.get("type") == "websocket" and not self.same_origin(request):
-            return Response(403)
+            return self.refusal_of_origin(request)
         return self.judge(who, asked, request)
 
     def same_origin(self, request: Request) -> bool:
@@ -144,6 +146,25 @@ class Doorman:
         """
         ours = self._gateway.settings.base_url
         return request.headers.get("origin", ours) == ours
+
+    def refusal_of_origin(self, request: Request) -> Response:
+        """Refuse a websocket of another origin. The operator is told, not of each that a script tries anew."""
+        house = self._gateway.house
+        untold = house.sockets.due(network_of(request.address), house.clock.now())
+        if untold is not None:
+            reason = "a websocket was opened by a page of another origin"
+            detail: dict[str, str | int | bool] = {"status": 403, "reason": reason}
+            detail |= {"untold": untold} if untold else {}
+            house.events.emit(
+                Event(
+                    name=EventName.REQUEST_REFUSED,
+                    code=Code.CROSS_SITE,
+                    address=request.address,
+                    correlation=new_reference(),
+                    detail=detail,
+                )
+            )
+        return Response(403)
 
     def _judge_unknown(self, who: Identity | None, asked: Asked, place: Mapping[str, Any]) -> Response:
         """Answer a route that asks while nobody can tell who is there: a login would not help."""

@@ -30,7 +30,7 @@ OF_CODES: Final = {
     "request.redirect": "A `next` that is not under `landings`: mend the link, or add the prefix. Many: somebody looks for a "
     "redirect to elsewhere; one network is told once in ten minutes, twenty networks at most, the rest is counted.",
     "request.form_expired": "Nothing, alone. Everywhere at once: `keys.signing` was replaced instead of extended, or cookies are lost.",
-    "request.cross_site": "Somebody's page posts to ours: see the address, and where people came from.",
+    "request.cross_site": "Somebody's page posts to ours, or opens a websocket: see the address, and where people came from.",
     "flow.other_browser": "Nothing, alone; somebody may have been sent another's link.",
     "flow.replayed": "Look: an answer was sent twice. Back and reload do that too.",
     "flow.route_mismatch": "Look: an answer of one portal came to another's address. Compare addresses at the portal.",

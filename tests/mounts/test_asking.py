@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from imagin_gateway.errors import Code, Unavailable
+from imagin_gateway.flows.seldom import WINDOW
 from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.mounts import Denied, Visitor, require
 from imagin_gateway.mounts.asked import asked
@@ -299,6 +300,31 @@ def test_a_websocket_below_a_protected_prefix_is_opened_by_our_own_pages_alone(o
     assert opens_socket(mount, "/missions/ws") == CLOSED, "nobody is signed in"
     assert opens_socket(mount, "/missions/ws", cookie=cookie, origin=ours) == [{"type": "websocket.accept"}]
     assert opens_socket(mount, "/missions/ws", cookie=cookie, origin="https://evil.example") == CLOSED
+
+
+@pytest.mark.parametrize("path", ["/ws", "/missions/ws"])
+def test_a_websocket_of_another_site_is_told_to_the_operator_and_not_each_time_it_is_tried(
+    opened: TheHouse, path: str
+) -> None:
+    async def asks(scope: Any, receive: Any, send: Any) -> None:
+        require(scope)
+        await send({"type": "websocket.accept"})
+
+    def told() -> list[dict[str, Any]]:
+        return [each for each in opened.events if each["event"] == "request_refused"]
+
+    mount = opened.gateway.asgi(asks)
+    cookie = "; ".join(f"{name}={value}" for name, value in signed_in(opened).items())
+    for _ in range(5):
+        assert opens_socket(mount, path, cookie=cookie, origin="https://evil.example") == CLOSED
+    (event,) = told()
+    assert event["code"] == "request.cross_site"
+    assert event["address"] == "192.0.2.7"
+    assert event["detail"] == {"status": 403, "reason": "a websocket was opened by a page of another origin"}
+    assert "evil" not in str(event)
+    opened.clock.move(WINDOW)
+    assert opens_socket(mount, path, cookie=cookie, origin="https://evil.example") == CLOSED
+    assert told()[1]["detail"]["untold"] == 4
 
 
 def test_headers_that_may_be_read_once_reach_both_sides(opened: TheHouse) -> None:
