@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from imagin_gateway.errors import Code, GatewayError, SettingsError, Unavailable
+from imagin_gateway.errors import Code, GatewayError, ImportRefused, PolicyError, SettingsError, Unavailable
 
 if TYPE_CHECKING:
     from imagin_gateway.opening import Stores
@@ -101,8 +101,13 @@ Json = Annotated[bool, typer.Option("--json", help="Écrire du JSON, pour un pro
 
 
 def print_json(told: object) -> None:
-    """Print a value for a program: one JSON document, whatever the width of the terminal."""
-    sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+    """Print a value for a program: one JSON document, whatever the width of the terminal and what it can write."""
+    text = json.dumps(told, ensure_ascii=False, indent=2)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(told, indent=2)
+    sys.stdout.write(text + "\n")
 
 
 def shown(text: str) -> str:
@@ -147,6 +152,14 @@ def _system(error: OSError) -> str:
     return f"{told} : {_SYSTEM.get(error.errno or 0) or error.strerror or error}"
 
 
+def _in_words(error: GatewayError) -> str:
+    """Say an error in French; beside it, what it tells developers, who write in English."""
+    # Imported here: most commands end well.
+    from imagin_gateway.events.telling import words
+
+    return f"{words().code(error.code)} ({error.code} : {error})"
+
+
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
     """End a command with a clear sentence and its own exit code, never with a traceback of ours."""
@@ -156,13 +169,14 @@ def explained() -> Iterator[None]:
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(EXIT_SETTINGS) from None
     except Unavailable as error:
-        err.print(f"Indisponible pour l'instant ({error.code}) : {error}", style="red", markup=False)
+        err.print(f"Indisponible pour l'instant : {_in_words(error)}", style="red", markup=False)
         raise typer.Exit(EXIT_UNAVAILABLE) from None
     except OSError as error:
         err.print(_system(error), style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED) from None
     except GatewayError as error:
-        err.print(_REASONS.get(error.code, str(error)), style="red", markup=False)
+        in_french = str(error) if isinstance(error, PolicyError | ImportRefused) else f"Refusé : {_in_words(error)}"
+        err.print(_REASONS.get(error.code, in_french), style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED) from None
 
 

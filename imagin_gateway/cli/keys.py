@@ -24,6 +24,7 @@ from imagin_gateway.cli.common import (
     explained,
     out,
     print_json,
+    shown,
 )
 from imagin_gateway.keys import Keyring
 from imagin_gateway.local.database import Database
@@ -194,7 +195,8 @@ def _portal(door: str, file: Path, pair: tuple[Path, Path]) -> SamlPortal | Oidc
         found[PROCONNECT] = service
     if door not in found:
         known = ", ".join(found) or "aucune"
-        raise KeysRefused(f"ni un usage ({', '.join(PURPOSES)}), ni une porte à clés ({known})")
+        purposes = ", ".join(PURPOSES)
+        raise KeysRefused(f"{shown(door)} n’est ni un usage ({purposes}), ni une porte à clés ({known})")
     section = found[door]
     try:
         if door == PROCONNECT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from imagin_gateway.extras import absent, how_to_install
@@ -14,6 +15,9 @@ def main() -> None:
         sys.exit(2)
     from imagin_gateway.cli.root import app
 
+    # What a terminal of another encoding cannot write is a « ? », not the end of an order that is already done.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     app(prog_name="imagin-gateway")
 
 

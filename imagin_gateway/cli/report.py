@@ -45,11 +45,21 @@ def report(
         damages: list[Damage] = []
         summary = summed_up(select(paths, selection, damages.append), start, end)
         text = page(summary, words(), list(_warnings(damages)))
-        # Written beside, then put in its place: a page that is there is whole.
-        beside = to.with_name(f".{to.name}.{os.getpid()}")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(to)
+        _write(text, to)
     out.print(f"Événements lus : {summary.read}. Rapport : {to}", markup=False)
+
+
+def _write(text: str, to: Path) -> None:
+    """Write a page beside, then put it in its place: one that is there is whole. An error names what was typed."""
+    beside = to.with_name(f".{to.name}.{os.getpid()}")
+    try:
+        try:
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(to)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(to)) from error
 
 
 def _warnings(damages: list[Damage]) -> Iterator[str]:

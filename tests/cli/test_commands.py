@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import os
 import re
 import secrets
 import signal
@@ -71,6 +72,12 @@ class Operator:
 
     def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return imagin_gateway(*words, cwd=self.folder, env={"COLUMNS": "200", **environment})
+
+    def spawn(self, *words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+        """Run in a new Python, which reads all of its environment."""
+        command = [sys.executable, "-W", "error", "-m", "imagin_gateway.cli.main", *words]
+        told = {**os.environ, "COLUMNS": "200", **environment}
+        return subprocess.run(command, cwd=self.folder, env=told, capture_output=True, check=False, timeout=60)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command that goes on until it is stopped."""
@@ -213,6 +220,33 @@ def test_nothing_of_a_progress_bar_goes_where_nobody_looks(operator: Operator) -
     changed = operator.run("accounts", "require-change", "--all", "--yes")
     assert changed.stderr.startswith("Sans effet sur 2 comptes")
     assert "\n\n" not in changed.stderr
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_what_a_terminal_cannot_write_ends_no_command(operator: Operator, encoding: str) -> None:
+    (operator.folder / "list.csv").write_text(LIST.replace("DURAND", "Œuvrard"), encoding="utf-8")
+    done = operator.spawn("convocations", "import", "list.csv", PYTHONIOENCODING=encoding)
+    assert done.returncode == 0, done.stderr
+    shown = operator.spawn("policy", "explain", "employer=en", PYTHONIOENCODING=encoding)
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    found = operator.spawn("accounts", "find", "mdurand7", "--json", PYTHONIOENCODING=encoding)
+    assert json.loads(found.stdout)["accounts"][0]["family_name"] == "Œuvrard", "JSON loses nothing"
+
+
+def test_a_list_whose_name_is_not_utf_8_is_imported_and_told(operator: Operator) -> None:
+    name = os.fsdecode(b"caf\xe9.csv")
+    (operator.folder / name).write_text(LIST, encoding="utf-8")
+    done = operator.spawn("convocations", "import", name, PYTHONIOENCODING="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().startswith("caf?.csv — créés : 2")
+
+
+def test_a_store_that_does_not_answer_is_told_in_french_with_what_developers_are_told(operator: Operator) -> None:
+    file = operator.folder / "gateway.toml"
+    file.write_text(file.read_text("utf-8").replace("sqlite:///state.db", "redis://127.0.0.1:1/0"), encoding="utf-8")
+    done = operator.run("sessions", "list", "--door", "direct")
+    assert done.returncode == 4
+    assert done.stderr.startswith("Indisponible pour l'instant : une base ne répond pas (house.store_unavailable : the")
 
 
 def test_a_list_that_is_not_there_is_told(operator: Operator) -> None:

@@ -55,6 +55,15 @@ def test_counts_are_those_of_the_events_and_small_ones_are_not_told() -> None:
     assert [told(number) for number in (0, 1, 4, 5, 12345)] == ["0", "moins de 5", "moins de 5", "5", "12\u202f345"]
 
 
+def test_a_page_that_cannot_be_written_is_told_by_its_name_and_leaves_nothing_beside(office: Office) -> None:  # noqa: F811  # the fixture
+    (office.folder / "there").mkdir()
+    for to in ("away/page.html", "there"):
+        done = office.run("report", "--to", str(office.folder / to), "--since", "2026-12-13", "--until", "2026-12-15")
+        assert done.exit_code == 1
+        assert done.stderr.startswith(f"{office.folder / to} : ")
+    assert not list(office.folder.glob(".there*"))
+
+
 def test_the_page_holds_no_script_nothing_from_elsewhere_and_nothing_of_a_person() -> None:
     text = page(summed_up(some(), START, START + timedelta(days=20)), words())
     assert not re.search(r"<script|<b>|https?:|src=|href=|url\(", text)
