@@ -27,6 +27,7 @@ from imagin_gateway.cli.common import (
     explained,
     out,
     print_json,
+    resumable,
     shown,
     stores,
 )
@@ -86,15 +87,16 @@ def require_change(
             verb = "devront" if count > 1 else "devra"
             question = f"{counted(count, 'compte')} {verb} changer de mot de passe. Retaper ce nombre pour continuer :"
             confirmed(question, str(count), yes=yes)
-        with _shown(len(asked), "Comptes") as progress:
-            demanded = opened.direct.require_change(asked, actor=by, progress=progress)
-        # Of those who were asked before, too: whoever was interrupted here begins again.
-        people = demanded.changed + demanded.left
-        ended = 0
-        with _shown(len(people), "Sessions") as progress:
-            for number, identifier in enumerate(people, 1):
-                ended += opened.sessions.end_person(DIRECT_ISSUER, identifier)
-                progress(number)
+        with resumable():
+            with _shown(len(asked), "Comptes") as progress:
+                demanded = opened.direct.require_change(asked, actor=by, progress=progress)
+            # Of those who were asked before, too: whoever was interrupted here begins again.
+            people = demanded.changed + demanded.left
+            ended = 0
+            with _shown(len(people), "Sessions") as progress:
+                for number, identifier in enumerate(people, 1):
+                    ended += opened.sessions.end_person(DIRECT_ISSUER, identifier)
+                    progress(number)
         if ended:
             _ended(opened, ended, by)
     _told(demanded, ended, as_json=as_json)
@@ -178,8 +180,9 @@ def leak(
         question = f"Toutes les sessions finiront, {told} à changer. Retaper ce nombre :"
         confirmed(question, str(planned), yes=yes)
         people = 0 if report is None else _report(opened, report)
-        done = answer_leak(opened.direct, opened.sessions, opened.events, letters=letters, actor=by)
-        written = opened.direct.leaks.notify() if notify else 0
+        with resumable():
+            done = answer_leak(opened.direct, opened.sessions, opened.events, letters=letters, actor=by)
+            written = opened.direct.leaks.notify() if notify else 0
     counts = done.accounts
     if as_json:
         print_json(
@@ -204,7 +207,22 @@ def leak(
 
 def _report(opened: Stores, report: Path) -> int:
     """Write who is concerned; return how many. Before anything is changed: a full disk must not stop half-way."""
-    descriptor = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        descriptor = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        told = "ce fichier existe déjà ; un ordre interrompu l'a peut-être écrit, entier"
+        err.print(f"{report} : {told}. Rien n'a été fait : relancer sans --report.", style="red", markup=False)
+        raise typer.Exit(EXIT_REFUSED) from None
+    try:
+        return _concerned(opened, descriptor)
+    except BaseException:
+        # Not whole, and in the way of the next one.
+        report.unlink(missing_ok=True)
+        raise
+
+
+def _concerned(opened: Stores, descriptor: int) -> int:
+    """Write them into an open file, which is then closed."""
     with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL)
         writer.writerow(("Identifiant", "Nom", "Prénom", "Courriel", "Service gestionnaire", "État"))

@@ -152,6 +152,16 @@ def _system(error: OSError) -> str:
     return f"{told} : {_SYSTEM.get(error.errno or 0) or error.strerror or error}"
 
 
+@contextlib.contextmanager
+def resumable() -> Iterator[None]:
+    """Say of an order that somebody interrupts that it may be given again: what was left is then finished."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print("Interrompu. Le même ordre, relancé, fait ce qui restait.", style="yellow")
+        raise
+
+
 def _in_words(error: GatewayError) -> str:
     """Say an error in French; beside it, what it tells developers, who write in English."""
     # Imported here: most commands end well.

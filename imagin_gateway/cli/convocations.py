@@ -18,6 +18,7 @@ from imagin_gateway.cli.common import (
     actor,
     err,
     out,
+    resumable,
     shown,
     stores,
 )
@@ -108,7 +109,7 @@ def import_(
     if reissue and letters is None and sheets is None:
         err.print("Avec --reissue, dire où écrire les lettres : --letters ou --sheets.", style="red")
         raise typer.Exit(EXIT_USAGE)
-    with stores(settings) as opened, _shown() as progress:
+    with stores(settings) as opened, resumable(), _shown() as progress:
         report = opened.direct.import_list(
             file,
             skip_bad=skip_bad,

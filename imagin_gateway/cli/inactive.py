@@ -21,6 +21,7 @@ from imagin_gateway.cli.common import (
     err,
     out,
     print_json,
+    resumable,
     stores,
 )
 from imagin_gateway.local.inactivity import Due
@@ -63,8 +64,9 @@ def _erase(opened: Stores, due: Due, by: str, *, yes: bool) -> int:
     question = f"{told}, sans retour. Retaper ce nombre pour continuer :"
     confirmed(question, str(due.count), yes=yes)
     done = 0
-    while done < due.count and (erased := opened.direct.erase_inactive(actor=by)):
-        done += erased
+    with resumable():
+        while done < due.count and (erased := opened.direct.erase_inactive(actor=by)):
+            done += erased
     return done
 
 

@@ -18,9 +18,11 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from imagin_gateway.cli import bulk
 from imagin_gateway.cli.accounts import _INSTEAD
+from imagin_gateway.cli.root import app
 from imagin_gateway.clock import SystemClock
 from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.local.lifecycle import AccountState
@@ -529,6 +531,30 @@ def test_a_leak_of_ten_thousand_accounts_is_answered_by_one_command_in_a_bounded
     assert "72 heures" not in done.stdout
     again = operator.run("accounts", "leak", "--report", "concernes.csv", "--yes")
     assert again.returncode == 1, "a report is never overwritten"
+    assert "Rien n'a été fait : relancer sans --report." in again.stderr
+
+
+def test_a_leak_that_is_interrupted_says_what_to_do_and_leaves_no_half_of_a_report(
+    desk: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(desk.folder)
+    report = desk.folder / "concernes.csv"
+    with monkeypatch.context() as patched:
+        patched.setattr(bulk, "neutral", interrupted)
+        assert CliRunner().invoke(app, ["accounts", "leak", "--yes", "--report", str(report)]).exit_code == 130
+    assert not report.exists()
+    assert state_of(desk, "mdurand7") == "active"
+    with monkeypatch.context() as patched:
+        patched.setattr(bulk, "answer_leak", interrupted)
+        told = CliRunner().invoke(app, ["accounts", "leak", "--yes", "--report", str(report)])
+    assert told.exit_code == 130
+    assert "Interrompu. Le même ordre, relancé, fait ce qui restait." in told.stderr
+    assert report.exists()
+    assert desk.run("accounts", "leak", "--yes").returncode == 0
+    assert state_of(desk, "mdurand7") == "change_required"
 
 
 def test_a_list_that_may_not_be_read_is_told_and_no_fault(
