@@ -90,8 +90,8 @@ def show(
         "file": file,
     }
     selection = Selection(
-        since=moment(since, now()) if since else None,
-        until=moment(until, now()) if until else None,
+        since=moment(since, now(), "--since") if since else None,
+        until=moment(until, now(), "--until") if until else None,
         kinds=frozenset(kind or ()),
         codes=frozenset(code or ()),
         doors=frozenset(() if person else door or ()),

@@ -17,12 +17,13 @@ _WORDS: Final = {"hier": 1, "yesterday": 1, "aujourd'hui": 0, "aujourd’hui": 0
 FORMS: Final = "2026-12-13, 2026-12-13T22:00, 22:00, hier, 2h, 30min, 7j"
 
 
-def moment(typed: str, now: datetime) -> datetime:
+def moment(typed: str, now: datetime, option: str | None = None) -> datetime:
     """Return the moment that was typed, in UTC.
 
     Args:
         typed: one of `FORMS`; what has no time zone is of Paris.
         now: the present moment.
+        option: where it was typed.
 
     Raises:
         typer.BadParameter: it is none.
@@ -42,4 +43,4 @@ def moment(typed: str, now: datetime) -> datetime:
             found = datetime.fromisoformat(typed.strip())
         return (found if found.tzinfo else found.replace(tzinfo=PARIS)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise typer.BadParameter(f"moment illisible ; par exemple : {FORMS}") from None
+        raise typer.BadParameter(f"moment illisible ; par exemple : {FORMS}", param_hint=option) from None

@@ -31,8 +31,8 @@ def report(
     settings: SettingsFile = DEFAULT_FILE,
 ) -> None:
     """Écrire le rapport d'une période : connexions, refus, courriels. Aucune donnée personnelle."""
-    end = moment(until, now()) if until else now()
-    start = moment(since, now()) if since else end - timedelta(days=7)
+    end = moment(until, now(), "--until") if until else now()
+    start = moment(since, now(), "--since") if since else end - timedelta(days=7)
     if start >= end:
         raise typer.BadParameter("la fin précède le début", param_hint="--until")
     selection = Selection(since=start, until=end)

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from imagin_gateway.cli import root
 from imagin_gateway.cli.french import french
+from imagin_gateway.cli.metrics import SAYS
+from imagin_gateway.flows.metrics import FIGURES
 from scripts.reference.commands import commands
 
 RAN = """
@@ -59,6 +61,12 @@ ENGLISH = re.compile(
 )
 
 
+def test_every_figure_is_named_in_french() -> None:
+    told = CliRunner().invoke(root.app, ["metrics", "list"], env={"COLUMNS": "200"})
+    assert set(SAYS) == set(FIGURES)
+    assert all(says in told.stdout for says in SAYS.values())
+
+
 @pytest.mark.parametrize("command", ["", *sorted({*root.GROUPS, *(name for name, _ in commands())})])
 @pytest.mark.parametrize("said", ["--help", "--nothing-of-the-kind", "--settings"])
 def test_help_and_an_order_said_wrongly_are_told_in_french(command: str, said: str) -> None:
@@ -86,7 +94,7 @@ def test_help_and_an_order_said_wrongly_are_told_in_french(command: str, said: s
         ("saml inspect answer.xml", "Il manque l'option '--door'."),
         ("policy table --lang de", "Valeur refusée pour '--lang' : 'de' n'est aucun de : 'fr', 'en'"),
         ("events --language de", "Valeur refusée pour --language : fr ou en"),
-        ("events --since yore", "Valeur refusée : moment illisible"),
+        ("events --since yore", "Valeur refusée pour --since : moment illisible"),
     ],
 )
 def test_what_is_wrong_with_an_order_is_said_in_french(order: str, said: str) -> None:
