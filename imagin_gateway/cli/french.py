@@ -119,6 +119,11 @@ class _Speaking:
 class FrenchCommand(_Speaking, typer.core.TyperCommand):
     """A command that speaks French."""
 
+    def __init__(self, *words: Any, **attributes: Any) -> None:
+        super().__init__(*words, **attributes)
+        # The lines of a docstring are those of an editor, not of a terminal: the library keeps them below the first.
+        self.help = re.sub(r"(?<!\n)\n(?!\n)", " ", self.help) if self.help else None
+
 
 class FrenchGroup(_Speaking, typer.core.TyperGroup):
     """A group of commands that speaks French."""

@@ -61,6 +61,11 @@ ENGLISH = re.compile(
 )
 
 
+def test_help_is_folded_by_the_terminal_and_not_where_the_source_is() -> None:
+    told = CliRunner().invoke(root.app, ["check", "--help"], env={"COLUMNS": "500"})
+    assert "1 s’il y a quelque chose à surveiller, 2 s’il y a" in told.stdout
+
+
 def test_every_figure_is_named_in_french() -> None:
     told = CliRunner().invoke(root.app, ["metrics", "list"], env={"COLUMNS": "200"})
     assert set(SAYS) == set(FIGURES)
