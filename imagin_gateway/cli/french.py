@@ -13,50 +13,72 @@ import typer.core
 # Of its usage errors the library exports this one alone, and others are its sisters.
 _UsageError: Final = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
-_SAID: Final = tuple(
-    (re.compile(english, re.DOTALL), french)
-    for english, french in (
-        (r"Missing argument (.+?)\.", r"Il manque l'argument \1."),
-        (r"Missing option (.+?)\.", r"Il manque l'option \1."),
-        (r"Missing command\.", r"Il manque une commande."),
-        (r"No such option: (\S+)", r"Option inconnue : \1"),
-        (r"No such option: (\S+) \(Possible options: (.+)\)", r"Option inconnue : \1 (peut-être : \2)"),
-        (r"No such option: (\S+) Did you mean (.+)\?", r"Option inconnue : \1 (peut-être : \2)"),
-        (r"No such command (.+)\. Did you mean (.+)\?", r"Commande inconnue : \1. Peut-être : \2."),
-        (r"No such command (.+)\.", r"Commande inconnue : \1."),
-        (r"Got unexpected extra arguments?(?:\(s\))? \((.+)\)", r"En trop : \1"),
-        (r"Option (.+) requires an argument\.", r"L'option \1 attend une valeur."),
-        (r"Option (.+) does not take a value\.", r"L'option \1 n'attend pas de valeur."),
-    )
+_SAID: Final = (
+    ("Missing argument {}.", "Il manque l'argument {}."),
+    ("Missing option {}.", "Il manque l'option {}."),
+    ("Missing command.", "Il manque une commande."),
+    ("No such option: {} (Possible options: {})", "Option inconnue : {} (peut-être : {})"),
+    ("No such option: {} Did you mean {}?", "Option inconnue : {} (peut-être : {})"),
+    ("No such option: {}", "Option inconnue : {}"),
+    ("No such command {}. Did you mean {}?", "Commande inconnue : {}. Peut-être : {}."),
+    ("No such command {}.", "Commande inconnue : {}."),
+    ("Got unexpected extra argument(s) ({})", "En trop : {}"),
+    ("Got unexpected extra arguments ({})", "En trop : {}"),
+    ("Got unexpected extra argument ({})", "En trop : {}"),
+    ("Option {} requires an argument.", "L'option {} attend une valeur."),
+    ("Option {} does not take a value.", "L'option {} n'attend pas de valeur."),
 )
-_REFUSED: Final = re.compile(r"Invalid value(?: for (.+?))?: (.+)", re.DOTALL)
-_VALUES: Final = tuple(
-    (re.compile(english, re.DOTALL), french)
-    for english, french in (
-        (
-            r"Input should be a valid integer.*|.+ is not a valid int(?:eger)?(?: range)?\.",
-            "un nombre entier est attendu",
-        ),
-        (r"Input should be a (?:valid|finite) number.*|.+ is not a valid float(?: range)?\.", "un nombre est attendu"),
-        (r"Input should be greater than or equal to (.+)", r"le moins est \1"),
-        (r"Input should be less than or equal to (.+)", r"le plus est \1"),
-        (r"(\S+) is not in the range (.+)\.", r"\1 n'est pas dans \2"),
-        (r"(?:Value error, )?(.+) is not one of (.+)\.", r"\1 n'est aucun de : \2"),
-    )
+_REFUSED: Final = (
+    ("Invalid value for {}: {}", "Valeur refusée pour {} : {}"),
+    ("Invalid value: {}", "Valeur refusée : {}"),
 )
+_VALUES: Final = (
+    ("Input should be a valid integer{}", "un nombre entier est attendu"),
+    ("{} is not a valid integer range.", "un nombre entier est attendu"),
+    ("{} is not a valid integer.", "un nombre entier est attendu"),
+    ("Input should be a valid number{}", "un nombre est attendu"),
+    ("{} is not a valid float range.", "un nombre est attendu"),
+    ("{} is not a valid float.", "un nombre est attendu"),
+    ("Input should be greater than or equal to {}", "le moins est {}"),
+    ("Input should be less than or equal to {}", "le plus est {}"),
+    ("{} is not in the range {}.", "{} n'est pas dans {}"),
+    ("Value error, {} is not one of {}.", "{} n'est aucun de : {}"),
+    ("{} is not one of {}.", "{} n'est aucun de : {}"),
+)
+"""What the library says, and that in French; the first that fits."""
 
 
 def french(said: str) -> str:
     """Return what the library said of an order, in French; what is ours, or not known, as it is."""
-    if refused := _REFUSED.fullmatch(said):
-        where = f" pour {refused[1]}" if refused[1] else ""
-        return f"Valeur refusée{where} : {_of(_VALUES, refused[2])}"
+    for english, words in _REFUSED:
+        if (held := _holes(english, said)) is not None:
+            return words.format(*held[:-1], _of(_VALUES, held[-1]))
     return _of(_SAID, said)
 
 
-def _of(sentences: tuple[tuple[re.Pattern[str], str], ...], said: str) -> str:
-    found = next(((match, words) for each, words in sentences if (match := each.fullmatch(said))), None)
-    return found[0].expand(found[1]) if found else said
+def _of(sentences: tuple[tuple[str, str], ...], said: str) -> str:
+    for english, words in sentences:
+        if (held := _holes(english, said)) is not None:
+            return words.format(*held)
+    return said
+
+
+def _holes(sentence: str, said: str) -> list[str] | None:
+    """Return what stands in the holes of a sentence; None when another one is said."""
+    first, *others = sentence.split("{}")
+    if not said.startswith(first) or (not others and said != first):
+        return None
+    held, rest = [], said[len(first) :]
+    for piece in others[:-1]:
+        inside, found, rest = rest.partition(piece)
+        if not found:
+            return None
+        held.append(inside)
+    if others:
+        if not rest.endswith(others[-1]):
+            return None
+        held.append(rest.removesuffix(others[-1]))
+    return held
 
 
 @contextmanager
