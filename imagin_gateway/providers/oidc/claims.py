@@ -192,7 +192,9 @@ def check_access_token_hash(claims: Claims, alg: str, access_token: str) -> None
 
 def check_authentication_time(claims: Claims, now: datetime, leeway: timedelta) -> datetime | None:
     """Core §2 `auth_time`: when the portal checked the credentials, if it says so."""
-    if "auth_time" not in claims:
+    told = claims.get("auth_time", 0)
+    # Some providers write 0 for what they do not know (Glewlwyd does, always): it is no moment of 1970.
+    if told == 0 and not isinstance(told, bool):
         return None
     moment = _moment(claims, "auth_time")
     if moment > now + leeway:

@@ -46,10 +46,18 @@ def test_as_many_methods_as_are_taken_and_as_long_as_they_may_be() -> None:
 def test_the_last_second_there_is_is_a_moment_and_what_is_no_number_of_a_year_is_none() -> None:
     last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
     assert claims.check_authentication_time({"auth_time": at(last)}, last, timedelta()) == last
-    for value in (at(last) + 1, float("inf"), float("nan"), -1, 0, True, "1"):
+    for value in (at(last) + 1, float("inf"), float("nan"), -1, True, False, None, "1"):
         with pytest.raises(AnswerRefused) as caught:
             claims.check_authentication_time({"auth_time": value}, last, timedelta())
         assert caught.value.code is Code.OIDC_TIME
+
+
+def test_an_authentication_at_zero_is_one_whose_moment_is_not_told() -> None:
+    """As Glewlwyd writes it; where the moment was asked for, nobody enters so."""
+    assert claims.check_authentication_time({"auth_time": 0}, NOW, LEEWAY) is None
+    with pytest.raises(AnswerRefused) as caught:
+        claims.check_recency(None, NOW, LEEWAY, timedelta(hours=1))
+    assert caught.value.code is Code.OIDC_RECENCY
 
 
 @pytest.mark.parametrize(("alg", "name"), [("RS256", "sha256"), ("ES384", "sha384"), ("PS512", "sha512")])

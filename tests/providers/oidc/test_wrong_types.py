@@ -69,8 +69,7 @@ def code_of(act: Callable[[], object]) -> Code:
 MOMENT: Final = ("number", "fraction")
 MADE: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("iss", "aud", "azp", "exp", "iat", "nonce", "at_hash", "events"), ()),
-    "nbf": (*MOMENT, "nought"),
-    "auth_time": MOMENT,
+    **dict.fromkeys(("nbf", "auth_time"), (*MOMENT, "nought")),
     "sub": ("text",),
     "acr": ("text", "empty text"),
     "amr": ("list", "empty list"),
