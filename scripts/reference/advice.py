@@ -38,7 +38,10 @@ OF_CODES: Final = {
     "portal.unknown": "Nothing, alone. A link somewhere names a door that does not exist.",
     "portal.disabled": "The portal is closed in the settings: `enabled`.",
     "portal.refused": "The portal itself said no; `statuses` in the event says how.",
-    "portal.unavailable": "The portal does not answer: ask its operators; people may use direct access.",
+    "portal.unavailable": (
+        "`reason` in the event says why (a certificate, a name, a wait), and `imagin-gateway oidc check` in words; "
+        "people may use direct access."
+    ),
     "portal.attribute_missing": "`missing` in the event names the attributes: ask the portal to release them, or change `required_attributes`.",
     "portal.scope_violation": "The portal speaks for another académie or domain: compare `academie`, `domains`; else alert its operators.",
     "saml.signature": "Look: not signed by a key of the portal. After a change of its keys: renew the metadata (`saml check`). Else somebody forges.",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from imagin_gateway.providers.oidc import bounded
 from imagin_gateway.providers.oidc.checkup import Finding, Verdict, examine
 from imagin_gateway.providers.oidc.wire import Wire
 from tests.cli.test_commands import SETTINGS, Operator, operator  # noqa: F401  # a fixture
@@ -150,6 +151,33 @@ def test_a_document_that_cannot_be_had_is_told(
 ) -> None:
     there.replies[path] = reply
     assert found(there)[subject].verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        (bounded.TOO_LONG, "à temps (timeout_seconds)"),
+        (bounded.NO_ADDRESS, "le DNS"),
+        (bounded.NOBODY, "rien n'écoute"),
+        (bounded.EXPIRED, "n'est pas valable à ce jour"),
+        (bounded.OTHER_HOST, "à un autre nom"),
+        (bounded.UNKNOWN_AUTHORITY, "ca_file"),
+        (bounded.CERTIFICATE, "n'est pas reconnu"),
+        (bounded.NO_TLS, "ne parle pas TLS"),
+        (bounded.BROKEN, "se rompt"),
+    ],
+)
+def test_why_a_provider_does_not_answer_is_told(there: Provider, why: str, told: str) -> None:
+    def fail() -> Answer:
+        raise bounded.Unreached(why)
+
+    there.replies["/.well-known/openid-configuration"] = fail
+    assert told in found(there)["découverte"].text
+
+
+def test_a_provider_that_says_it_is_unavailable_is_not_taken_for_one_that_is_silent(there: Provider) -> None:
+    there.replies["/keys"] = lambda: Answer(503)
+    assert found(there)["clés"].text == "le portail répond qu'il est indisponible"
 
 
 def test_two_keys_of_which_one_has_no_name_are_told(there: Provider) -> None:

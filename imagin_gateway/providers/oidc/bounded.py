@@ -27,6 +27,28 @@ IDLE_SECONDS: Final = 2.0
 """How long an idle connection is kept: less than servers do, so that none is used as it closes."""
 
 
+TOO_LONG: Final = "it takes too long"
+NO_ADDRESS: Final = "its name has no address"
+NOBODY: Final = "nothing listens there"
+EXPIRED: Final = "its certificate is not of today"
+OTHER_HOST: Final = "its certificate is of another host"
+UNKNOWN_AUTHORITY: Final = "its certificate is of an authority that is not believed"
+CERTIFICATE: Final = "its certificate is not believed"
+NO_TLS: Final = "TLS fails"
+BROKEN: Final = "the connection fails"
+
+_OF_OPENSSL: Final = {
+    **dict.fromkeys((9, 10), EXPIRED),
+    **dict.fromkeys((18, 19, 20, 21), UNKNOWN_AUTHORITY),
+    **dict.fromkeys((62, 64), OTHER_HOST),
+}
+"""Results of a verification (`X509_verify_cert_error_string`) that an operator can do something about."""
+
+
+class Unreached(httpx2.TransportError):
+    """No answer could be had; its text is one of the reasons above, and holds nothing of the exchange."""
+
+
 class _Deadline(threading.local):
     """When the exchange of this thread ends; an exchange never changes threads."""
 
@@ -140,9 +162,19 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except httpcore2.TimeoutException as error:
-        raise httpx2.TimeoutException(type(error).__name__) from error
+        raise Unreached(TOO_LONG) from error
     except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol) as error:
-        raise httpx2.TransportError(type(error).__name__) from error
+        raise Unreached(_why(error.__cause__ or error.__context__)) from error
+
+
+def _why(cause: BaseException | None) -> str:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _OF_OPENSSL.get(cause.verify_code, CERTIFICATE)
+    if isinstance(cause, ssl.SSLError):
+        return NO_TLS
+    if isinstance(cause, socket.gaierror):
+        return NO_ADDRESS
+    return NOBODY if isinstance(cause, ConnectionRefusedError) else BROKEN
 
 
 class BoundedTransport(httpx2.BaseTransport):

@@ -15,7 +15,7 @@ from typing import Any, Final
 from joserfc.jwk import RSAKey
 
 from imagin_gateway.errors import AnswerRefused, Code, GatewayError, Unavailable
-from imagin_gateway.providers.oidc import discovery, keyset
+from imagin_gateway.providers.oidc import bounded, discovery, keyset
 from imagin_gateway.providers.oidc.wire import Reply, Wire
 from imagin_gateway.settings import OidcPortal
 
@@ -79,15 +79,28 @@ def _asked(wire: Wire, address: str, code: Code) -> Reply | Finding:
     subject = "découverte" if code is Code.OIDC_DISCOVERY else "clés"
     try:
         reply = wire.get(address, code, {"Accept": "application/json"})
-    except Unavailable:
-        text = "le portail ne répond pas à temps, ou son certificat n'est pas reconnu"
-        return Finding(Verdict.SILENT, subject, f"{text} (ca_file pour une autorité privée)")
+    except Unavailable as error:
+        told = (french for english, french in _SILENCE.items() if english in str(error))
+        return Finding(Verdict.SILENT, subject, next(told, "le portail ne répond pas"))
     except GatewayError as error:
         return Finding(WRONG, subject, f"la réponse est refusée : {_FRENCH.get(str(error), str(error))}")
     if reply.status != 200:
         return Finding(WRONG, subject, f"aucun document à cette adresse ({reply.status}) : {address}")
     return reply
 
+
+_SILENCE: Final = {
+    bounded.TOO_LONG: "le portail ne répond pas à temps (timeout_seconds)",
+    bounded.NO_ADDRESS: "le nom du portail n'a aucune adresse vue d'ici : issuer, ou le DNS",
+    bounded.NOBODY: "rien n'écoute à l'adresse du portail",
+    bounded.EXPIRED: "le certificat du portail n'est pas valable à ce jour",
+    bounded.OTHER_HOST: "le certificat du portail est à un autre nom",
+    bounded.UNKNOWN_AUTHORITY: "le certificat du portail est d'une autorité inconnue (ca_file si elle est privée)",
+    bounded.CERTIFICATE: "le certificat du portail n'est pas reconnu",
+    bounded.NO_TLS: "ce qui écoute à l'adresse du portail ne parle pas TLS comme nous",
+    bounded.BROKEN: "la connexion au portail n'aboutit pas, ou se rompt",
+    "says that it is unavailable": "le portail répond qu'il est indisponible",
+}
 
 _FRENCH: Final = {
     "the address is not one of this portal": "l'adresse n'est pas une de ce portail (other_hosts)",

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from imagin_gateway.errors import AnswerRefused, Code, Unavailable
+from imagin_gateway.providers.oidc.bounded import Unreached
 from imagin_gateway.providers.oidc.strict_json import read_object
 from imagin_gateway.settings.loopback import is_loopback
 
@@ -108,10 +109,11 @@ class Wire:
         try:
             return self._exchange(request, code)
         except httpx2.HTTPError as error:
-            failure = type(error).__name__
+            # The words of another transport may hold the address.
+            failure = str(error) if isinstance(error, Unreached) else type(error).__name__
         # Raised here, so that neither the request nor its credentials hang from the error.
         _log.warning("a call to a portal failed: %s (%s)", failure, code.value)
-        raise Unavailable("the portal does not answer", code=Code.PORTAL_UNAVAILABLE)
+        raise Unavailable(f"the portal does not answer: {failure}", code=Code.PORTAL_UNAVAILABLE)
 
     def _address(self, url: str, code: Code) -> httpx2.URL:
         """Return an address as it will be called, once it is known to be this portal's."""
@@ -133,7 +135,7 @@ class Wire:
         try:
             status = answer.status_code
             if status == 429 or status >= 500:
-                raise Unavailable("the portal says that it is unavailable", code=Code.PORTAL_UNAVAILABLE)
+                raise Unavailable(f"the portal says that it is unavailable ({status})", code=Code.PORTAL_UNAVAILABLE)
             if 300 <= status < 400:
                 raise AnswerRefused(code, "a redirect is not followed")
             if answer.headers.get("content-encoding", "identity").lower() != "identity":

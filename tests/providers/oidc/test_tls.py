@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from imagin_gateway.errors import SettingsError, Unavailable
+from imagin_gateway.providers.oidc import bounded
 from imagin_gateway.providers.oidc.portal import OidcPortal
 from tests.clock import ManualClock
 from tests.providers.oidc.journey import DOOR, REDIRECT_URI, House, configured
@@ -64,25 +66,46 @@ def test_a_certificate_that_is_believed_lets_the_login_through(
 @pytest.mark.row("KEY-05")
 @pytest.mark.row("OID-28")
 @pytest.mark.parametrize(
-    ("name", "ends", "trusted"),
+    ("name", "ends", "trusted", "why"),
     [
-        ("localhost", timedelta(days=1), False),
-        ("other.example", timedelta(days=1), True),
-        ("localhost", -timedelta(days=1), True),
+        ("localhost", timedelta(days=1), False, bounded.UNKNOWN_AUTHORITY),
+        ("other.example", timedelta(days=1), True, bounded.OTHER_HOST),
+        ("localhost", -timedelta(days=1), True, bounded.EXPIRED),
     ],
     ids=["unknown authority", "another host", "expired"],
 )
 def test_a_bad_certificate_is_refused_and_nothing_is_sent(
-    provider: Provider, clock: ManualClock, tmp_path: Path, name: str, ends: timedelta, trusted: bool
+    provider: Provider, clock: ManualClock, tmp_path: Path, name: str, ends: timedelta, trusted: bool, why: str
 ) -> None:
     file = certificate(tmp_path, name, ends=ends)
     with serve(provider, offering(file)):
         trusting = ssl.create_default_context(cafile=file) if trusted else None
         there = over_a_socket(provider, clock, trusting=trusting)
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match=why):
             there.leave()
         there.portal.close()
     assert provider.seen == []
+
+
+def test_what_keeps_a_provider_from_answering_is_told(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def why(issuer: str) -> str:
+        portal = OidcPortal.open(DOOR, configured(issuer), redirect_uri=REDIRECT_URI, development=False)
+        with pytest.raises(Unavailable) as caught:
+            portal.depart(clock.now())
+        portal.close()
+        return str(caught.value)
+
+    plain = Provider("", clock.now(), REDIRECT_URI)
+    with serve(plain):
+        issuer = plain.issuer.replace("http:", "https:")
+        assert bounded.NO_TLS in why(issuer)
+    assert bounded.NOBODY in why(issuer)
+
+    def nowhere(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    assert bounded.NO_ADDRESS in why(issuer)
 
 
 @pytest.mark.row("OID-28")
