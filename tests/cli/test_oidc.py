@@ -6,7 +6,9 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -208,6 +210,55 @@ def test_a_context_class_that_is_asked_for_and_not_required_is_told(there: Provi
     assert looked.verdict is Verdict.DOUBT
     assert "required_acr" in looked.text
     assert "acr" not in found(there, acr_values=("eidas1",), required_acr=("eidas1",))
+
+
+@pytest.mark.parametrize("name", ["require_pushed_authorization_requests", "require_signed_request_object"])
+def test_a_provider_that_demands_what_we_never_do_is_told(there: Provider, name: str) -> None:
+    there.edit_discovery = lambda told: told.update({name: True})
+    assert found(there)["demande"].verdict is Verdict.WRONG
+    there.edit_discovery = lambda told: told.update({name: False})
+    assert "demande" not in found(there)
+
+
+def test_an_answer_that_the_provider_does_not_give_so_is_told(there: Provider) -> None:
+    there.edit_discovery = lambda told: told.pop("response_modes_supported", None)
+    assert "réponse" not in found(there)
+    assert found(there, response_mode="form_post")["réponse"].verdict is Verdict.DOUBT
+    there.edit_discovery = lambda told: told.update(response_modes_supported=["form_post"])
+    assert found(there)["réponse"].verdict is Verdict.WRONG
+    assert "réponse" not in found(there, response_mode="form_post")
+
+
+def test_an_assertion_that_the_provider_would_not_read_is_told(there: Provider, tmp_path: Path) -> None:
+    ours: dict[str, Any] = {"client_authentication": "private_key_jwt", "private_key": tmp_path / "key.pem"}
+    there.edit_discovery = lambda told: told.update(token_endpoint_auth_signing_alg_values_supported=["ES256"])
+    assert "ES256" in found(there, **ours)["signature du client"].text
+    assert "signature du client" not in found(there, **ours, private_key_algorithm="ES256")
+    assert "signature du client" not in found(there)
+
+
+def test_a_request_for_classes_that_the_provider_may_not_read_is_told(there: Provider) -> None:
+    asked: dict[str, Any] = {"acr_values": ("eidas1",), "required_acr": ("eidas1",), "acr_request": "claims"}
+    assert "claims" in found(there, **asked)["acr"].text
+    there.edit_discovery = lambda told: told.update(claims_parameter_supported=True)
+    assert "acr" not in found(there, **asked)
+
+
+def test_how_a_provider_tells_of_its_logouts_is_told(there: Provider) -> None:
+    # Some tell of them and do not announce it.
+    assert "n'annonce pas" in found(there)["fin de session"].text
+    there.edit_discovery = lambda told: told.update(frontchannel_logout_supported=True)
+    assert "navigateur" in found(there)["fin de session"].text
+    there.edit_discovery = lambda told: told.update(backchannel_logout_supported=True)
+    assert found(there)["fin de session"].verdict is Verdict.GOOD
+
+
+def test_the_name_the_provider_gives_itself_is_told(there: Provider) -> None:
+    there.edit_discovery = lambda told: told.update(issuer="https://oidc.ac-paris.example/")
+    assert found(there)["émetteur"].text.endswith(" : https://oidc.ac-paris.example/")
+    for unfit in ("\x1b[31m", 7, "x" * 2049):
+        there.edit_discovery = partial(dict.update, issuer=unfit)
+        assert found(there)["émetteur"].text.endswith("au signe près")
 
 
 def test_settings_that_are_wrong_end_as_everywhere(tmp_path: Path) -> None:

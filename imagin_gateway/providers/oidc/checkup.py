@@ -16,7 +16,7 @@ from joserfc.jwk import RSAKey
 
 from imagin_gateway.errors import AnswerRefused, Code, GatewayError, Unavailable
 from imagin_gateway.providers.oidc import bounded, discovery, keyset
-from imagin_gateway.providers.oidc.wire import Reply, Wire
+from imagin_gateway.providers.oidc.wire import MAX_URL_CHARS, Reply, Wire
 from imagin_gateway.settings import OidcPortal
 
 
@@ -123,8 +123,12 @@ def _clock(reply: Reply, config: OidcPortal, now: datetime) -> list[Finding]:
 
 
 def _issuer(document: dict[str, Any], config: OidcPortal) -> list[Finding]:
-    if document.get("issuer") != config.issuer:
-        return [Finding(WRONG, "émetteur", "le portail s'appelle autrement que dans les réglages, au signe près")]
+    told = document.get("issuer")
+    if told != config.issuer:
+        text = "le portail s'appelle autrement que dans les réglages, au signe près"
+        if isinstance(told, str) and told.isprintable() and len(told) <= MAX_URL_CHARS:
+            text = f"{text} : {told}"
+        return [Finding(WRONG, "émetteur", text)]
     return [Finding(GOOD, "émetteur", config.issuer)]
 
 
@@ -156,6 +160,16 @@ def _listed(document: dict[str, Any], name: str, default: list[str] | None = Non
     return [each for each in told if isinstance(each, str) and each.isprintable() and len(each) <= MAX_WORD_CHARS]
 
 
+_DEMANDS: Final = (
+    # RFC 9126 §5, RFC 9101 §10.5: of every client.
+    ("require_pushed_authorization_requests", "le portail ne prend que des demandes déposées d'avance (PAR)"),
+    ("require_signed_request_object", "le portail ne prend que des demandes signées (JAR)"),
+)
+"""What we never do; a provider that demands it lets nobody in."""
+
+_UNSAID_MODE: Final = "le portail ne dit pas qu'il répond par form_post"
+
+
 def _flow(document: dict[str, Any], config: OidcPortal) -> list[Finding]:
     found = []
     if "code" not in (_listed(document, "response_types_supported", ["code"]) or []):
@@ -167,7 +181,18 @@ def _flow(document: dict[str, Any], config: OidcPortal) -> list[Finding]:
         found.append(Finding(WRONG, "PKCE", "le portail n'accepte pas S256"))
     else:
         found.append(Finding(GOOD, "PKCE", "S256"))
-    # Discovery 1.0 §3: silence means client_secret_basic.
+    found += [
+        Finding(WRONG, "demande", f"{text} ; nous n'en faisons pas")
+        for name, text in _DEMANDS
+        if document.get(name) is True
+    ]
+    # Discovery 1.0 §3: silence means query and fragment.
+    modes = _listed(document, "response_modes_supported", ["query", "fragment"]) or []
+    if config.response_mode not in modes:
+        said = "response_modes_supported" in document
+        text = f"{config.response_mode} n'est pas annoncé ; le portail dit : {', '.join(modes)}"
+        found.append(Finding(WRONG if said else DOUBT, "réponse", text if said else _UNSAID_MODE))
+    # The same: silence means client_secret_basic.
     ways = _listed(document, "token_endpoint_auth_methods_supported", ["client_secret_basic"]) or []
     if config.client_authentication in ways:
         found.append(Finding(GOOD, "authentification du client", config.client_authentication))
@@ -175,6 +200,11 @@ def _flow(document: dict[str, Any], config: OidcPortal) -> list[Finding]:
         offered = ", ".join(ways) or "aucune"
         text = f"{config.client_authentication} n'est pas proposé ; le portail propose : {offered}"
         found.append(Finding(WRONG, "authentification du client", text))
+    if config.client_authentication == "private_key_jwt":
+        signs = _listed(document, "token_endpoint_auth_signing_alg_values_supported")
+        if signs is not None and config.private_key_algorithm not in signs:
+            text = f"{config.private_key_algorithm} n'est pas accepté (private_key_algorithm) ; le portail propose : "
+            found.append(Finding(WRONG, "signature du client", text + ", ".join(signs)))
     if document.get("authorization_response_iss_parameter_supported") is True:
         found.append(Finding(GOOD, "paramètre iss", "annoncé, donc exigé à chaque réponse"))
     else:
@@ -235,8 +265,16 @@ def _extras(document: dict[str, Any], config: OidcPortal) -> list[Finding]:
     if config.acr_values and not config.required_acr:
         text = "acr_values demande, sans rien exiger : le portail peut répondre plus faible (required_acr)"
         found.append(Finding(DOUBT, "acr", text))
-    if document.get("backchannel_logout_supported") is not True:
-        found.append(Finding(DOUBT, "fin de session", "le portail ne préviendra pas quand il termine une session"))
-    else:
+    # Discovery 1.0 §3: silence means that it is not taken.
+    if config.acr_values and config.acr_request == "claims" and document.get("claims_parameter_supported") is not True:
+        text = "le portail n'annonce pas qu'il lit le paramètre claims : acr_values peut rester sans effet"
+        found.append(Finding(DOUBT, "acr", text))
+    if document.get("backchannel_logout_supported") is True:
         found.append(Finding(GOOD, "fin de session", "le portail prévient de serveur à serveur"))
+    elif document.get("frontchannel_logout_supported") is True:
+        text = "le portail prévient par le navigateur seul : une session finie sans lui reste ouverte ici"
+        found.append(Finding(DOUBT, "fin de session", text))
+    else:
+        text = "le portail n'annonce pas qu'il prévient quand il termine une session"
+        found.append(Finding(DOUBT, "fin de session", text))
     return found

@@ -135,7 +135,7 @@ class Wire:
         try:
             status = answer.status_code
             if status == 429 or status >= 500:
-                raise Unavailable(f"the portal says that it is unavailable ({status})", code=Code.PORTAL_UNAVAILABLE)
+                raise Unavailable("the portal says that it is unavailable", code=Code.PORTAL_UNAVAILABLE)
             if 300 <= status < 400:
                 raise AnswerRefused(code, "a redirect is not followed")
             if answer.headers.get("content-encoding", "identity").lower() != "identity":
