@@ -18,7 +18,7 @@ from imagin_gateway.errors import AnswerRefused, Code, GatewayError, Refused, Re
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.house import House, Visit
-from imagin_gateway.flows.refusals import logout_refusal
+from imagin_gateway.flows.refusals import detail_of, logout_refusal
 from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out, turnstile
 from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.keys import digest
@@ -247,5 +247,4 @@ def _back(house: House, visit: Visit, portal: Portal) -> Response:
 
 
 def _refused(house: House, visit: Visit, error: GatewayError) -> None:
-    detail = {"reason": str(error)[:200]} if str(error) != error.code.value else {}
-    visit.event(house, EventName.LOGOUT_REFUSED, error.code, detail=detail)
+    visit.event(house, EventName.LOGOUT_REFUSED, error.code, detail=detail_of(error))

@@ -130,8 +130,7 @@ def logout_refusal(house: House, visit: Visit, error: Refused) -> Response:
     page, status = page_of(error)
     if page not in ("R12", "R8", "R9"):
         return refusal(house, visit, error)
-    detail = {"reason": str(error)[:200]} if str(error) != error.code.value else {}
-    visit.event(house, EventName.LOGOUT_REFUSED, error.code, detail=detail)
+    visit.event(house, EventName.LOGOUT_REFUSED, error.code, detail=detail_of(error))
     return refusal_page(house, visit, _told(house, visit, error, "R15", status))
 
 
@@ -166,7 +165,14 @@ def _tell(house: House, visit: Visit, error: GatewayError, status: int) -> None:
     """Write the event of an error; none when the act that it ends has told it already."""
     if error.told:
         return
-    detail: dict[str, str | int | bool] = {"status": status}
+    detail = {"status": status, **detail_of(error)}
+    name = _event_of(visit, error)
+    visit.event(house, name, error.code, detail=detail, **_concerned(house, visit, error, name))
+
+
+def detail_of(error: GatewayError) -> dict[str, str | int | bool]:
+    """Return what the event of an error tells besides its code."""
+    detail: dict[str, str | int | bool] = {}
     if isinstance(error, AnswerRefused):
         if error.missing:
             detail["missing"] = ",".join(error.missing)
@@ -176,8 +182,7 @@ def _tell(house: House, visit: Visit, error: GatewayError, status: int) -> None:
         detail["rules"] = ",".join(error.rules)
     if str(error) != error.code.value:
         detail["reason"] = str(error)[:200]
-    name = _event_of(visit, error)
-    visit.event(house, name, error.code, detail=detail, **_concerned(house, visit, error, name))
+    return detail
 
 
 def _event_of(visit: Visit, error: GatewayError) -> EventName:

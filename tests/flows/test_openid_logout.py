@@ -77,6 +77,8 @@ class TestBegunHere:
         state = parse_qs(urlsplit(there.leave(client).location).query)["state"][0]
         page = client.follow(client.get(f"{FIN}?{urlencode({'state': state, 'error': 'access_denied'})}"))
         assert "reste ouvert" in page.text
+        (event,) = (each for each in house.events if each["event"] == "logout_refused")
+        assert event["detail"]["statuses"] == "access_denied"
 
     @pytest.mark.row("LGO-14")
     def test_logging_out_is_a_form_of_ours_and_a_link_ends_nothing(self, house: TheHouse) -> None:
