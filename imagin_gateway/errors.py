@@ -308,7 +308,7 @@ class AnswerRefused(Refused):
         code: the check that failed.
         message: for the log; never a value from the answer.
         missing: names of the attributes that lack, for `Code.ATTRIBUTE_MISSING`.
-        statuses: status codes told by the portal, for `Code.PORTAL_REFUSED`.
+        statuses: what the portal told: status codes for `Code.PORTAL_REFUSED`, a class or an algorithm not asked for.
         help_url: page of the portal for somebody it sends without what is needed; https.
     """
 

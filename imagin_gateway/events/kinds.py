@@ -140,7 +140,10 @@ FACTS: Final[Mapping[str, tuple[type, str]]] = MappingProxyType(
         "sink": (str, "which sink: `file`, `stdout`, `stderr`, `syslog`, `call`"),
         "solicited": (bool, "the login began at our side"),
         "status": (int, "HTTP status of the answer"),
-        "statuses": (str, "status codes the portal told"),
+        "statuses": (
+            str,
+            "what the portal told: status codes, or a class, methods or an algorithm that were not asked for",
+        ),
         "type": (str, "type of the error"),
         "unchanged": (int, "accounts that were already so"),
         "untold": (int, "how many more there were since the last one that was told"),

@@ -57,10 +57,14 @@ OF_CODES: Final = {
     "oidc.issuer": "`issuer` must be exactly what the provider writes. Else look: another provider answered.",
     "oidc.code": "Nothing, alone: the provider refuses a code that is old or was used.",
     "oidc.token_response": "Often `client_secret` or `client_authentication`; `statuses` in the event says what the provider said.",
-    "oidc.algorithm": "`algorithms` does not hold the one the provider signs with.",
+    "oidc.algorithm": "`algorithms` does not hold the one the provider signs with, which is `statuses` in the event.",
     "oidc.signature": "Look: no key of the provider made this. Alone, after a change of keys: the next try reads them afresh.",
+    "oidc.token_type": (
+        "Of a logout: its tokens are of a draft of the standard (Glewlwyd, LemonLDAP::NG), and no session ends here "
+        'with the portal\'s: `logout_tokens = "early"`.'
+    ),
     "oidc.time": "A clock is off, ours or the provider's: check NTP; then `leeway_seconds`.",
-    "oidc.strength": "The provider proved less than `required_acr` or `required_amr`.",
+    "oidc.strength": "The provider proved less than `required_acr` or `required_amr`: `statuses` in the event is what it told, if it told any.",
     "oidc.recency": "The provider did not ask for the credentials again: `max_age_seconds`, or a page that asks for a recent login.",
     "header.peer": "Another machine than `proxies` connects: a new proxy, or somebody behind its back.",
     "header.secret": "The proxy does not show the secret or the certificate: rotate in the order old, both, new. Else somebody forges.",

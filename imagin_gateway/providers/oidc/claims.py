@@ -218,9 +218,10 @@ def check_methods(claims: Claims) -> tuple[str, ...]:
 def check_strength(acr: str | None, amr: tuple[str, ...], contexts: tuple[str, ...], methods: tuple[str, ...]) -> None:
     """Core §2 `acr`, `amr` (ASVS 6.8.4): as strong as the configuration wants; what is not told is the weakest."""
     if contexts and acr not in contexts:
-        raise AnswerRefused(Code.OIDC_STRENGTH, "the authentication is not of a context class asked for")
+        told = () if acr is None else (acr,)
+        raise AnswerRefused(Code.OIDC_STRENGTH, "the authentication is not of a context class asked for", statuses=told)
     if not set(methods) <= set(amr):
-        raise AnswerRefused(Code.OIDC_STRENGTH, "the authentication lacks a method asked for")
+        raise AnswerRefused(Code.OIDC_STRENGTH, "the authentication lacks a method asked for", statuses=amr)
 
 
 def check_recency(

@@ -6,6 +6,7 @@ of algorithms of our configuration (RFC 8725 §3.1; ASVS 9.1.1, 9.1.2).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +31,9 @@ PLAIN_TYPES: Final = frozenset({"jwt"})
 
 LOGOUT_TYPES: Final = frozenset({"logout+jwt"})
 """What a logout token must say that it is (Back-Channel Logout 1.0 §2.4, RFC 8725 §3.11)."""
+
+
+_ALGORITHM_NAME: Final = re.compile(r"[A-Za-z0-9]{1,16}\Z")
 
 
 class _Registry(JWSRegistry):
@@ -119,7 +123,9 @@ class Verifier:
         """Core 1.0 §3.1.3.7 step 7, RFC 8725 §3.1: the algorithm is one of ours, whatever else is announced."""
         alg = header.get("alg")
         if not isinstance(alg, str) or alg not in self._algorithms:
-            raise AnswerRefused(Code.OIDC_ALGORITHM, "the algorithm is not one of those configured")
+            # Told, since the ID token, the userinfo and a logout token may each be signed with another.
+            named = (alg,) if isinstance(alg, str) and _ALGORITHM_NAME.match(alg) else ()
+            raise AnswerRefused(Code.OIDC_ALGORITHM, "the algorithm is not one of those configured", statuses=named)
         return alg
 
     def _parsed(self, token: str, code: Code) -> CompactSignature:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import ECKey, Key, OctKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from imagin_gateway.errors import Code
+from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.providers.oidc.kept import Kept
 from imagin_gateway.providers.oidc.keyset import FITTING, LIFE, KeySet
 from imagin_gateway.providers.oidc.signed import Signed, Verifier
@@ -58,6 +58,16 @@ def test_an_unsigned_token_is_refused_even_when_the_provider_announces_none(ther
     assert refusal(there) is Code.OIDC_ALGORITHM
     signing(there, unsigned)
     assert refusal(there) is Code.OIDC_ALGORITHM
+
+
+@pytest.mark.parametrize(
+    ("alg", "told"), [("ES256", ("ES256",)), ("none", ("none",)), ("R,S=256", ()), ("A" * 17, ()), (7, ()), (None, ())]
+)
+def test_an_algorithm_that_is_refused_is_told_if_it_looks_like_one(there: House, alg: object, told: object) -> None:
+    signing(there, lambda header, claims: f"{base64url(json.dumps({**header, 'alg': alg}).encode())}.e30.e30")
+    with pytest.raises(AnswerRefused) as refused:
+        there.login()
+    assert (refused.value.code, refused.value.statuses) == (Code.OIDC_ALGORITHM, told)
 
 
 @pytest.mark.row("OID-07")

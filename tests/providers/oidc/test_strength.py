@@ -31,6 +31,20 @@ def test_another_context_class_or_none_is_too_weak(provider: Provider, clock: Ma
     assert refusal(there) is Code.OIDC_STRENGTH
 
 
+@pytest.mark.parametrize(
+    ("acr", "amr", "statuses"),
+    [("eidas1", ["otp"], ("eidas1",)), (ABSENT, ["otp"], ()), ("eidas2", ["pwd", "sms"], ("pwd", "sms"))],
+)
+def test_what_was_proved_instead_is_told(
+    provider: Provider, clock: ManualClock, acr: object, amr: list[str], statuses: tuple[str, ...]
+) -> None:
+    there = asking(provider, clock, required_acr=("eidas2",), required_amr=("otp",))
+    provider.edit_claims = telling(acr=acr, amr=amr)
+    with pytest.raises(AnswerRefused) as refused:
+        there.login()
+    assert (refused.value.code, refused.value.statuses) == (Code.OIDC_STRENGTH, statuses)
+
+
 @pytest.mark.row("OID-26")
 @pytest.mark.parametrize("told", ["eidas2", "eidas3"])
 def test_one_of_the_context_classes_is_enough(provider: Provider, clock: ManualClock, told: str) -> None:
