@@ -22,7 +22,7 @@ from typing import Final
 import pytest
 
 from tests import vnu
-from tests.peers import lemonldap, simplesamlphp
+from tests.peers import lemonldap, oidc_provider, simplesamlphp
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _no_program(name: str) -> str | None:
 
 def _no_npm() -> str | None:
     # What it brought is all that was wanted of it.
-    return _no_program("npm") if vnu.missing() else None
+    return _no_program("npm") if vnu.missing() or oidc_provider.missing() else None
 
 
 def _no_browser() -> str | None:
@@ -102,7 +102,8 @@ PARTS: Final = {
         _wheel("axe", "axe-core, which checks the accessibility of pages", "axe_playwright_python", "axe.min.js"),
         _system("chromium", "a browser, driven without a screen", _no_browser, "chromium", "libatomic1"),
         _system("java", "Java, which runs the validator of HTML", partial(_no_program, "java"), "default-jre-headless"),
-        _system("npm", "npm, which brings the validator of HTML", _no_npm, "npm"),
+        _system("node", "Node.js, which runs an OpenID provider", partial(_no_program, "node"), "nodejs"),
+        _system("npm", "npm, which brings the validator of HTML and an OpenID provider", _no_npm, "npm"),
         Part("vnu", "the Nu HTML Checker, a validator of pages", vnu.missing, "make parts", fetch=vnu.install),
         _system("systemd", "systemd, which reads units", partial(_no_program, "systemd-analyze"), "systemd"),
         _system("nginx", "a reverse proxy", partial(_no_program, "nginx"), "nginx"),
@@ -120,6 +121,13 @@ PARTS: Final = {
             simplesamlphp.UNPACKED.missing,
             "make parts   (Debian 12; no root needed)",
             fetch=simplesamlphp.UNPACKED.install,
+        ),
+        Part(
+            "oidc_provider",
+            "oidc-provider, a certified OpenID Connect provider",
+            oidc_provider.missing,
+            "make parts",
+            fetch=oidc_provider.install,
         ),
     )
 }
