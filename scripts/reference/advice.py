@@ -60,8 +60,8 @@ OF_CODES: Final = {
     "oidc.algorithm": "`algorithms` does not hold the one the provider signs with, which is `statuses` in the event.",
     "oidc.signature": "Look: no key of the provider made this. Alone, after a change of keys: the next try reads them afresh.",
     "oidc.token_type": (
-        "Of a logout: its tokens are of a draft of the standard (Glewlwyd, LemonLDAP::NG), and no session ends here "
-        'with the portal\'s: `logout_tokens = "early"`.'
+        "Of a logout: its tokens do not say that they are some (Glewlwyd, LemonLDAP::NG, an older Keycloak), and no "
+        'session ends here with the portal\'s: `logout_tokens = "early"`.'
     ),
     "oidc.time": "A clock is off, ours or the provider's: check NTP; then `leeway_seconds`.",
     "oidc.strength": "The provider proved less than `required_acr` or `required_amr`: `statuses` in the event is what it told, if it told any.",
