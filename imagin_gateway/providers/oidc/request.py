@@ -29,6 +29,10 @@ MAX_CODE_CHARS: Final = 4096
 VERIFIER_BITS: Final = 512
 """86 characters: RFC 7636 §4.1 asks for 43 at least, 128 at most."""
 
+RECENT_SECONDS: Final = 30
+"""`max_age` of a login asked anew. Not 0: Canaille then finds nobody recent enough, and asks in circles; Glewlwyd
+refuses it. It is `prompt` that asks; this makes the provider tell `auth_time`, checked against our departure."""
+
 _ERROR_NAME: Final = re.compile(r"[a-z0-9_]{1,64}\Z")
 
 
@@ -106,7 +110,7 @@ def authorization_url(
     """
     more = {**registration.more, **({"login_hint": login_hint} if login_hint else {})}
     if anew:
-        more |= {"prompt": "login", "max_age": "0"}
+        more |= {"prompt": "login", "max_age": str(min(RECENT_SECONDS, int(more.get("max_age", RECENT_SECONDS))))}
     client = OAuth2Client(
         session=None,
         client_id=registration.client_id,

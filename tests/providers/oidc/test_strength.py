@@ -101,10 +101,19 @@ def test_context_classes_are_asked_for_in_the_way_of_the_provider(provider: Prov
     assert "acr_values" not in asked(there)
 
 
+@pytest.mark.parametrize(("configured", "told"), [(0, "0"), (10, "10"), (3600, "30")])
+def test_asked_anew_the_age_is_never_more_than_that_of_the_settings(
+    provider: Provider, clock: ManualClock, configured: int, told: str
+) -> None:
+    there = asking(provider, clock, max_age_seconds=configured)
+    url = there.portal.depart(there.clock.now(), anew=True).url
+    assert parse_qs(urlsplit(url).query)["max_age"] == [told]
+
+
 @pytest.mark.row("OID-26", "SES-19")
 def test_asked_anew_the_provider_must_tell_that_it_checked_the_credentials_since(there: House) -> None:
     asked_anew = parse_qs(urlsplit(there.portal.depart(there.clock.now(), anew=True).url).query)
-    assert (asked_anew["prompt"], asked_anew["max_age"]) == (["login"], ["0"])
+    assert (asked_anew["prompt"], asked_anew["max_age"]) == (["login"], ["30"])
     assert "prompt" not in asked(there)
 
     def login_anew(told: object) -> Arrival:
