@@ -257,6 +257,7 @@ def test_the_room_says_nothing_of_a_password_or_a_token_in_its_messages() -> Non
                 found.update(ast.unparse(part) for part in ast.walk(node.exc) if isinstance(part, ast.JoinedStr))
     assert found == {
         "f'a password that stands alone needs {LOWEST_MINIMUM} signs or more'",
+        "f'le fichier est en {told_as}{_SAVE}'",
         "f'letters of this length do not make {self.least_bits} bits'",
         'f"the passkey\'s answer is refused ({type(error).__name__})"',
     }
