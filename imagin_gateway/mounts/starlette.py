@@ -22,7 +22,7 @@ from imagin_gateway.exchange import Response
 from imagin_gateway.extras import needs
 from imagin_gateway.identity import Activity
 from imagin_gateway.mounts.asked import asked
-from imagin_gateway.mounts.asking import examine
+from imagin_gateway.mounts.asking import demand, examine
 from imagin_gateway.mounts.visitor import person as person
 from imagin_gateway.mounts.visitor import visitor as visitor
 
@@ -36,7 +36,7 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 def signed_in(
     *activities: Activity | str, recent: timedelta | None = None, strength: Collection[str] = ()
 ) -> Callable[[Endpoint], Endpoint]:
-    """Protect an endpoint: a function, or a method of an `HTTPEndpoint`.
+    """Protect an endpoint: a function, a method of an `HTTPEndpoint`, or `on_connect` of a `WebSocketEndpoint`.
 
     Args:
         activities: each must be open to the person.
@@ -50,6 +50,10 @@ def signed_in(
 
     def refused(args: tuple[Any, ...]) -> StarletteResponse | None:
         connection = next(each for each in args if isinstance(each, HTTPConnection))
+        if connection.scope["type"] == "websocket":
+            # What such an endpoint returns goes nowhere: by an exception, the mount closes the socket.
+            demand(connection, what)
+            return None
         found = examine(connection, what)
         return written(found) if isinstance(found, Response) else None
 
