@@ -392,6 +392,8 @@ def test_nonsense_is_told_where_it_is_written(wrong: dict[str, Any], error: type
 
 
 def test_every_framework_tells_it_when_the_route_is_defined() -> None:
+    from django.views import View
+
     from imagin_gateway.mounts import django, fastapi, flask, litestar, starlette
 
     asks: list[Any] = [django.signed_in, fastapi.SignedIn, flask.signed_in, litestar.signed_in, starlette.signed_in]
@@ -402,10 +404,21 @@ def test_every_framework_tells_it_when_the_route_is_defined() -> None:
             ask(lambda: None)
     with pytest.raises(ValueError, match="no activity is called 'mission'"):
         type("Page", (django.SignedInMixin,), {"activities": ("mission",)})
+    page: Any = type("Page", (django.SignedInMixin, View), {})
+    with pytest.raises(ValueError, match="no activity is called 'mission'"):
+        page.as_view(activities=["mission"])
 
 
 class TestMistakes:
     """How the gateway can be mounted wrong, and what is said."""
+
+    def test_a_view_of_django_in_front_of_what_protects_it(self) -> None:
+        from django.views.generic import TemplateView
+
+        from imagin_gateway.mounts.django import SignedInMixin
+
+        with pytest.raises(TypeError, match=r"write class Page\(SignedInMixin, \.\.\.\)"):
+            type("Page", (TemplateView, SignedInMixin), {})
 
     def test_mounted_twice(self, opened: TheHouse) -> None:
         gateway = opened.gateway

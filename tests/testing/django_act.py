@@ -12,9 +12,10 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.test import AsyncClient, Client
 from django.urls import path
+from django.views import View
 
 from imagin_gateway import Activity, Gateway, testing
-from imagin_gateway.mounts.django import signed_in
+from imagin_gateway.mounts.django import SignedInMixin, signed_in
 
 
 @signed_in(Activity.EXPENSES)
@@ -22,7 +23,16 @@ def expenses(request: Any) -> HttpResponse:
     return HttpResponse(request.person.subject)
 
 
-urlpatterns = [path("frais", expenses)]
+class Page(SignedInMixin, View):  # type: ignore[misc]  # Django has no types
+    def get(self, request: Any) -> HttpResponse:
+        return HttpResponse(request.person.subject)
+
+
+urlpatterns = [
+    path("frais", expenses),
+    path("page", Page.as_view()),
+    path("missions", Page.as_view(activities=[Activity.MISSIONS])),
+]
 
 
 def plain(client: Client, gateway: Gateway) -> None:
@@ -35,6 +45,12 @@ def plain(client: Client, gateway: Gateway) -> None:
     assert client.get("/frais").status_code == 403
     testing.nobody(client, gateway)
     assert client.get("/frais").status_code == 303
+
+
+def by_class(client: Client, gateway: Gateway) -> None:
+    testing.sign_in(client, gateway)
+    assert client.get("/page").content == b"jdupont"
+    assert client.get("/missions").status_code == 403, "what is given to as_view() counts"
 
 
 async def soon(client: AsyncClient, gateway: Gateway) -> None:
@@ -54,6 +70,7 @@ def main() -> None:
     django.setup()
     with Gateway(testing.settings(Path(sys.argv[1])), sends_mail=False) as gateway:
         plain(Client(), gateway)
+        by_class(Client(), gateway)
         asyncio.run(soon(AsyncClient(), gateway))
 
 

@@ -19,7 +19,7 @@ A Django user for each person is the affair of `imagin_gateway.mounts.django.use
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -37,6 +37,7 @@ from imagin_gateway.mounts.visitor import visitor as visitor
 with needs("django"):
     from django.http import HttpResponse
     from django.utils.decorators import sync_and_async_middleware
+    from django.views import View as BaseView
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -95,24 +96,40 @@ class SignedInMixin:
     """Protects a class-based view; stands first among its bases.
 
     Attributes:
-        activities, recent, strength: as for `signed_in`; nonsense is told when the class is defined.
+        activities, recent, strength: as for `signed_in`, of the class or given to `as_view()`; nonsense is told there,
+            and so is a class in which a view stands before this one, which would protect nothing.
     """
 
     activities: ClassVar[Collection[Activity | str]] = ()
     recent: ClassVar[timedelta | None] = None
     strength: ClassVar[Collection[str]] = ()
-    _asked: ClassVar[Asked] = Asked()
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
-        cls._asked = asked(cls.activities, cls.recent, cls.strength)
+        _asked_of(cls, {})
+        order = cls.__mro__
+        if BaseView in order and order.index(BaseView) < order.index(SignedInMixin):
+            # Django's `dispatch` hands on to no other: nobody would be asked anything.
+            raise TypeError(
+                f"SignedInMixin protects nothing behind a view: write class {cls.__name__}(SignedInMixin, ...)"
+            )
+
+    @classmethod
+    def as_view(cls, **given: Any) -> Any:
+        """Return the view, as Django does; what is given stands for what the class says."""
+        _asked_of(cls, given)
+        return super().as_view(**given)  # type: ignore[misc]  # View's
 
     def dispatch(self, request: Any, *args: Any, **named: Any) -> Any:
         """Answer for the gateway, or go on with the view."""
-        refused = _refused(request, self._asked)
+        refused = _refused(request, _asked_of(self, {}))
         if refused is None:
             return super().dispatch(request, *args, **named)  # type: ignore[misc]  # View's
         return _soon(refused) if getattr(self, "view_is_async", False) else refused
+
+
+def _asked_of(view: Any, given: Mapping[str, Any]) -> Asked:
+    return asked(*(given.get(name, getattr(view, name)) for name in ("activities", "recent", "strength")))
 
 
 async def _soon(response: Any) -> Any:
