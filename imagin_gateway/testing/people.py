@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from imagin_gateway.gateway import Gateway
 from imagin_gateway.identity import DIRECT_ISSUER, Activity, Door, Identity
@@ -67,7 +68,9 @@ def sign_in(client: Any, gateway: Gateway, who: Identity | None = None) -> Ident
     if _is_django(client):
         client.handler = _Told(client.handler, Doorman(gateway).visitor_of(gateway.session({name: cookie})))
     elif hasattr(client, "set_cookie"):
-        client.set_cookie(name, cookie)  # werkzeug
+        # werkzeug keeps a cookie for one host: that of its own addresses, and that of BASE_URL.
+        for host in ("localhost", urlsplit(gateway.settings.base_url).hostname):
+            client.set_cookie(name, cookie, domain=host)
     elif isinstance(getattr(client, "cookies", None), MutableMapping):
         client.cookies[name] = cookie  # httpx
     else:

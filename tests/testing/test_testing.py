@@ -62,6 +62,8 @@ class TestClients:
         assert client.get("/frais").status_code == 303
         assert testing.sign_in(client, gateway).subject == "jdupont"
         assert client.get("/frais").text == "jdupont"
+        assert client.get("/frais", base_url=testing.BASE_URL).text == "jdupont"
+        assert client.get("/connexion/session", base_url=testing.BASE_URL).status_code == 200
 
     def test_starlette_and_fastapi(self, make: Callable[..., Gateway]) -> None:
         from fastapi import FastAPI
