@@ -23,7 +23,7 @@ from imagin_gateway.gateway import Gateway, new_reference
 from imagin_gateway.mounts.asking import Denied
 from imagin_gateway.mounts.doorman import Doorman
 from imagin_gateway.mounts.host_request import host_request, scope_path
-from imagin_gateway.mounts.incoming import INSTEAD, KEY, TOO_LONG, HeaderUses, declared_too_long
+from imagin_gateway.mounts.incoming import INSTEAD, KEY, PATH, TOO_LONG, HeaderUses, declared_too_long
 from imagin_gateway.mounts.mistakes import HOOKS_OFFLOADED, MOUNTED_TWICE, WRONG_PREFIX
 from imagin_gateway.mounts.passage import Passage
 from imagin_gateway.mounts.peer import certificate_of_scope, doubtful_names, peer_address
@@ -147,7 +147,7 @@ class GatewayASGI:
             if visitor is None:
                 return
         answer = HostAnswer(send, visitor.person is not None)
-        inside = {**scope, KEY: visitor, INSTEAD: answer.instead}
+        inside = {**scope, KEY: visitor, INSTEAD: answer.instead, PATH: passage.path}
         if pretends:
             inside["headers"] = [line for line in headers if not self._uses.pretends(line[0])]
         try:

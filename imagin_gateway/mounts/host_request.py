@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagin_gateway.exchange import Request
-from imagin_gateway.mounts.incoming import client_address
+from imagin_gateway.mounts.incoming import PATH, client_address
 
 
 def scope_headers(scope: Mapping[str, Any]) -> dict[str, str]:
@@ -22,6 +22,9 @@ def scope_headers(scope: Mapping[str, Any]) -> dict[str, str]:
 
 def scope_path(scope: Mapping[str, Any]) -> str:
     """Return the path a browser asked for: below a `root_path`, some servers tell the rest alone."""
+    known: str | None = scope.get(PATH)
+    if known is not None:
+        return known
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
     return path if not root or path == root or path.startswith(root + "/") else root + path

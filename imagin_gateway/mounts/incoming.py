@@ -15,6 +15,9 @@ KEY: Final = "imagin_gateway"
 INSTEAD: Final = "imagin_gateway.instead"
 """Under this key stands an empty list; the first answer put there is sent in the place of the host's."""
 
+PATH: Final = "imagin_gateway.path"
+"""Under this key of the ASGI scope stands the path asked for: some frameworks cut it for what they mount."""
+
 _IDENTITY_HEADERS: Final = frozenset(
     {
         # what portal agents and authenticating proxies set
