@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from typing import Any, Final, Protocol, TypeVar
 
 from imagin_gateway.exchange import MAX_BODY_BYTES, Request, Response
@@ -24,7 +25,7 @@ from imagin_gateway.mounts.asking import Denied
 from imagin_gateway.mounts.doorman import Doorman
 from imagin_gateway.mounts.host_request import host_request, scope_path
 from imagin_gateway.mounts.incoming import INSTEAD, KEY, PATH, TOO_LONG, HeaderUses, declared_too_long
-from imagin_gateway.mounts.mistakes import HOOKS_OFFLOADED, MOUNTED_TWICE, WRONG_PREFIX
+from imagin_gateway.mounts.mistakes import HOOKS_OFFLOADED, MOUNTED_TWICE, WRONG_PREFIX, WSGI_BY_ASGI
 from imagin_gateway.mounts.passage import Passage
 from imagin_gateway.mounts.peer import certificate_of_scope, doubtful_names, peer_address
 from imagin_gateway.mounts.visitor import Visitor
@@ -102,9 +103,17 @@ class GatewayASGI:
         app: the host application.
         offload: how to run what blocks; by default the gateway's own bounded threads
             under asyncio. Give another one for trio, or for a pool of the host's.
+
+    Raises:
+        TypeError: hooks are coroutine functions, which `offload` would not run; or `app` is no ASGI application.
+        RuntimeError: `app` is behind the gateway already.
     """
 
     def __init__(self, gateway: Gateway, app: ASGIApp, offload: Offload | None = None) -> None:
+        if isinstance(app, GatewayASGI):
+            raise RuntimeError(MOUNTED_TWICE)
+        if not _takes_three(app):
+            raise TypeError(WSGI_BY_ASGI)
         self._gateway = gateway
         self._app = app
         self._doorman = Doorman(gateway)
@@ -223,6 +232,16 @@ class GatewayASGI:
         if not under(self._gateway.settings.mount_path, root):
             raise RuntimeError(WRONG_PREFIX.format(root=root, mount=self._gateway.settings.mount_path))
         return scope_path(scope)
+
+
+def _takes_three(app: ASGIApp) -> bool:
+    try:
+        signature(app).bind(None, None, None)
+    except TypeError:
+        return False
+    except ValueError:
+        return True  # written in another language, which tells nothing of it
+    return True
 
 
 async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes | None:

@@ -9,6 +9,15 @@ MOUNTED_TWICE: Final = (
     "framework's own way"
 )
 
+ASGI_BY_WSGI: Final = (
+    "this is an ASGI application: write app = gateway.asgi(app), and have an ASGI server serve it, such as uvicorn"
+)
+
+WSGI_BY_ASGI: Final = (
+    "this is no ASGI application, which takes (scope, receive, send): for a WSGI one such as Flask's write "
+    "app = gateway.wsgi(app), and have a WSGI server serve it, such as gunicorn"
+)
+
 WRONG_PREFIX: Final = (
     "this application is served below {root!r}, where imagin_gateway's mount_path {mount!r} is not: "
     'write mount_path = "{root}/connexion" in the settings, and begin the prefixes of `protect` and `landings` '

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http import HTTPStatus
+from inspect import iscoroutinefunction
 from typing import Any
 
 from imagin_gateway.exchange import MAX_BODY_BYTES, Response
@@ -14,7 +15,7 @@ from imagin_gateway.mounts.asking import Denied
 from imagin_gateway.mounts.doorman import Doorman
 from imagin_gateway.mounts.host_request import environ_path, host_request
 from imagin_gateway.mounts.incoming import INSTEAD, KEY, TOO_LONG, HeaderUses, declared_too_long, is_identity_header
-from imagin_gateway.mounts.mistakes import HOOKS_WITHOUT_LOOP, MOUNTED_TWICE, WRONG_PREFIX
+from imagin_gateway.mounts.mistakes import ASGI_BY_WSGI, HOOKS_WITHOUT_LOOP, MOUNTED_TWICE, WRONG_PREFIX
 from imagin_gateway.mounts.passage import Passage
 from imagin_gateway.mounts.peer import certificate_of_environ, peer_address
 from imagin_gateway.mounts.visitor import Visitor
@@ -99,10 +100,15 @@ class GatewayWSGI:
         app: the host application.
 
     Raises:
-        TypeError: a hook is a coroutine function, which no event loop would run.
+        TypeError: a hook is a coroutine function, which no event loop would run; or `app` is an ASGI application.
+        RuntimeError: `app` is behind the gateway already.
     """
 
     def __init__(self, gateway: Gateway, app: WSGIApp) -> None:
+        if isinstance(app, GatewayWSGI):
+            raise RuntimeError(MOUNTED_TWICE)
+        if iscoroutinefunction(app) or iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004  # not whether
+            raise TypeError(ASGI_BY_WSGI)
         if gateway.house.hooks.coroutines:
             raise TypeError(HOOKS_WITHOUT_LOOP.format(names=", ".join(gateway.house.hooks.coroutines)))
         self._gateway = gateway

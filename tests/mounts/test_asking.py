@@ -427,6 +427,30 @@ class TestMistakes:
         with pytest.raises(RuntimeError, match="mounted twice"):
             Client(over_asgi(gateway.asgi(gateway.asgi(lets_it_through_too)))).get("/")
 
+    def test_as_an_application_of_the_other_kind(self, opened: TheHouse) -> None:
+        from fastapi import FastAPI
+        from flask import Flask
+
+        gateway = opened.gateway
+        of_asgi: list[Any] = [FastAPI(), lets_it_through_too, gateway.asgi(lets_it_through_too)]
+        for app in of_asgi:
+            with pytest.raises(TypeError, match=r"write app = gateway\.asgi\(app\)"):
+                gateway.wsgi(app)
+        of_wsgi: list[Any] = [Flask(__name__), lets_it_through, gateway.wsgi(swallows)]
+        for app in of_wsgi:
+            with pytest.raises(TypeError, match=r"write app = gateway\.wsgi\(app\)"):
+                gateway.asgi(app)
+
+    def test_twice_around_an_application_of_flask(self, opened: TheHouse) -> None:
+        from flask import Flask
+
+        from imagin_gateway.mounts.flask import init_app
+
+        app = Flask(__name__)
+        init_app(app, opened.gateway)
+        with pytest.raises(RuntimeError, match="mounted twice"):
+            init_app(app, opened.gateway)
+
     def test_below_a_prefix_that_the_settings_do_not_know(self, opened: TheHouse) -> None:
         def below(app: Any) -> Any:
             return lambda environ, start: app({**environ, "SCRIPT_NAME": "/app"}, start)
