@@ -25,6 +25,7 @@ from imagin_gateway.gateway import Gateway
 from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.mounts.asked import asked
 from imagin_gateway.mounts.asking import examine
+from imagin_gateway.mounts.incoming import KEY
 from imagin_gateway.mounts.visitor import Visitor
 from imagin_gateway.mounts.visitor import visitor as visitor_of
 
@@ -37,11 +38,20 @@ View = TypeVar("View", bound=Callable[..., Any])
 def init_app(app: flask.Flask, gateway: Gateway) -> None:
     """Mount the gateway around an application; its templates get `person` and `visitor`.
 
+    Both are None in a template that no request asks for, such as that of a mail.
+
     Raises:
         RuntimeError: the gateway is mounted there already.
     """
     app.wsgi_app = gateway.wsgi(app.wsgi_app)  # type: ignore[method-assign]  # Flask's own documented way
-    app.context_processor(lambda: {"person": person(), "visitor": visitor()})
+    app.context_processor(_for_templates)
+
+
+def _for_templates() -> dict[str, Any]:
+    # Mail is written by commands and tasks, in the context of the application or in one made by hand.
+    if not flask.has_request_context() or KEY not in flask.request.environ:
+        return {"person": None, "visitor": None}
+    return {"person": person(), "visitor": visitor()}
 
 
 def visitor() -> Visitor:
