@@ -87,7 +87,7 @@ class Gateway:
     Raises:
         SettingsError: listing every problem of every room.
         PolicyError: the table of rules, or the admission rules, are refused.
-        TypeError: `settings` is something else, such as the name of the file.
+        TypeError: `settings`, `templates` or `hooks` is something else, such as the name of the file.
     """
 
     def __init__(
@@ -102,6 +102,10 @@ class Gateway:
     ) -> None:
         if not isinstance(settings, Settings):
             raise TypeError('a Gateway is made of Settings: Gateway(Settings.load("gateway.toml"))')
+        if templates is not None and not isinstance(templates, Path):
+            raise TypeError(f"templates is a pathlib.Path: write Path({templates!r})")
+        if hooks is not None and not isinstance(hooks, Hooks):
+            raise TypeError("hooks are Hooks: write hooks=Hooks(after_login=...)")
         self.settings = settings
         self._sends_mail = sends_mail
         self._started_pid = 0

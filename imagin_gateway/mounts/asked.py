@@ -50,11 +50,17 @@ def asked(
 
 
 def _activity(name: Activity | str) -> Activity:
-    # A function or a class here is a decorator written without its parentheses.
     if not isinstance(name, str):
-        raise TypeError(f"an activity is a name, not {type(name).__name__}: are the parentheses of signed_in() there?")
+        raise TypeError(_instead_of_a_name(name))
     try:
         return Activity(name)
     except ValueError:
         known = ", ".join(sorted(Activity))
         raise ValueError(f"no activity is called {name!r}; there are: {known}") from None
+
+
+def _instead_of_a_name(given: object) -> str:
+    if isinstance(given, Collection):
+        return "activities are written one after the other: signed_in(Activity.MISSIONS, Activity.MARKING)"
+    # A function or a class here is a decorator written without its parentheses.
+    return f"an activity is a name, not {type(given).__name__}: are the parentheses of signed_in() there?"

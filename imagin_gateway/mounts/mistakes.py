@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+NOT_MOUNTED: Final = (
+    "imagin_gateway is not mounted around this application: app = gateway.asgi(app), "
+    "or app.wsgi_app = gateway.wsgi(app.wsgi_app)"
+)
+
+NOT_MOUNTED_DJANGO: Final = (
+    "imagin_gateway is not mounted around this project: application = gateway.wsgi(get_wsgi_application()) in the "
+    "wsgi.py that WSGI_APPLICATION names, or the same with asgi; Django's test client goes past it: "
+    "testing.nobody(client, gateway), or testing.sign_in(client, gateway)"
+)
+
 MOUNTED_TWICE: Final = (
     "imagin_gateway is mounted twice around this application: keep one of gateway.asgi(...), gateway.wsgi(...) or the "
     "framework's own way"

@@ -13,6 +13,7 @@ from imagin_gateway.identity import Identity, lacks
 from imagin_gateway.mounts.asked import Asked
 from imagin_gateway.mounts.host_request import environ_path, scope_path
 from imagin_gateway.mounts.incoming import KEY
+from imagin_gateway.mounts.mistakes import NOT_MOUNTED, NOT_MOUNTED_DJANGO
 
 Judge = Callable[[Identity | None, Asked, Mapping[str, Any]], Response | None]
 
@@ -69,11 +70,7 @@ def place_of(request: Any) -> Mapping[str, Any]:
         # A dictionary first, as it nearly always is: asking an abstract class costs more.
         if isinstance(place, (dict, Mapping)) and isinstance(place.get(KEY), Visitor):
             return place
-    raise RuntimeError(
-        "imagin_gateway is not mounted around this application: app = gateway.asgi(app), "
-        "or app.wsgi_app = gateway.wsgi(app.wsgi_app) under Flask, "
-        "or application = gateway.wsgi(get_wsgi_application()) in the wsgi.py of Django"
-    )
+    raise RuntimeError(NOT_MOUNTED_DJANGO if hasattr(request, "META") else NOT_MOUNTED)
 
 
 def person(request: Any) -> Identity | None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from imagin_gateway.gateway import Gateway
 from imagin_gateway.identity import DIRECT_ISSUER, Activity, Door, Identity
+from imagin_gateway.mounts.asked import asked
 from imagin_gateway.mounts.doorman import Doorman
 from imagin_gateway.mounts.incoming import KEY
 from imagin_gateway.mounts.visitor import Visitor
@@ -32,7 +33,7 @@ def someone(
         changes: any other field of `Identity`.
     """
     now = datetime.now(UTC)
-    opened = siec().activities(door) if activities is None else frozenset(Activity(each) for each in activities)
+    opened = siec().activities(door) if activities is None else asked(activities).activities
     fields: dict[str, Any] = {
         "issuer": DIRECT_ISSUER if door == Door.DIRECT else f"https://{door}.exemple.test",
         "subject": subject,

@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
+from imagin_gateway import Gateway, testing
 from imagin_gateway.errors import Code, Unavailable
 from imagin_gateway.flows.seldom import WINDOW
 from imagin_gateway.identity import Activity, Identity
@@ -379,6 +381,7 @@ def test_an_application_without_the_gateway_is_told_so() -> None:
     ("wrong", "error", "words"),
     [
         ({"activities": ("mission",)}, ValueError, "no activity is called 'mission'; there are: expenses, marking"),
+        ({"activities": (["missions"],)}, TypeError, "written one after the other: signed_in"),
         ({"activities": "missions"}, TypeError, r"write \('missions',\)"),
         ({"activities": (lambda: None,)}, TypeError, "parentheses"),
         ({"recent": 5}, TypeError, "timedelta"),
@@ -440,6 +443,28 @@ class TestMistakes:
         for app in of_wsgi:
             with pytest.raises(TypeError, match=r"write app = gateway\.wsgi\(app\)"):
                 gateway.asgi(app)
+
+    def test_a_gateway_of_other_things(self, tmp_path: Path) -> None:
+        wrong: list[tuple[dict[str, Any], str]] = [
+            ({"templates": "gabarits"}, r"write Path\('gabarits'\)"),
+            ({"hooks": {"after_login": print}}, r"write hooks=Hooks\(after_login=\.\.\.\)"),
+        ]
+        for given, words in wrong:
+            with pytest.raises(TypeError, match=words):
+                Gateway(testing.settings(tmp_path), sends_mail=False, **given)
+
+    def test_somebody_with_what_does_not_exist(self) -> None:
+        with pytest.raises(ValueError, match="no activity is called 'mission'; there are: expenses, marking"):
+            testing.someone(activities=["mission"])
+        with pytest.raises(TypeError, match=r"write \('missions',\)"):
+            testing.someone(activities="missions")
+
+    def test_a_project_of_django_without_the_gateway_or_asked_past_it(self) -> None:
+        class Request:
+            META: ClassVar[dict[str, str]] = {}
+
+        with pytest.raises(RuntimeError, match=r"wsgi\.py that WSGI_APPLICATION names.*testing\.nobody\(client"):
+            require(Request())
 
     def test_twice_around_an_application_of_flask(self, opened: TheHouse) -> None:
         from flask import Flask
