@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.test import AsyncClient, Client
 from django.urls import path
+from django.utils.decorators import method_decorator
 from django.views import View
 
 from imagin_gateway import Activity, Gateway, testing
@@ -28,7 +29,24 @@ class Page(SignedInMixin, View):  # type: ignore[misc]  # Django has no types
         return HttpResponse(request.person.subject)
 
 
+class Soon(View):  # type: ignore[misc]  # Django has no types
+    async def get(self, request: Any) -> HttpResponse:
+        return HttpResponse(request.person.subject)
+
+
+@method_decorator(signed_in(), name="dispatch")
+class Decorated(Soon):
+    pass
+
+
+class Mixed(SignedInMixin, Soon):
+    pass
+
+
 urlpatterns = [
+    path("async/around", signed_in()(Soon.as_view())),
+    path("async/decorated", Decorated.as_view()),
+    path("async/mixed", Mixed.as_view()),
     path("frais", expenses),
     path("page", Page.as_view()),
     path("missions", Page.as_view(activities=[Activity.MISSIONS])),
@@ -53,6 +71,16 @@ def by_class(client: Client, gateway: Gateway) -> None:
     assert client.get("/missions").status_code == 403, "what is given to as_view() counts"
 
 
+def async_by_class(client: Client, browser: AsyncClient, gateway: Gateway) -> None:
+    for page in ("/async/around", "/async/decorated", "/async/mixed"):
+        testing.nobody(client, gateway)
+        testing.nobody(browser, gateway)
+        assert client.get(page).status_code == asyncio.run(browser.get(page)).status_code == 303, page
+        testing.sign_in(client, gateway)
+        testing.sign_in(browser, gateway)
+        assert client.get(page).content == asyncio.run(browser.get(page)).content == b"jdupont", page
+
+
 async def soon(client: AsyncClient, gateway: Gateway) -> None:
     testing.nobody(client, gateway)
     assert (await client.get("/frais")).status_code == 303
@@ -71,6 +99,7 @@ def main() -> None:
     with Gateway(testing.settings(Path(sys.argv[1])), sends_mail=False) as gateway:
         plain(Client(), gateway)
         by_class(Client(), gateway)
+        async_by_class(Client(), AsyncClient(), gateway)
         asyncio.run(soon(AsyncClient(), gateway))
 
 

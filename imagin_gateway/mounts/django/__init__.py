@@ -19,7 +19,7 @@ A Django user for each person is the affair of `imagin_gateway.mounts.django.use
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from datetime import timedelta
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -123,17 +123,19 @@ class SignedInMixin:
     def dispatch(self, request: Any, *args: Any, **named: Any) -> Any:
         """Answer for the gateway, or go on with the view."""
         refused = _refused(request, _asked_of(self, {}))
-        if refused is None:
-            return super().dispatch(request, *args, **named)  # type: ignore[misc]  # View's
-        return _soon(refused) if getattr(self, "view_is_async", False) else refused
+        return super().dispatch(request, *args, **named) if refused is None else refused  # type: ignore[misc]  # View's
 
 
 def _asked_of(view: Any, given: Mapping[str, Any]) -> Asked:
     return asked(*(given.get(name, getattr(view, name)) for name in ("activities", "recent", "strength")))
 
 
-async def _soon(response: Any) -> Any:
-    return response
+class _Refusal(HttpResponse):  # type: ignore[misc]  # Django has no types
+    """An answer that may be awaited: the `dispatch` of an async view is a plain function whose result Django awaits."""
+
+    def __await__(self) -> Generator[None, None, _Refusal]:
+        yield from ()
+        return self
 
 
 def _refused(request: Any, what: Asked) -> Any:
@@ -142,7 +144,7 @@ def _refused(request: Any, what: Asked) -> Any:
         # A view that asked for somebody has them, whether or not the middleware was thought of.
         _tell(request)
         return None
-    answer = HttpResponse(found.body, status=found.status)
+    answer = _Refusal(found.body, status=found.status)
     for name, value in found.header_lines():
         answer.headers[name] = value
     return answer
