@@ -26,6 +26,7 @@ from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.mounts.asked import asked
 from imagin_gateway.mounts.asking import examine
 from imagin_gateway.mounts.incoming import KEY
+from imagin_gateway.mounts.mistakes import AROUND_A_CLASS
 from imagin_gateway.mounts.visitor import Visitor
 from imagin_gateway.mounts.visitor import visitor as visitor_of
 
@@ -80,6 +81,9 @@ def signed_in(
     ask = asking(*activities, recent=recent, strength=strength)
 
     def decorate(view: View) -> View:
+        if isinstance(view, type):
+            raise TypeError(AROUND_A_CLASS.format(name=view.__name__, instead="write decorators = [signed_in()] in it"))
+
         @wraps(view)
         def guarded(*args: Any, **named: Any) -> Any:
             refused = ask()

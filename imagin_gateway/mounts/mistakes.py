@@ -15,6 +15,8 @@ NOT_MOUNTED_DJANGO: Final = (
     "testing.nobody(client, gateway), or testing.sign_in(client, gateway)"
 )
 
+AROUND_A_CLASS: Final = "signed_in() protects functions: for the class {name}, {instead}"
+
 MOUNTED_TWICE: Final = (
     "imagin_gateway is mounted twice around this application: keep one of gateway.asgi(...), gateway.wsgi(...) or the "
     "framework's own way"

@@ -23,6 +23,7 @@ from imagin_gateway.extras import needs
 from imagin_gateway.identity import Activity
 from imagin_gateway.mounts.asked import asked
 from imagin_gateway.mounts.asking import demand, examine
+from imagin_gateway.mounts.mistakes import AROUND_A_CLASS
 from imagin_gateway.mounts.visitor import person as person
 from imagin_gateway.mounts.visitor import visitor as visitor
 
@@ -58,6 +59,8 @@ def signed_in(
         return written(found) if isinstance(found, Response) else None
 
     def decorate(endpoint: Endpoint) -> Endpoint:
+        if isinstance(endpoint, type):
+            raise TypeError(AROUND_A_CLASS.format(name=endpoint.__name__, instead="write it above each method"))
         if iscoroutinefunction(endpoint):
 
             @wraps(endpoint)

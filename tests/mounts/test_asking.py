@@ -415,6 +415,21 @@ def test_every_framework_tells_it_when_the_route_is_defined() -> None:
 class TestMistakes:
     """How the gateway can be mounted wrong, and what is said."""
 
+    def test_a_decorator_of_functions_around_a_class(self) -> None:
+        from imagin_gateway.mounts import django, flask, starlette
+
+        class Page:
+            """A view, or an endpoint."""
+
+        asks: list[tuple[Any, str]] = [
+            (django.signed_in(), r"for the class Page, write class Page\(SignedInMixin, \.\.\.\)"),
+            (flask.signed_in(), r"for the class Page, write decorators = \[signed_in\(\)\] in it"),
+            (starlette.signed_in(), "for the class Page, write it above each method"),
+        ]
+        for ask, words in asks:
+            with pytest.raises(TypeError, match=words):
+                ask(Page)
+
     def test_a_view_of_django_in_front_of_what_protects_it(self) -> None:
         from django.views.generic import TemplateView
 

@@ -31,6 +31,7 @@ from imagin_gateway.identity import Activity
 from imagin_gateway.mounts.asked import Asked, asked
 from imagin_gateway.mounts.asking import examine
 from imagin_gateway.mounts.django.telling import telling
+from imagin_gateway.mounts.mistakes import AROUND_A_CLASS
 from imagin_gateway.mounts.visitor import person as person
 from imagin_gateway.mounts.visitor import visitor as visitor
 
@@ -73,6 +74,9 @@ def signed_in(
     what = asked(activities, recent, strength)
 
     def decorate(view: View) -> View:
+        if isinstance(view, type):
+            instead = f"write class {view.__name__}(SignedInMixin, ...)"
+            raise TypeError(AROUND_A_CLASS.format(name=view.__name__, instead=instead))
         if iscoroutinefunction(view):
 
             @wraps(view)
