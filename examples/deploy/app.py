@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from examples.deploy.host import asgi_host, wsgi_host
+from host import asgi_host, wsgi_host
+
 from imagin_gateway import Gateway, Settings
 
 # Each worker builds its own after it was forked: connections and threads do not cross a fork.

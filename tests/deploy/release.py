@@ -13,4 +13,4 @@ from tests.deploy import next_release
 if Path(os.environ["IMAGIN_SETTINGS"]).with_name("later").exists():
     next_release.install()
 
-from examples.deploy.app import __getattr__ as __getattr__  # the release first
+from app import __getattr__ as __getattr__  # the release first

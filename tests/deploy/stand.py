@@ -176,6 +176,8 @@ class Site:
             ("gateway.toml", etc / "gateway.toml"),
             ("nginx/imagin.conf", self.folder / "imagin.conf"),
             ("gunicorn.conf.py", self.folder / "gunicorn.conf.py"),
+            ("app.py", self.folder / "app.py"),
+            ("host.py", self.folder / "host.py"),
         ):
             target.write_text(self.fill((FILES / source).read_text(encoding="utf-8")), encoding="utf-8")
         settings = etc / "gateway.toml"

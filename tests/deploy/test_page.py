@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,18 @@ def test_every_file_is_named_and_every_name_is_a_file() -> None:
 
 def test_both_languages_have_the_same_commands() -> None:
     assert blocks(FRENCH) == blocks(ENGLISH)
+
+
+def test_the_application_needs_nothing_but_the_package_and_what_is_copied_beside_it() -> None:
+    beside = {"app.py", "host.py"}
+    assert all(f"[{name}](../examples/deploy/{name})" in ENGLISH for name in beside)
+    allowed = {"imagin_gateway", *(Path(name).stem for name in beside), *sys.stdlib_module_names}
+    for name in beside:
+        for node in ast.walk(ast.parse((FILES / name).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert str(node.module).partition(".")[0] in allowed, f"{name}: {node.module}"
+            elif isinstance(node, ast.Import):
+                assert {each.name.partition(".")[0] for each in node.names} <= allowed, name
 
 
 def test_the_sizes_are_those_the_figures_give() -> None:
