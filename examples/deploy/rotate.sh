@@ -6,6 +6,7 @@ umask 077
 folder=$1
 days=$2
 if [ -s "$folder/events.jsonl" ]; then
-    mv "$folder/events.jsonl" "$folder/events-$(date -u +%Y%m%dT%H%M%SZ).jsonl"
+    # A name that `imagin-gateway events` and `report` know as one of this file's.
+    mv "$folder/events.jsonl" "$folder/events.jsonl-$(date -u +%Y%m%d-%H%M%S)"
 fi
-find "$folder" -name 'events-*.jsonl' -mtime "+$days" -delete
+find "$folder" \( -name 'events.jsonl-*' -o -name 'events-*.jsonl' \) -mtime "+$days" -delete

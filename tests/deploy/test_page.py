@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from imagin_gateway.events.retention import files_of
 from scripts import sizing
 from tests.deploy.stand import FILES
 from tests.parts import program, require
@@ -89,12 +90,14 @@ def test_what_a_hole_in_a_worker_could_do_is_little_by_systemds_own_measure(unit
 
 def test_the_page_of_events_is_turned_and_old_ones_go(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text('{"v": 1}\n', encoding="utf-8")
-    old = tmp_path / "events-20240101T000000Z.jsonl"
-    old.write_text("{}\n", encoding="utf-8")
-    os.utime(old, (0, 0))
+    for name in ("events-20240101T000000Z.jsonl", "events.jsonl-20240101-000000"):
+        (tmp_path / name).write_text("{}\n", encoding="utf-8")
+        os.utime(tmp_path / name, (0, 0))
     subprocess.run([FILES / "rotate.sh", tmp_path, "365"], check=True)
     (left,) = tmp_path.iterdir()
-    assert left.name.startswith("events-20")
+    # Where the shipped settings have them, yesterday's are read with today's.
+    (path,) = re.findall(r'^path = "/var/log/imagin/(.+)"$', (FILES / "gateway.toml").read_text(encoding="utf-8"), re.M)
+    assert [kept.path for kept in files_of(tmp_path / path)] == [left]
     assert left.read_text(encoding="utf-8") == '{"v": 1}\n'
     subprocess.run([FILES / "rotate.sh", tmp_path, "365"], check=True)
     assert list(tmp_path.iterdir()) == [left], "nothing new, nothing turned"
