@@ -133,6 +133,19 @@ def test_what_comes_from_outside_is_neither_an_address_nor_a_person_and_no_secre
 
 
 @pytest.mark.fault
+def test_what_is_only_to_be_watched_stops_no_start_and_what_is_wrong_does(site: Site) -> None:
+    # Nobody answers at our own address yet when the unit starts, and something to watch is no reason to stay down.
+    unit = "imagin.service" if site.kind == "gunicorn" else "imagin-uvicorn.service"
+    (site.folder / "web.sock").rename(site.folder / "away.sock")
+    try:
+        looked = site.before_start(unit)
+    finally:
+        (site.folder / "away.sock").rename(site.folder / "web.sock")
+    assert (looked.returncode, looked.stdout.split()[0]) == (0, "ATTENTION"), looked.stdout
+    looked = site.before_start(unit, IMAGIN_GATEWAY_SESSIONS__IDLE_MINUTES="many")
+    assert (looked.returncode == 0, looked.stdout.split()[0]) == (False, "CRITIQUE"), looked.stdout
+
+
 def test_a_reload_replaces_every_worker_and_nobody_is_refused(site: Site, somebody: Somebody) -> None:
     people = [somebody()[1] for _ in range(2)]
     before = site.pids()
