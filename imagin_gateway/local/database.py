@@ -152,6 +152,8 @@ def _postgresql(address: sa.URL) -> sa.Engine:
         pool_timeout=BUSY_SECONDS,
         connect_args={
             "connect_timeout": BUSY_SECONDS,
+            # Else that of the database: names would come as bytes from one made under LANG=C.
+            "client_encoding": "utf8",
             "options": f"-c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=10min",
         },
     )

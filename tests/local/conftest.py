@@ -73,10 +73,11 @@ class PrivatePostgres:
         self._run(f"TRUNCATE {names} RESTART IDENTITY CASCADE", database="accounts")
         return self.url("accounts")
 
-    def make(self) -> str:
+    def make(self, encoding: str = "UTF8") -> str:
         """Return the URL of a new database, without tables."""
         name = f"new_{next(self._numbers)}"
-        self._run(f"CREATE DATABASE {name}")
+        locale = "" if encoding == "UTF8" else " LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        self._run(f"CREATE DATABASE {name} ENCODING '{encoding}'{locale}")
         return self.url(name)
 
     def stop(self) -> None:

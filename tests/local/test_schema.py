@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -94,6 +95,21 @@ def test_a_migration_that_fails_leaves_no_half_made_table(new_url: str) -> None:
     with database.read() as connection:
         assert sa.inspect(connection).get_table_names() == ["reset_tokens"]
     database.close()
+
+
+@pytest.mark.parametrize(("encoding", "kept"), [("SQL_ASCII", True), ("LATIN1", False)])
+def test_a_postgresql_made_under_another_encoding_answers_in_text_or_is_an_outage(
+    request: pytest.FixtureRequest, encoding: str, kept: bool
+) -> None:
+    # `createdb` makes these where the server was set up under LANG=C, or long ago.
+    url = request.getfixturevalue("postgres").make(encoding)
+    migrate.upgrade_accounts(url)
+    database = Database(url)
+    name, told = sa.literal("Młynarz", sa.Text()), ""
+    with contextlib.suppress(Unavailable), database.read() as connection:
+        told = connection.execute(sa.select(name)).scalar_one()
+    database.close()
+    assert told == ("Młynarz" if kept else "")
 
 
 def test_alembic_is_imported_only_when_there_is_something_to_do(tmp_path: Path) -> None:

@@ -76,6 +76,10 @@ def test_a_postgresql_that_cannot_serve_is_named(house: House, postgres: Private
         postgres._run("ALTER DATABASE accounts RESET default_transaction_read_only")
     house.values["accounts"]["url"] = url.replace("/accounts", "/nowhere")
     assert named(house.checked(), "accounts.database")
+    for encoding in ("SQL_ASCII", "LATIN1"):
+        house.values["accounts"]["url"] = postgres.make(encoding)
+        (found,) = named(house.checked(), "accounts.encoding")
+        assert (found.severity, encoding in found.text) == (Severity.FATAL, True)
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ def _postgresql(ground: Ground, url: str) -> Iterator[Finding]:
             poolclass=sa.NullPool,
             connect_args={
                 "connect_timeout": max(2, round(ground.timeout)),
+                "client_encoding": "utf8",
                 "options": f"-c statement_timeout={round(ground.timeout)}s",
             },
         )
@@ -174,6 +175,10 @@ def _server(ground: Ground, connection: sa.Connection, subject: str) -> Iterator
     if version < OLDEST_POSTGRESQL:
         text = f"PostgreSQL {version // 10000} n’est plus tenu à jour"
         yield warning("accounts.version", subject, text, "PostgreSQL 13 ou plus récent", KEY)
+    encoding = str(ask("SHOW server_encoding"))
+    if encoding != "UTF8":
+        text = f"cette base est en {encoding} : des noms n’y entrent pas, ou n’y sont pas comparés comme il faut"
+        yield fatal("accounts.encoding", subject, text, "createdb --encoding=UTF8 --template=template0 …", KEY)
     if ask("SELECT pg_is_in_recovery()"):
         yield fatal(
             "accounts.read_only", subject, "c’est une réplique : elle refuse d’écrire", "l’adresse du primaire", KEY
