@@ -47,6 +47,27 @@ def test_the_application_needs_nothing_but_the_package_and_what_is_copied_beside
                 assert {each.name.partition(".")[0] for each in node.names} <= allowed, name
 
 
+def test_what_reads_keys_or_the_database_runs_as_the_user_of_the_service_which_it_owns() -> None:
+    lines = [line for block in blocks(ENGLISH) for line in block.splitlines()]
+    for line in lines:
+        if re.search(r"imagin-gateway (accounts|check)|\bpg_restore\b", line):
+            assert line.startswith("runuser -u imagin -- "), line
+    assert "User=imagin\n" in (FILES / "systemd" / "imagin.service").read_text(encoding="utf-8")
+    assert any(line.strip() == "chown imagin: /etc/imagin/keys/$use" for line in lines)
+
+
+def test_a_copy_put_back_is_what_is_served_and_what_the_next_copies_are_of() -> None:
+    (served,) = re.findall(r"postgresql\+psycopg://imagin@/(\w+)", (FILES / "gateway.toml").read_text(encoding="utf-8"))
+    (copied,) = re.findall(r"IMAGIN_DATABASE:-(\w+)", (FILES / "backup.sh").read_text(encoding="utf-8"))
+    (restored,) = re.findall(r"pg_restore .*--dbname=(\w+)", ENGLISH)
+    assert served == copied == restored
+
+
+def test_the_socket_of_redis_is_where_the_settings_say() -> None:
+    (socket,) = re.findall(r'"unix://(/[^?"]+)', (FILES / "gateway.toml").read_text(encoding="utf-8"))
+    assert f"unixsocket {socket}" in (FILES / "redis" / "imagin.conf").read_text(encoding="utf-8").splitlines()
+
+
 def test_the_sizes_are_those_the_figures_give() -> None:
     assert sizing.written(sizing.PAGE, sizing.ENGLISH) == ENGLISH
     assert sizing.written(sizing.FRENCH, sizing.IN_FRENCH) == FRENCH

@@ -61,7 +61,7 @@ def restored(copy: Path, url: str, folder: Path, fresh: Callable[[], str]) -> st
         target.write_bytes(copy.read_bytes())
         return f"sqlite:///{target}"
     target_url = fresh()
-    (words,) = re.findall(r"^pg_restore (.*) --dbname=\S+ \S+$", PAGE, re.MULTILINE)
+    (words,) = re.findall(r"pg_restore (.*) --dbname=\S+ \S+$", PAGE, re.MULTILINE)
     plain = target_url.replace("postgresql+psycopg://", "postgresql://")
     subprocess.run([tool("pg_restore"), *words.split(), f"--dbname={plain}", copy], check=True)
     return target_url
