@@ -130,6 +130,9 @@ def declared_too_long(length: str) -> bool:
     return bool(length) and (not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > MAX_BODY_BYTES)
 
 
+_WITH_PORT: Final = re.compile(r"(\[[^\]]*\]|[^:]*):[0-9]{1,5}")
+
+
 def client_address(peer: str, forwarded_for: str, trusted_proxies: int) -> str:
     """Return the address of the client, as the nearest undeclared machine.
 
@@ -144,7 +147,10 @@ def client_address(peer: str, forwarded_for: str, trusted_proxies: int) -> str:
     hops = [part.strip() for part in forwarded_for.split(",") if part.strip()]
     if not hops:
         return _address(peer)
-    return _address(hops[-min(trusted_proxies, len(hops))]) or _address(peer)
+    told = hops[-min(trusted_proxies, len(hops))]
+    # Azure's gateways and IIS tell the port, too.
+    with_port = _WITH_PORT.fullmatch(told)
+    return _address(with_port[1] if with_port else told) or _address(peer)
 
 
 def _address(text: str) -> str:
