@@ -89,9 +89,18 @@ def show(
         "until": until,
         "file": file,
     }
+    start = moment(since, now(), "--since") if since else None
+    end = moment(until, now(), "--until") if until else None
+    if start is not None and start > now():
+        # The morning after, 20:00 is still to come: nothing found would be read as nothing happened.
+        err.print(
+            f"« {shown(since)} » est encore à venir ; la veille : --since 'hier 20:00'.", style="yellow", markup=False
+        )
+    if start is not None and end is not None and start >= end:
+        raise typer.BadParameter("la fin précède le début", param_hint="--until")
     selection = Selection(
-        since=moment(since, now(), "--since") if since else None,
-        until=moment(until, now(), "--until") if until else None,
+        since=start,
+        until=end,
         kinds=frozenset(kind or ()),
         codes=frozenset(code or ()),
         doors=frozenset(() if person else door or ()),

@@ -12,9 +12,10 @@ from imagin_gateway.pages.spoken import PARIS
 
 _AGO: Final = re.compile(r"(\d{1,4}) ?(min|h|j|d)")
 _UNITS: Final = {"min": "minutes", "h": "hours", "j": "days", "d": "days"}
+_HOUR: Final = re.compile(r"(?=.)([^\d\s:]*)\s*(?:(\d{1,2}):(\d\d))?")
 _WORDS: Final = {"hier": 1, "yesterday": 1, "aujourd'hui": 0, "aujourd’hui": 0, "today": 0}
 
-FORMS: Final = "2026-12-13, 2026-12-13T22:00, 22:00, hier, 2h, 30min, 7j"
+FORMS: Final = "2026-12-13, 2026-12-13T22:00, 22:00, hier, hier 22:00, 2h, 30min, 7j"
 
 
 def moment(typed: str, now: datetime, option: str | None = None) -> datetime:
@@ -32,13 +33,10 @@ def moment(typed: str, now: datetime, option: str | None = None) -> datetime:
     here = now.astimezone(PARIS)
     if ago := _AGO.fullmatch(text):
         return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    if text in _WORDS:
-        day = here - timedelta(days=_WORDS[text])
-        return day.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
     try:
-        if re.fullmatch(r"\d{1,2}:\d\d", text):
-            hour, minute = text.split(":")
-            found = here.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+        if (hour := _HOUR.fullmatch(text)) and (not hour[1] or hour[1] in _WORDS):
+            day = here - timedelta(days=_WORDS.get(hour[1], 0))
+            found = day.replace(hour=int(hour[2] or 0), minute=int(hour[3] or 0), second=0, microsecond=0)
         else:
             found = datetime.fromisoformat(typed.strip())
         return (found if found.tzinfo else found.replace(tzinfo=PARIS)).astimezone(UTC)

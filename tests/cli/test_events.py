@@ -230,8 +230,14 @@ def test_what_does_not_exist_is_refused_with_a_sentence(office: Office) -> None:
     for typed in ("192.0.2", "192.0.2.0/24", "poste-7"):
         done = office.run("events", "--address", typed)
         assert (done.exit_code, "pas une adresse IP" in done.stderr) == (2, True), typed
-    done = office.run("events", "--since", "2027-01-01")
+    done = office.run("events", "--until", "2020-01-01")
     assert (done.exit_code, "Aucun fichier" in done.stderr) == (1, True)
+    # Nothing found in what is still to come, or between an end and its beginning, would be read as nothing happened.
+    done = office.run("events", "--since", "2127-01-01")
+    assert (done.exit_code, "« 2127-01-01 » est encore à venir" in done.stderr) == (1, True)
+    assert "à venir" not in office.run("events", "--since", "hier").stderr
+    done = office.run("events", "--since", "hier 22:00", "--until", "hier 20:00")
+    assert (done.exit_code, "la fin précède le début" in done.stderr) == (2, True)
     office.file.write_text(office.file.read_text().replace('"e-{day}.jsonl"', '"-"'))
     assert "ne vont pas dans un fichier" in office.run("events").stderr
 
@@ -251,6 +257,8 @@ def test_a_door_of_no_table_is_doubted_and_sought_all_the_same(office: Office) -
     [
         ("hier", "2026-12-12T23:00+00:00"),
         ("22:00", "2026-12-14T21:00+00:00"),
+        ("hier 22:00", "2026-12-13T21:00+00:00"),
+        ("Aujourd’hui 7:30", "2026-12-14T06:30+00:00"),
         ("2h", "2026-12-14T06:00+00:00"),
         ("7j", "2026-12-07T08:00+00:00"),
         ("2026-12-13", "2026-12-12T23:00+00:00"),
@@ -262,7 +270,9 @@ def test_a_moment_is_of_paris_unless_it_says_otherwise(typed: str, meant: str) -
     assert moment(typed, datetime(2026, 12, 14, 8, tzinfo=UTC)) == datetime.fromisoformat(meant)
 
 
-@pytest.mark.parametrize("typed", ["", "99:99", "demain", "12345h", "2026-13-01", "0001-01-01"])
+@pytest.mark.parametrize(
+    "typed", ["", "99:99", "demain", "12345h", "demain 22:00", "hier 25:00", "2026-13-01", "0001-01-01"]
+)
 def test_a_moment_that_is_none_is_refused(typed: str) -> None:
     with pytest.raises(typer.BadParameter):
         moment(typed, datetime(2026, 12, 14, 8, tzinfo=UTC))
