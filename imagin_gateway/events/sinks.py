@@ -82,12 +82,12 @@ class FileSink:
 
     def write(self, line: str) -> None:
         """Append one line. Raises `OSError`: no place, no right, no folder, or not a plain file."""
-        descriptor = os.open(self.now(), _FLAGS, _MODE)
+        descriptor = os.open(self.now(), _FLAGS | self._followed(), _MODE)
         try:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode):
                 raise OSError("events go to a plain file; a pipe may block for ever")
-            if about.st_size == 0:
+            if about.st_size == 0 and about.st_nlink == 1:
                 self._hand_over(descriptor)
             # A line that a full disk cut in two must not swallow the next one.
             raw = memoryview((("\n" if _is_torn(descriptor) else "") + line + "\n").encode())
@@ -95,6 +95,13 @@ class FileSink:
                 raw = raw[os.write(descriptor, raw) :]
         finally:
             os.close(descriptor)
+
+    def _followed(self) -> int:
+        """Keep root from following a link in somebody else's folder: whoever broke into the service may have put it.
+
+        What it leads to would be written by root, or made by root and given away.
+        """
+        return os.O_NOFOLLOW if os.geteuid() == 0 and self.path.parent.stat().st_uid != 0 else 0
 
     def _hand_over(self, descriptor: int) -> None:
         """Give a file that root began to whom the folder belongs: the server has to append to it, too."""

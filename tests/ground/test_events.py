@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from pathlib import Path
 
@@ -60,3 +61,33 @@ def test_a_sink_that_fails_stops_nobody_and_is_told_once(tmp_path: Path, caplog:
     assert [*told, log.failing] == [True, False]
     written = [json.loads(line)["event"] for line in (folder / "events.jsonl").read_text().splitlines()]
     assert written == ["login", "login", "login", "logout", "sink_recovered"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_root_follows_no_link_in_the_folder_of_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    # Whoever broke into a worker could have the next command of root make them a file anywhere, and give it to them.
+    folder, elsewhere = tmp_path / "log", tmp_path / "elsewhere"
+    folder.mkdir()
+    if there:
+        elsewhere.touch()
+    if os.geteuid() == 0:
+        os.chown(folder, 65534, 65534)
+    given: list[int] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", lambda descriptor, user, group: given.append(user))
+    sink = FileSink(folder / "events.jsonl")
+    sink.path.symlink_to(elsewhere)
+    with pytest.raises(OSError, match="symbolic links"):
+        sink.write("{}")
+    assert (given, elsewhere.exists() and elsewhere.read_text()) == ([], "" if there else False)
+    sink.path.unlink()
+    sink.write("{}")
+    assert (given, sink.path.read_text()) == ([folder.stat().st_uid], "{}\n")
+    # A second name of a file of somebody else is not given away either.
+    sink.path.unlink()
+    elsewhere.write_text("")
+    os.link(elsewhere, sink.path)
+    sink.write("{}")
+    assert len(given) == 1
