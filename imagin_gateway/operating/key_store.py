@@ -46,7 +46,13 @@ def change(folder: Path, purpose: str, act: Change) -> tuple[HeldKey, ...]:
         KeyFileWrong: the file cannot be used.
         OSError: it cannot be written.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _hand_over(made, folder.parent)
+        finally:
+            os.close(made)
     with _alone(folder):
         before = key_files.read(folder, purpose) or ()
         after = act(before)
@@ -58,12 +64,23 @@ def change(folder: Path, purpose: str, act: Change) -> tuple[HeldKey, ...]:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Let one command at a time change keys; the system lets go of the lock of one that dies."""
-    opened = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        opened = os.open(folder / _LOCK, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        _hand_over(opened, folder)
+    except FileExistsError:
+        opened = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX)
         yield
     finally:
         os.close(opened)
+
+
+def _hand_over(made: int, folder: Path) -> None:
+    """Give what root has just made to whom its folder belongs: the service has to read it, and to change it later."""
+    if os.geteuid() == 0:
+        told = folder.stat()
+        os.chown(made, told.st_uid, told.st_gid)
 
 
 def write(path: Path, content: bytes, mode: int = 0o600) -> None:
@@ -76,15 +93,16 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> None:
         with os.fdopen(opened, "wb") as file:
             file.write(content)
             file.flush()
+            os.fchmod(file.fileno(), mode)
+            if path.exists():
+                # The service may run as another user than who rotates: the file stays its own.
+                with contextlib.suppress(PermissionError):
+                    told = path.stat()
+                    os.fchown(file.fileno(), told.st_uid, told.st_gid)
+                    os.fchmod(file.fileno(), told.st_mode & 0o640)
+            else:
+                _hand_over(file.fileno(), path.parent)
             os.fsync(file.fileno())
-        if mode != 0o600:
-            beside.chmod(mode)
-        if path.exists():
-            # The service may run as another user than who rotates: the file stays its own.
-            with contextlib.suppress(PermissionError):
-                told = path.stat()
-                os.chown(beside, told.st_uid, told.st_gid)
-                beside.chmod(told.st_mode & 0o640)
         os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)

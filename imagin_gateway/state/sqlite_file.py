@@ -118,10 +118,18 @@ def make_file(path: Path) -> None:
         OSError: it can be neither made, nor read and written.
     """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except FileExistsError:
         if not os.access(path, os.R_OK | os.W_OK):
             raise PermissionError from None
+        return
+    try:
+        if os.geteuid() == 0:
+            # Made by a command of root, it is whose the folder is: the service has to write to it, too.
+            folder = path.parent.stat()
+            os.fchown(descriptor, folder.st_uid, folder.st_gid)
+    finally:
+        os.close(descriptor)
 
 
 def _make_tables(db: sqlite3.Connection, busy_timeout: float) -> Problem | None:

@@ -133,6 +133,14 @@ def test_the_sqlite_file_is_readable_by_its_owner_alone_and_in_wal_mode(tmp_path
     database.close()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_that_root_makes_is_whose_the_folder_is(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65533)
+    migrate.upgrade_accounts(f"sqlite:///{tmp_path}/new.db")
+    made = (tmp_path / "new.db").stat()
+    assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (65534, 65533, 0o600)
+
+
 def test_a_file_that_is_no_database_is_told_in_french(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("ceci n'est pas une base\n" * 100)
     with pytest.raises(SettingsError, match="base SQLite"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -208,6 +209,16 @@ def test_keys_are_for_their_owner_alone_and_never_shown(house: House) -> None:
     assert "en service" in shown
     assert not any(value in shown for value in values)
     assert not any(value in repr(read(folder, "signing")) for value in values)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_keys_that_root_makes_are_of_whom_the_folder_is(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65533)
+    folder = tmp_path / "cles"
+    key_store.make(folder, "signing", datetime.now(UTC))
+    key_store.make(folder, "signing", datetime.now(UTC))
+    for path in (folder, *folder.iterdir()):
+        assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65533), path
 
 
 def run(house: House, *words: str) -> subprocess.CompletedProcess[str]:
