@@ -76,6 +76,20 @@ def test_a_postgresql_that_cannot_serve_is_named(house: House, postgres: Private
         postgres._run("ALTER DATABASE accounts RESET default_transaction_read_only")
     house.values["accounts"]["url"] = url.replace("/accounts", "/nowhere")
     assert named(house.checked(), "accounts.database")
+    house.values["accounts"]["url"] = url.replace("://postgres", "://app")
+    postgres._run("CREATE ROLE app LOGIN", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO app", database="accounts")
+    try:
+        (found,) = named(house.checked(), "accounts.rights")
+        assert (found.severity, "accounts, " in found.text) == (Severity.FATAL, True)
+        # What the remedy says is what it takes, the sequences that rows are numbered by included.
+        tables, sequences = (each.strip().replace("…", "{}") for each in found.remedy.split(";"))
+        postgres._run(tables.format("public", "app"), database="accounts")
+        (found,) = named(house.checked(), "accounts.rights")
+        assert (" accounts_id_seq" in found.text, " accounts," in found.text) == (True, False)
+        postgres._run(sequences.format("public", "app"), database="accounts")
+        assert named(house.checked(), "accounts.rights") == []
+    finally:
+        postgres._run("DROP OWNED BY app", "DROP ROLE app", database="accounts")
     for encoding in ("SQL_ASCII", "LATIN1"):
         house.values["accounts"]["url"] = postgres.make(encoding)
         (found,) = named(house.checked(), "accounts.encoding")

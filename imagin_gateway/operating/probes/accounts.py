@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from imagin_gateway.local.migrate import REVISIONS
+from imagin_gateway.local.schema import metadata
 from imagin_gateway.operating.findings import Finding, fatal, good, warning
 from imagin_gateway.operating.ground import Ground
 from imagin_gateway.operating.probes.machine import disk
@@ -200,7 +201,24 @@ def _server(ground: Ground, connection: sa.Connection, subject: str) -> Iterator
         found = str(ask("SELECT version_num FROM alembic_version"))
     yield from schema(found, sqlite=False)
     if found is not None:
-        rights = ask("SELECT has_table_privilege('accounts', 'SELECT, INSERT, UPDATE, DELETE')")
-        if not rights:
-            text = "cet utilisateur ne peut pas tout faire de la table accounts"
-            yield fatal("accounts.rights", subject, text, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES …", KEY)
+        lacking = connection.execute(_LACKING, {"tables": [table.name for table in metadata.sorted_tables]}).scalars()
+        if names := ", ".join(lacking):
+            yield fatal("accounts.rights", subject, f"cet utilisateur n’a pas tous les droits sur {names}", _GRANT, KEY)
+
+
+# Of a list of rights, PostgreSQL tells whether there is any: each is asked by itself. A row takes its number from a
+# sequence.
+_LACKING: Final = sa.text("""
+WITH told AS (SELECT name, to_regclass(quote_ident(name)) AS place FROM unnest(CAST(:tables AS text[])) AS name)
+SELECT name FROM told WHERE EXISTS (
+  SELECT FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS act WHERE NOT has_table_privilege(place, act))
+UNION SELECT sequence.relname FROM told
+  JOIN pg_depend ON refobjid = place AND deptype = 'a' AND classid = 'pg_class'::regclass
+  JOIN pg_class AS sequence ON sequence.oid = objid
+  WHERE CASE relkind WHEN 'S' THEN NOT has_sequence_privilege(sequence.oid, 'USAGE') END ORDER BY 1
+""")
+
+_GRANT: Final = (
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO … ; "
+    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA … TO …"
+)
