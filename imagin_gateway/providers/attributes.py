@@ -16,7 +16,6 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
-from imagin_gateway.errors import Problem
 from imagin_gateway.providers.fredu import (
     NOTHING,
     Delegation,
@@ -30,7 +29,6 @@ from imagin_gateway.providers.fredu import (
     parse_posting,
     parse_responsibility,
 )
-from imagin_gateway.settings.portal import FederatedPortal
 
 MAX_VALUE_CHARS: Final = 8192
 """A delegation may list a few hundred schools in one value."""
@@ -183,19 +181,6 @@ def subject(raw: Mapping[str, Sequence[str]], name: str) -> str:
     if not _may_enter(value):
         return ""
     return value.lower() if looked_for == "ct-remote-user" and value.isascii() else value
-
-
-def problems(key: str, section: FederatedPortal) -> list[Problem]:
-    """Return what is wrong with the names of attributes in a section of the settings: each would do nothing, unsaid."""
-    found = [
-        Problem(f"{key}.attributes", f"« {name} » n’est pas un attribut d’ARENA", 'ctemail = ["courriel"]')
-        for name in section.attributes
-        if name not in SPELLINGS
-    ]
-    if section.subject_attribute.lower() in NEVER_KEPT or not section.subject_attribute.strip():
-        message = "cet attribut ne sert jamais d’identifiant"
-        found.append(Problem(f"{key}.subject_attribute", message, '"ct-remote-user"'))
-    return found
 
 
 def _by_name(raw: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:

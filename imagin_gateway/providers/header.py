@@ -17,7 +17,7 @@ from typing import Final
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost, Problem, RequestRefused, SettingsError
 from imagin_gateway.exchange import Request, Response
 from imagin_gateway.keys import new_token
-from imagin_gateway.providers import attributes, scopes
+from imagin_gateway.providers import scopes
 from imagin_gateway.providers.attributes import MAX_VALUE_CHARS, MAX_VALUES, SPELLINGS, map_attributes
 from imagin_gateway.providers.attributes import subject as subject_of
 from imagin_gateway.providers.portal import ENTRY, Arrival, Departure, Recall, WithoutLogout
@@ -154,7 +154,7 @@ def _names(config: HeaderPortal) -> dict[str, str]:
 
 
 def _problems(door: str, config: HeaderPortal) -> list[Problem]:
-    found = [*attributes.problems(f"portals.{door}", config), *scopes.problems(f"portals.{door}", config)]
+    found = scopes.problems(f"portals.{door}", config)
     usual = {name.lower() for name in SPELLINGS}
     if not config.prefix and not {name.lower() for name in _names(config)} <= usual:
         # Only the names of ARENA, and those that begin with X-Imagin-, never reach the host application.

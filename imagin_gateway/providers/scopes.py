@@ -11,7 +11,7 @@ from typing import Final
 
 from imagin_gateway.errors import AnswerRefused, Code, Problem
 from imagin_gateway.policy.academies import register
-from imagin_gateway.providers.attributes import Mapped
+from imagin_gateway.providers.attributes import NEVER_KEPT, SPELLINGS, Mapped
 from imagin_gateway.settings.portal import FederatedPortal
 
 SCOPED: Final = frozenset(
@@ -59,13 +59,19 @@ def _is_ours(mail: str, academie: int, domains: Collection[str]) -> bool:
 
 
 def problems(key: str, section: FederatedPortal) -> list[Problem]:
-    """Return what is wrong with the scopes of a section of the settings."""
+    """Return what is wrong with the names of attributes in a section of the settings, and with its scopes.
+
+    Each would do nothing, unsaid, or let nobody in.
+    """
+    found = [
+        Problem(f"{key}.attributes", f"« {name} » n’est pas un attribut d’ARENA", 'ctemail = ["courriel"]')
+        for name in section.attributes
+        if name not in SPELLINGS
+    ]
+    if section.subject_attribute.lower() in NEVER_KEPT or not section.subject_attribute.strip():
+        message = "cet attribut ne sert jamais d’identifiant"
+        found.append(Problem(f"{key}.subject_attribute", message, '"ct-remote-user"'))
     if section.subject_attribute.lower() in SCOPED and not section.domains:
-        return [
-            Problem(
-                f"{key}.domains",
-                "cet identifiant porte un domaine, et aucun n’est celui du portail",
-                'domains = ["ac-creteil.fr"]',
-            )
-        ]
-    return []
+        message = "cet identifiant porte un domaine, et aucun n’est celui du portail"
+        found.append(Problem(f"{key}.domains", message, 'domains = ["ac-creteil.fr"]'))
+    return found

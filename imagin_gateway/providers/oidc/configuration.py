@@ -6,7 +6,7 @@ import ssl
 from urllib.parse import SplitResult, urlsplit
 
 from imagin_gateway.errors import Problem, SettingsError
-from imagin_gateway.providers import attributes, scopes
+from imagin_gateway.providers import scopes
 from imagin_gateway.settings import OidcPortal
 from imagin_gateway.settings.loopback import is_loopback
 
@@ -23,7 +23,7 @@ def check(door: str, config: OidcPortal, *, redirect_uri: str, development: bool
         Problem(f"portals.{door}.{key}", message, remedy)
         for key, message, remedy in (*_issuer(config, development), *_client(config), *_requests(config))
     ]
-    problems += [*attributes.problems(f"portals.{door}", config), *scopes.problems(f"portals.{door}", config)]
+    problems += scopes.problems(f"portals.{door}", config)
     if not _reachable(redirect_uri, development):
         problems.append(Problem("base_url", "l'adresse de retour du portail n'est pas en https", '"https://..."'))
     if problems:

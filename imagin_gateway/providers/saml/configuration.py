@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from imagin_gateway import settings
 from imagin_gateway.errors import Problem, SettingsError
-from imagin_gateway.providers import attributes, scopes
+from imagin_gateway.providers import scopes
 from imagin_gateway.providers.saml import decryption, partner
 from imagin_gateway.providers.saml.signature import MINIMUM_RSA_BITS, VerificationKey
 
@@ -108,7 +108,7 @@ def read(
     for name, url in (("acs_url", addresses.acs), ("metadata_url", addresses.metadata)):
         if not partner.is_address(url, development=development):
             problems.append(Problem("base_url", f"l’adresse {name} n’est pas une adresse https", '"https://..."'))
-    problems += [*attributes.problems(key, section), *scopes.problems(key, section)]
+    problems += scopes.problems(key, section)
     if section.unsolicited_restarts and not section.unsolicited:
         problems.append(
             Problem(f"{key}.unsolicited_restarts", "ce réglage n’a de sens qu’avec unsolicited", "unsolicited = true")
