@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from imagin_gateway.clock import Clock, SystemClock
-from imagin_gateway.errors import Code, Problem, SettingsError
+from imagin_gateway.errors import Code, Problem, SettingsError, Unavailable
 from imagin_gateway.events import Event, EventLog, EventName, FileSink, Sink, StreamSink
 from imagin_gateway.events.syslog import SyslogSink, read_target
 from imagin_gateway.flows.house import PER_PORTAL, House
@@ -53,8 +53,15 @@ class Stores:
         self.events.close()
 
 
-def open_stores(settings: Settings, clock: Clock | None = None, sink: Sink | None = None) -> Stores:
-    """Open accounts and sessions. Raises `SettingsError` when they cannot be."""
+def open_stores(
+    settings: Settings, clock: Clock | None = None, sink: Sink | None = None, *, upgrade: bool = True
+) -> Stores:
+    """Open accounts and sessions, in SQLite with their tables brought up to date if `upgrade`.
+
+    Raises:
+        SettingsError: they cannot be opened.
+        Unavailable: the accounts do not answer.
+    """
     clock = clock or SystemClock()
     keys = Keyring(settings.keys.signing)
     events = open_events(settings, clock, sink)
@@ -74,7 +81,7 @@ def open_stores(settings: Settings, clock: Clock | None = None, sink: Sink | Non
             Event(name=EventName.SESSION_ENDED, code=Code.TOO_MANY_SESSIONS, door=session.door, person=session.person)
         ),
     )
-    direct = DirectDoor.open(settings, state, clock, events)
+    direct = DirectDoor.open(settings, state, clock, events, upgrade=upgrade)
     return Stores(settings, clock, keys, events, sessions, direct)
 
 
@@ -193,7 +200,10 @@ def _opened(problems: list[Problem], opens: Callable[[], T]) -> T | None:
         return opens()
     except SettingsError as error:
         problems += error.problems
-        return None
+    except Unavailable:
+        if not problems:
+            raise  # else what the settings lack would be told once the store answers, and no sooner
+    return None
 
 
 def open_house(settings: Settings, clock: Clock, sink: Sink | None, templates: Path | None) -> House:
@@ -208,7 +218,8 @@ def open_house(settings: Settings, clock: Clock, sink: Sink | None, templates: P
     problems: list[Problem] = []
     portals = _opened(problems, lambda: open_portals(settings, policy))
     pages = _opened(problems, lambda: Pages(settings, overrides=templates))
-    stores = _opened(problems, lambda: open_stores(settings, clock, sink))
+    # A start that is refused leaves the accounts as the release before can read them.
+    stores = _opened(problems, lambda: open_stores(settings, clock, sink, upgrade=not problems))
     if portals is None or pages is None or stores is None:
         for portal in (portals or {}).values():
             getattr(portal, "close", lambda: None)()

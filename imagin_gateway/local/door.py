@@ -207,6 +207,7 @@ class DirectDoor:
         *,
         hasher: Hasher | None = None,
         trust: ssl.SSLContext | None = None,
+        upgrade: bool = True,
     ) -> DirectDoor:
         """Open the accounts. SQLite is brought up to date; PostgreSQL must be (`migrate.upgrade_accounts`).
 
@@ -217,6 +218,7 @@ class DirectDoor:
             events: what happened.
             hasher: by default, of the profile in the settings.
             trust: certificates of the mail relay to trust, when not the system's.
+            upgrade: bring SQLite up to date; else its tables are left as they are, and not looked at.
 
         Raises:
             SettingsError: the database cannot be opened or has another schema, or an address is not one.
@@ -235,9 +237,11 @@ class DirectDoor:
         listed = settings.passwords.breached_list
         database = Database(settings.accounts.url)
         try:
-            if settings.accounts.url.startswith("sqlite:"):
+            is_file = settings.accounts.url.startswith("sqlite:")
+            if is_file and upgrade:
                 migrate.upgrade(database)
-            migrate.check(database)
+            if upgrade or not is_file:
+                migrate.check(database)
             breached = None if listed is None else BreachedList(listed)
         except BaseException:
             database.close()

@@ -438,6 +438,29 @@ def test_a_start_tells_what_each_room_finds_wrong(house: House) -> None:
     assert told == {"portals.arena-creteil.private_key", "appearance.texts", "state.url"}
 
 
+def test_a_start_that_is_refused_tells_it_while_the_accounts_do_not_answer(house: House) -> None:
+    (house.folder / "saml.key").unlink()
+    house.values["accounts"]["url"] = "postgresql+psycopg://imagin@127.0.0.1:1/imagin"
+    with pytest.raises(SettingsError, match="arena-creteil"):
+        Gateway(Settings.load(house.save()))
+
+
+def test_a_start_that_is_refused_leaves_the_accounts_to_the_release_before(house: House) -> None:
+    (house.folder / "accounts.db").unlink()
+    key = house.folder / "saml.key"
+    kept = key.read_bytes()
+    key.unlink()
+    with pytest.raises(SettingsError) as refused:
+        Gateway(Settings.load(house.save()))
+    assert {problem.key for problem in refused.value.problems} == {"portals.arena-creteil.private_key"}
+    with closing(sqlite3.connect(house.folder / "accounts.db")) as accounts:
+        assert not accounts.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    house.write("saml.key", kept, 0o600)
+    Gateway(Settings.load(house.file)).close()
+    with closing(sqlite3.connect(house.folder / "accounts.db")) as accounts:
+        assert accounts.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+
+
 def test_one_broken_section_hides_nothing_of_the_others(house: House) -> None:
     house.values["keys"]["signing"] = ["short"]
     house.values["portals"]["arena-paris"] = {"protocol": "oidc"}
