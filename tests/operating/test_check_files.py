@@ -20,6 +20,7 @@ from imagin_gateway.gateway import Gateway
 from imagin_gateway.opening import open_portals, open_stores
 from imagin_gateway.operating.findings import Severity
 from imagin_gateway.operating.ground import Ground
+from imagin_gateway.operating.probes.machine import is_mounted_secret
 from imagin_gateway.operating.probes.portals import RSA_2048_UNTIL
 from imagin_gateway.policy import siec
 from imagin_gateway.settings import Settings
@@ -195,9 +196,13 @@ def in_a_file(mode: int) -> Callable[[House], None]:
     return change
 
 
-def mounted_secret(house: House) -> None:
-    in_a_file(0o444)(house)
-    house.options["mounts"] = house.write("mounts", f"tmpfs {house.folder} tmpfs ro 0 0\n/dev/sda / ext4 rw 0 0\n")
+def in_memory(options: str, name: str = "") -> Callable[[House], None]:
+    def change(house: House) -> None:
+        in_a_file(0o444)(house)
+        mount = f"tmpfs {house.folder / name} tmpfs {options} 0 0"
+        house.options["mounts"] = house.write("mounts", f"{mount}\n/dev/sda / ext4 rw 0 0\n")
+
+    return change
 
 
 def openid_keys(house: House) -> None:
@@ -263,7 +268,9 @@ ROWS = [
     Row("files.secret_readable", mode("accounts.db", 0o604), "chmod 600", "accounts.url"),
     Row("files.secret_writable", mode("accounts.db", 0o660), "chmod 600", "accounts.url"),
     Row("files.secret_readable", in_a_file(0o644), "chmod 600", "keys.signing"),
-    Row("files.secret_readable", mounted_secret, "defaultMode", "keys.signing", WARNING),
+    Row("files.secret_readable", in_memory("ro,relatime"), "defaultMode", "keys.signing", WARNING),
+    Row("files.secret_readable", in_memory("ro", "signing.key"), "defaultMode", "keys.signing", WARNING),
+    Row("files.secret_readable", in_memory("rw,nosuid"), "chmod 600", "keys.signing"),
     Row("files.secret_writable", in_a_file(0o620), "chmod 600", "keys.signing"),
     Row("files.secret_readable", openid_keys, "chmod 600", "portals.arena-paris.other_private_keys"),
     Row("files.believed_writable", mode("creteil.xml", 0o666), "chmod o-w", "portals.arena-creteil.metadata"),
@@ -401,6 +408,14 @@ def test_a_portal_key_of_2048_bits_is_told_with_its_last_day_and_one_of_1024_let
     assert (found.severity, report.exit_code) == (FATAL, 2)
     with pytest.raises(SettingsError, match="trop faible"):
         open_portals(Settings.load(house.file), siec())
+
+
+@pytest.mark.parametrize("place", ["/run/secrets", "/run/secrets/key"])
+def test_the_place_of_secrets_in_a_container_is_known(tmp_path: Path, place: str) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"overlay / overlay rw 0 0\ntmpfs {place} tmpfs rw,nosuid 0 0\ntmpfs /run tmpfs rw 0 0\n")
+    assert is_mounted_secret(Path("/run/secrets/key"), mounts)
+    assert not is_mounted_secret(Path("/run/key"), mounts)
 
 
 def test_variables_that_nobody_can_read_or_nobody_reads_are_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

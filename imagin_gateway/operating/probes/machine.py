@@ -64,8 +64,7 @@ def permissions(ground: Ground) -> Iterator[Finding]:
         if mode & stat.S_IROTH:
             worst += 1
             text = f"{path} est lisible par tout le monde (mode {mode:o})"
-            if file_system(path.parent, ground.mounts) == "tmpfs":
-                # Where Docker and Kubernetes put secrets, for every account unless told otherwise: of one container.
+            if is_mounted_secret(path, ground.mounts):
                 yield warning("files.secret_readable", what, text, _MOUNT, key)
             else:
                 yield fatal("files.secret_readable", what, text, _CHMOD.format(path=path), key)
@@ -152,20 +151,34 @@ def disk(ground: Ground, key: str, path: Path) -> Iterator[Finding]:
 
 def file_system(folder: Path, mounts: Path) -> str:
     """Return the kind of file system that holds a folder, "" when the system does not say."""
+    return _mount_of(folder, mounts)[1]
+
+
+def is_mounted_secret(path: Path, mounts: Path) -> bool:
+    """Tell whether a secret is where Docker, Kubernetes and Podman put them, for every account of one container.
+
+    In memory, and written by nobody there or at the place of secrets: /tmp may be in memory too, and is everybody's.
+    """
+    point, kind, options = _mount_of(path, mounts)
+    return kind == "tmpfs" and ("ro" in options.split(",") or f"{point}/".startswith("/run/secrets/"))
+
+
+def _mount_of(path: Path, mounts: Path) -> tuple[str, str, str]:
+    """Return where the file system that holds a path is mounted, its kind and its options; Docker mounts files, too."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return ""
-    real = str(folder.resolve())
-    best = ("", "")
+        return "", "", ""
+    real = str(path.resolve())
+    best = ("", "", "")
     for line in lines:
         parts = line.split(" ")
-        if len(parts) < 3:
+        if len(parts) < 4:
             continue
         point = parts[1].replace("\\040", " ")
         if (real == point or real.startswith(point.rstrip("/") + "/")) and len(point) >= len(best[0]):
-            best = (point, parts[2])
-    return best[1]
+            best = (point, parts[2], parts[3])
+    return best
 
 
 def events(ground: Ground) -> Iterator[Finding]:
