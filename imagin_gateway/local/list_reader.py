@@ -19,7 +19,7 @@ from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import msgspec
 
@@ -105,6 +105,19 @@ class BadLine:
         return f"BadLine(line={self.line})"
 
 
+class _Text:
+    """The lines of a file; `ended` tells whether the last one that was read has an end."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.ended = True
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._file:
+            self.ended = line.endswith(("\n", "\r"))
+            yield line
+
+
 class ConvocationList:
     """One list, ready to be read as often as needed.
 
@@ -174,17 +187,20 @@ class ConvocationList:
             read: told now and then how many bytes were read.
         """
         with self._path.open("rb") as raw, TextIOWrapper(raw, self._encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=self._delimiter, strict=True)
+            text = _Text(file)
+            reader = csv.reader(text, delimiter=self._delimiter, strict=True)
             for _ in range(1 + self._before):
                 next(reader)
-            lines = self._lines(reader, None if read is None else lambda: read(raw.tell()))
+            lines = self._lines(reader, text, None if read is None else lambda: read(raw.tell()))
             # The header is the first of its rows.
             rows = list(islice(lines, _TOGETHER - 1))
             yield from self._entries(rows, {len(self._columns)})
             while rows := list(islice(lines, _TOGETHER)):
                 yield from self._entries(rows, set())
 
-    def _lines(self, reader: Any, read: Callable[[], None] | None) -> Iterator[tuple[int, list[str] | BadLine]]:
+    def _lines(
+        self, reader: Any, text: _Text, read: Callable[[], None] | None
+    ) -> Iterator[tuple[int, list[str] | BadLine]]:
         while True:
             line = reader.line_num + 1
             try:
@@ -199,6 +215,10 @@ class ConvocationList:
                 return
             if read is not None and not line % _TELL_EVERY:
                 read()
+            if not text.ended and len(fields) < len(self._columns) and any(map(str.strip, fields)):
+                # Excel ends every row: what the end of the file cuts is no short row, if alone in its sixteen.
+                yield line, self._miscounted(line, fields)
+                continue
             yield line, fields
 
     def _entries(self, rows: list[tuple[int, list[str] | BadLine]], lengths: set[int]) -> Iterator[Row | BadLine]:
@@ -212,10 +232,13 @@ class ConvocationList:
             elif any(map(str.strip, fields)):
                 yield self._entry(line, [*fields, *[""] * missing] if missing > 0 else fields)
 
+    def _miscounted(self, line: int, fields: list[str]) -> BadLine:
+        found = f"{len(fields)} champ{'s' if len(fields) > 1 else ''}"
+        return _bad(line, f"{found} au lieu de {len(self._columns)}")
+
     def _entry(self, line: int, fields: list[str]) -> Row | BadLine:
         if len(fields) != len(self._columns):
-            found = f"{len(fields)} champ{'s' if len(fields) > 1 else ''}"
-            return _bad(line, f"{found} au lieu de {len(self._columns)}")
+            return self._miscounted(line, fields)
         values: dict[str, str] = {}
         reasons: list[str] = []
         for column, longest, field in zip(self._columns, self._longest, fields, strict=True):

@@ -341,6 +341,11 @@ def test_last_columns_that_excel_leaves_out_of_sixteen_rows_are_empty(listing: C
     # One that is shorter than its neighbours was cut, and so may be those that are shorter than the header beside them.
     for lengths in ([*[4] * 15, *[3] * 7, 2, *[3] * 8], [*[4] * 14, 3], [*[4] * 15, *[3] * 8, 5], [3] * 15):
         assert problems(listing(header + of(*lengths))), lengths
+    # Nor is one that the end of the file cuts, though it has no neighbours.
+    path = listing(header + of(*[4] * 15, 2))
+    assert not problems(path)
+    path.write_bytes(path.read_bytes().rstrip())
+    assert problems(path) == ["ligne 17 : 2 champs au lieu de 4"]
 
 
 @pytest.mark.parametrize("encoding", ["cp850", "cp437", "mac_roman"])
