@@ -212,6 +212,9 @@ class Importer:
         finished = []
         for left in unfinished:
             if publish_left(list(left.files), left.id):
+                # Of those whom it issued a letter: which of them were locked is known no more.
+                for identifier in self._reissued(left):
+                    self._forgive(identifier_key(identifier))
                 self._finish(left)
                 self._finished(left)
                 finished.append(left)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -493,6 +494,28 @@ def test_a_letter_of_a_list_opens_a_locked_account_and_forgets_what_locked_it(
         locking.door.check("pmartin2", WRONG, address=ADDRESS)
     assert caught.value.reason is LoginFailure.WRONG
     assert locking.door.check("pmartin2", letter.provisional, address=ADDRESS).must_choose
+
+
+@pytest.mark.row("THR-02")
+def test_an_import_interrupted_before_it_forgot_what_locked_an_account_forgets_it_the_next_time(
+    office: Office, open_office: Callable[..., Office], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passwords = {"profile": "unsafe-tests", "attempts": "lock", "lock_after": 3}
+    locking = open_office(passwords=passwords, keys=keys_of(office))
+    for _ in range(3):
+        with pytest.raises(CredentialsRefused):
+            locking.door.check("pmartin2", WRONG, address=ADDRESS)
+    listing = tmp_path / "next.csv"
+    listing.write_text("Identifiant;Nom\npmartin2;MARTIN\n", encoding="utf-8")
+    with monkeypatch.context() as broken:
+        broken.setattr(Throttle, "clear", Mock(side_effect=Unavailable("the state does not answer")))
+        with pytest.raises(Unavailable):
+            locking.door.import_list(listing, letters_to=tmp_path / "letters.csv")
+    assert locking.door.import_list(listing, letters_to=tmp_path / "letters.csv").resumed
+    assert locking.account("pmartin2").state is AccountState.PROVISIONAL
+    with pytest.raises(CredentialsRefused) as caught:
+        locking.door.check("pmartin2", WRONG, address=ADDRESS)
+    assert caught.value.reason is LoginFailure.WRONG
 
 
 @pytest.mark.row("THR-02")
