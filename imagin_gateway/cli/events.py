@@ -169,7 +169,8 @@ def _address(typed: str) -> str:
     if not typed.strip():
         return ""
     try:
-        return str(ipaddress.ip_address(typed.strip().strip("[]")))
+        found = ipaddress.ip_address(typed.strip().strip("[]"))
+        return str(getattr(found, "ipv4_mapped", None) or found)
     except ValueError:
         raise typer.BadParameter(
             f"« {typed} » n'est pas une adresse IP ; par exemple : 192.0.2.7", param_hint="--address"

@@ -269,4 +269,6 @@ def _from_there(address: str, readers: tuple[str, ...]) -> bool:
         here = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(here in ipaddress.ip_network(reader) for reader in readers)
+    # The settings may name one as a server that listens on `::` tells who comes by IPv4.
+    names = [here, ipaddress.ip_address(f"::ffff:{here}")] if here.version == 4 else [here]
+    return any(name in ipaddress.ip_network(reader) for reader in readers for name in names)

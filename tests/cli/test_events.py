@@ -134,6 +134,7 @@ def _today(office: Office) -> list[str]:
         (["--reference", " R \u2011 7k4m 2qxp "], 1),
         (["--reference", "R7K4-M2QX"], 0),
         (["--address", "192.0.2.9"], 1),
+        (["--address", "::ffff:192.0.2.9"], 1),
         (["--address", " 2001:DB8:0::7"], 1),
         (["--since", "2026-12-13T23:30", "--until", "2026-12-13T23:36"], 1),
         (["--kind", "login", "--address", "192.0.2.9"], 0),

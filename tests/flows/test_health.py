@@ -166,6 +166,8 @@ def test_figures_are_closed_to_whoever_is_not_a_reader(make_house: Callable[...,
     assert TOKEN not in "".join(house.lines)
     elsewhere = make_house(metrics={**OPEN["metrics"], "readers": ["10.0.0.0/8"]})
     assert of(elsewhere, "/connexion/metriques", **BEARER).status == 404
+    there = make_house(metrics={**OPEN["metrics"], "readers": ["2001:db8::/32", "::ffff:192.0.2.7"]})
+    assert of(there, "/connexion/metriques", **BEARER).status == 200
     for wrong in ({"enabled": True}, {"enabled": True, "token": "short"}, {"readers": ["nowhere"]}):
         with pytest.raises(SettingsError):
             settings_of(tmp_path, metrics=wrong)
