@@ -6,22 +6,17 @@ is what ours must understand. `python -m tests.peers.lemonldap install` gets it.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from tests.peers.debian import Unpacked, perl_environment, program
+from tests.peers.running import Running
 
 if TYPE_CHECKING:
-    import httpx2
-
     from tests.peers.authority import Authority
     from tests.peers.lemonldap_files import Client, ServiceProvider
     from tests.peers.people import Person
@@ -60,7 +55,7 @@ HOST: Final = "auth.example.com"
 """Two dots at least: the portal's cookie belongs to what follows the first one."""
 
 
-class LemonLdap:
+class LemonLdap(Running):
     """One portal. Starts at once and stops with the `with` block.
 
     Args:
@@ -84,15 +79,14 @@ class LemonLdap:
         from tests.peers.lemonldap_files import Keys, write_people
 
         folder.mkdir(parents=True)
-        self._folder, self._host, self._port = folder, host, port
-        self._authority = authority
+        super().__init__(folder, authority)
+        self._host, self._port = host, port
         self._tls = authority.server(host)
         self._keys = Keys.new(host)
         self._attributes = write_people(folder / "people.sqlite", people)
         self._clients = tuple(clients)
         self._providers: tuple[ServiceProvider, ...] = ()
         self._number = 0
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -162,60 +156,7 @@ class LemonLdap:
             **perl_environment(UNPACKED.root),
             "LLNG_DEFAULTCONFFILE": str(self._folder / "lemonldap-ng.ini"),
         }
-        before = len(self.log()) if self.log_file.exists() else 0
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, env=environment, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        self._wait(self._process, before)
-
-    def _wait(self, process: subprocess.Popen[bytes], before: int) -> None:
-        import httpx2
-
-        deadline = time.monotonic() + 20
-        with self._client() as client:
-            while time.monotonic() < deadline and process.poll() is None and "[error]" not in self.log()[before:]:
-                with contextlib.suppress(httpx2.HTTPError):
-                    if client.get(self.entity_id).status_code == 200:
-                        return
-                time.sleep(0.05)
-        self.stop()
-        raise RuntimeError(f"the portal does not answer; its log ends so:\n{self.log()[before:][:3000]}")
-
-    def _client(self) -> httpx2.Client:
-        import httpx2
-
-        return httpx2.Client(verify=self._authority.believed(), trust_env=False, timeout=10)
-
-    @property
-    def log_file(self) -> Path:
-        """Where everything it says goes."""
-        return self._folder / "portal.log"
-
-    def log(self) -> str:
-        """Return what it said."""
-        return self.log_file.read_text(errors="replace")
-
-    def stop(self) -> None:
-        """Stop it, and its workers with it."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        self._run(command, environment=environment, answers=self.entity_id, failed=lambda said: "[error]" in said)
 
 
 if __name__ == "__main__":

@@ -7,17 +7,16 @@ name and any password. npm brings it, exactly as `oidc_provider.lock.json` says,
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.peers.running import Running
 
 if TYPE_CHECKING:
     from tests.peers.authority import Authority
@@ -73,7 +72,7 @@ def install() -> None:
     CHECKED.write_text(_digest(), encoding="ascii")
 
 
-class OidcProvider:
+class OidcProvider(Running):
     """One provider. Starts at once and stops with the `with` block.
 
     Args:
@@ -98,10 +97,10 @@ class OidcProvider:
         keys: Sequence[Mapping[str, Any]],
     ) -> None:
         folder.mkdir(parents=True)
-        self._folder, self._authority, self._port = folder, authority, port
-        self._people, self._client, self._clients, self._keys = people, client, clients, keys
+        super().__init__(folder, authority)
+        self._port = port
+        self._people, self._client_host, self._clients, self._keys = people, client, clients, keys
         self._tls = authority.server(HOST)
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -126,7 +125,7 @@ class OidcProvider:
             "issuer": self.issuer,
             "port": self._port,
             "library": str(FOLDER),
-            "client": self._client,
+            "client": self._client_host,
             "key": key,
             "certificate": certificate,
             "people": self._people,
@@ -147,51 +146,8 @@ class OidcProvider:
         file = self._folder / "provider.json"
         file.write_text(json.dumps(told), encoding="utf-8")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("NODE_", "npm_"))}
-        with (self._folder / "provider.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                ["node", HERE / "oidc_provider.mjs", file],
-                env={**kept, "NODE_EXTRA_CA_CERTS": str(self._authority.root)},
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        self._wait(self._process)
-
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        import httpx2
-
-        deadline = time.monotonic() + 20
-        with httpx2.Client(verify=self._authority.believed(), trust_env=False, timeout=10) as client:
-            while time.monotonic() < deadline and process.poll() is None:
-                with contextlib.suppress(httpx2.HTTPError):
-                    if client.get(f"{self.url}.well-known/openid-configuration").status_code == 200:
-                        return
-                time.sleep(0.05)
-        self.stop()
-        raise RuntimeError(f"the provider does not answer; its log ends so:\n{self.log()[-3000:]}")
-
-    def log(self) -> str:
-        """Return what it said."""
-        return (self._folder / "provider.log").read_text(errors="replace")
-
-    def stop(self) -> None:
-        """Stop it."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        self._run(
+            ["node", HERE / "oidc_provider.mjs", file],
+            environment={**kept, "NODE_EXTRA_CA_CERTS": str(self._authority.root)},
+            answers=f"{self.url}.well-known/openid-configuration",
+        )

@@ -5,21 +5,16 @@ Nginx and PHP run it, as the current user. `python -m tests.peers.simplesamlphp 
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from tests.peers.debian import Unpacked, libraries
+from tests.peers.running import Running
 
 if TYPE_CHECKING:
-    import httpx2
-
     from tests.peers.authority import Authority
     from tests.peers.people import Person
 
@@ -45,7 +40,7 @@ def found(pattern: str) -> Path:
     raise FileNotFoundError(pattern)
 
 
-class SimpleSamlPhp:
+class SimpleSamlPhp(Running):
     """One identity provider. Starts at once and stops with the `with` block.
 
     Args:
@@ -58,8 +53,8 @@ class SimpleSamlPhp:
     def __init__(self, folder: Path, authority: Authority, people: Sequence[Person], *, port: int) -> None:
         from tests.peers.simplesamlphp_files import write
 
-        self._folder, self._port, self._authority = folder, port, authority
-        self._processes: list[subprocess.Popen[bytes]] = []
+        super().__init__(folder, authority)
+        self._port = port
         write(
             folder,
             share=found("usr/share/simplesamlphp"),
@@ -118,61 +113,7 @@ class SimpleSamlPhp:
             "fpm.conf",
         ]
         server: list[str | Path] = [found("usr/sbin/nginx"), "-p", self._folder, "-c", "nginx.conf", "-e", "nginx.log"]
-        with self.log_file.open("ab") as log:
-            for command in (php, server):
-                self._processes.append(
-                    subprocess.Popen(
-                        command, env=environment, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-                    )
-                )
-        self._wait()
-
-    def _wait(self) -> None:
-        import httpx2
-
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and all(each.poll() is None for each in self._processes):
-            with contextlib.suppress(httpx2.HTTPError):
-                self.metadata()
-                return
-            time.sleep(0.05)
-        self.stop()
-        raise RuntimeError(f"the identity provider does not answer; its log:\n{self.log()[:3000]}")
-
-    def _client(self) -> httpx2.Client:
-        import httpx2
-
-        return httpx2.Client(verify=self._authority.believed(), trust_env=False, timeout=10)
-
-    @property
-    def log_file(self) -> Path:
-        """Where everything it says goes."""
-        return self._folder / "provider.log"
-
-    def log(self) -> str:
-        """Return what it said."""
-        return self.log_file.read_text(errors="replace")
-
-    def stop(self) -> None:
-        """Stop it, and its workers with it."""
-        for each in self._processes:
-            each.terminate()
-        for each in self._processes:
-            try:
-                each.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                each.kill()
-                each.wait()
-        self._processes.clear()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        self._run(php, server, environment=environment, answers=self.entity_id)
 
 
 if __name__ == "__main__":
