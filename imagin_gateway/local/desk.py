@@ -220,7 +220,11 @@ class HelpDesk:
 
     def enable(self, identifier: str, *, version: int | None = None) -> AccountView | None:
         """Open a closed account again, with nothing yet that opens it. See `disable`."""
-        return self._apply(identifier, version, Act.ENABLE, MailKind.ACCOUNT_ENABLED)
+        account = self._apply(identifier, version, Act.ENABLE, MailKind.ACCOUNT_ENABLED)
+        if account is not None:
+            # Tries while it was closed count too, and locked nothing: a letter of a list would not be looked at.
+            self._throttle.forgive(identifier_key(identifier))
+        return account
 
     def require_change(self, identifier: str, *, actor: str, version: int | None = None) -> AccountView | None:
         """Demand another password of one person, and tell them.

@@ -519,6 +519,23 @@ def test_an_import_interrupted_before_it_forgot_what_locked_an_account_forgets_i
 
 
 @pytest.mark.row("THR-02")
+def test_tries_on_an_account_that_was_closed_do_not_keep_a_letter_of_a_list_from_opening_it(
+    office: Office, open_office: Callable[..., Office]
+) -> None:
+    passwords = {"profile": "unsafe-tests", "attempts": "lock", "lock_after": 3}
+    locking = open_office(passwords=passwords, keys=keys_of(office))
+    locking.door.desk.disable("pmartin2")
+    for _ in range(3):
+        with pytest.raises(CredentialsRefused):
+            locking.door.check("pmartin2", WRONG, address=ADDRESS)
+    locking.door.desk.enable("pmartin2")
+    letters: list[Letter] = []
+    locking.door.reissue(["pmartin2"], each=letters.append)
+    assert letters[0].provisional is not None
+    assert locking.door.check("pmartin2", letters[0].provisional, address=ADDRESS).must_choose
+
+
+@pytest.mark.row("THR-02")
 def test_where_accounts_are_locked_tries_at_once_are_not_more_than_the_limit(
     state: SqliteStateStore, clock: ManualClock
 ) -> None:
