@@ -151,6 +151,43 @@ def test_a_password_can_be_shown_and_is_hidden_again_when_sent(browser: Any, sit
     bare.context.close()
 
 
+def test_a_second_click_while_the_answer_is_awaited_sends_nothing(browser: Any, site: TheHouse) -> None:
+    """The first one chose the password: told of the second alone, somebody would think that nothing was done."""
+    page = page_of(browser, site, "/connexion/direct?next=/missions")
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/direct", hold)
+
+    def click(times: int = 1) -> None:
+        box = page.locator("form button[type=submit]").bounding_box()
+        for _ in range(times):
+            page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            page.wait_for_timeout(150)
+
+    page.fill("#identifiant", "mdurand7")
+    page.fill("#motdepasse", site.letters["mdurand7"])
+    click(2)
+    assert len(held) == 1
+    held[0].continue_()
+    page.wait_for_selector("#nouveau")
+    # Nothing came of it: back on the page, it is sent anew at once.
+    page.route("**/mot-de-passe", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.fill("#nouveau", "quatre mots bien longs")
+    page.fill("#encore", "quatre mots bien longs")
+    click()
+    page.unroute("**/mot-de-passe")
+    page.go_back()
+    page.fill("#nouveau", "quatre mots bien longs")
+    page.fill("#encore", "quatre mots bien longs")
+    click()
+    page.wait_for_url("**/missions")
+    assert page.locator("body").inner_text() == "direct|mdurand7|Marie DURAND"
+    page.context.close()
+
+
 @pytest.mark.row("A11-06")
 def test_a_password_manager_fills_in_the_form_and_saves_the_pair(browser: Any, site: TheHouse) -> None:
     page = page_of(browser, site, "/connexion/direct")
