@@ -8,8 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlencode
 
-from imagin_gateway.errors import About, AdmissionRefused, AnswerRefused, Code, GatewayError, Refused, Unavailable
+from imagin_gateway.errors import (
+    About,
+    AdmissionRefused,
+    AnswerRefused,
+    Code,
+    GatewayError,
+    Refused,
+    RequestRefused,
+    Unavailable,
+)
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response
 from imagin_gateway.flows.house import House, Visit
@@ -156,9 +166,21 @@ def _again(house: House, visit: Visit, page: str) -> str:
     return visit_again(house, visit) if page == "R10" else ""
 
 
+_OPENED_AT: Final = {"/proconnect/retirer": "/proconnect", "/assistance/acte": "/assistance"}
+"""Where the page of a form stands that cannot be opened at the address it is sent to."""
+
+
 def visit_again(house: House, visit: Visit) -> str:
-    """Return where a form that stayed open too long can be opened afresh."""
-    return house.path(visit.request.path) if visit.request.method == "POST" else house.path("/")
+    """Return where a form that stayed open too long can be opened afresh, to lead where it would have led."""
+    request = visit.request
+    if request.method != "POST":
+        return house.path("/")
+    try:
+        asked = request.fields.get("next", "") if "next" in (visit.takes or ()) else ""
+    except RequestRefused:
+        asked = ""
+    wanted = asked and landing(house.settings, asked) == asked
+    return house.path(_OPENED_AT.get(request.path, request.path)) + ("?" + urlencode({"next": asked}) if wanted else "")
 
 
 def _tell(house: House, visit: Visit, error: GatewayError, status: int) -> None:

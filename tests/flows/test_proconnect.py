@@ -279,6 +279,16 @@ def test_a_link_removed_ends_what_it_opened(house: TheHouse) -> None:  # noqa: F
     assert len(there.names("account_unlinked")) == 1
 
 
+def test_a_page_to_undo_a_link_that_was_open_too_long_can_be_opened_again(house: TheHouse) -> None:  # noqa: F811
+    there = Linked.open(house)
+    owner = there.by_password()
+    there.link(owner)
+    too_long = owner.submit(owner.get("/connexion/proconnect"), {"formulaire": "x"})
+    assert too_long.status == 403
+    (again,) = too_long.tree.xpath("//a[contains(@class, 'ig-button')]/@href")
+    assert owner.get(again).field("formulaire")
+
+
 def test_a_link_removed_between_the_answer_and_the_arrival_opens_nothing(house: TheHouse) -> None:  # noqa: F811
     there = Linked.open(house)
     there.link(there.by_password())
