@@ -15,6 +15,9 @@ from imagin_gateway.pages.texts import Catalogue, languages
 OWN: Final = "host."
 """Keys that begin so are the host's own, for its templates."""
 
+_COUNTED: Final = {"spoken.months": 12, "spoken.halves": 2}
+"""Texts that are so many words in order: with one too few, pages that tell a date could not be made, some days."""
+
 _FORMS: Final = frozenset({"by", "one", "other"})
 
 
@@ -80,6 +83,11 @@ def _wrong(ours: Catalogue, key: str, value: Any) -> tuple[str, str] | None:
         near = difflib.get_close_matches(key, list(ours), n=1)
         remedy = f"vouliez-vous écrire « {near[0]} » ?" if near else f"les clés à vous commencent par « {OWN} »"
         return "aucun texte ne porte cette clé", remedy
+    if (number := _COUNTED.get(key)) is not None and len(value.split()) != number:
+        return (
+            f"{number} mots sont attendus, il y en a {len(value.split())}",
+            "les mots dans l'ordre, un espace entre eux",
+        )
     return _wrong_names(names, ours.placeholders(key))
 
 

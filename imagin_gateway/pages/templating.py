@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -144,14 +145,19 @@ def our_catalogues() -> Mapping[str, Catalogue]:
 
 
 def _template_problems(templates: jinja2.Environment, catalogues: Mapping[str, Catalogue]) -> Iterator[Problem]:
+    known = frozenset(templates.list_templates())
     for name in templates.list_templates(extensions=["html"]):
         try:
             source, _, _ = (templates.loader or jinja2.DictLoader({})).get_source(templates, name)
-            asked = _texts_asked(source)
+            asked, others = _texts_asked(source), _templates_asked(source)
             templates.get_template(name)
         except (jinja2.TemplateError, UnicodeDecodeError) as error:
             yield Problem(f"templates.{name}", f"gabarit illisible ({type(error).__name__})", "corriger le gabarit")
             continue
+        for other in sorted(others - known):
+            near = difflib.get_close_matches(other, known, n=1)
+            remedy = f"vouliez-vous écrire « {near[0]} » ?" if near else "nommer un gabarit qui existe"
+            yield Problem(f"templates.{name}", f"le gabarit {other} qu'il demande n'existe pas", remedy)
         for key, given in asked:
             for catalogue in catalogues.values():
                 if key not in catalogue:
@@ -164,6 +170,17 @@ def _template_problems(templates: jinja2.Environment, catalogues: Mapping[str, C
 def _texts_asked(source: str) -> tuple[tuple[str, frozenset[str] | None], ...]:
     """Find every `t("key", name=...)`; the names are None when the call unpacks a mapping. Raises `TemplateError`."""
     return tuple(_asked_in(jinja2.Environment(autoescape=True).parse(source)))
+
+
+@lru_cache(maxsize=256)
+def _templates_asked(source: str) -> frozenset[str]:
+    """Find every template that another stands on: compiling it does not open them. Raises `TemplateError`."""
+    tree = jinja2.Environment(autoescape=True).parse(source)
+    needed = [each.template for each in tree.find_all(nodes.Extends)]
+    needed += [each.template for each in tree.find_all(nodes.Import)]
+    needed += [each.template for each in tree.find_all(nodes.FromImport)]
+    needed += [each.template for each in tree.find_all(nodes.Include) if not each.ignore_missing]
+    return frozenset(each.value for each in needed if isinstance(each, nodes.Const) and isinstance(each.value, str))
 
 
 def _asked_in(tree: nodes.Template) -> Iterator[tuple[str, frozenset[str] | None]]:

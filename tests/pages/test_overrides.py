@@ -105,6 +105,9 @@ def test_a_host_changes_a_text_that_depends_on_a_number(tmp_path: Path) -> None:
         ('[login]\nhelp_ask_new = "ailleurs"', "login.help_no_password", "login.help_ask_new"),
         ('[login]\nnotice = "{controller}"', "login.notice", "Données personnelles"),
         ('[host]\nmotto = "{a.b}"', "host.motto", "accolades mal formées"),
+        ('[spoken]\nmonths = "janv. févr."', "spoken.months", "12 mots sont attendus, il y en a 2"),
+        (f'[spoken]\nmonths = "{"mois " * 13}"', "spoken.months", "12 mots sont attendus, il y en a 13"),
+        ('[spoken]\nhalves = "am"', "spoken.halves", "2 mots sont attendus, il y en a 1"),
     ],
 )
 def test_a_text_that_does_not_fit_stops_the_start_and_says_what_to_write(
@@ -129,6 +132,21 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
         "texts.fr.host.absent",
         "texts.en.host.absent",
     }
+
+
+@pytest.mark.parametrize(
+    "asks", ["{% extends 'bas.html' %}", "{% import 'bas.html' as x %}", "{% from 'bas.html' import x %}"]
+)
+def test_a_template_that_stands_on_none_stops_the_start(tmp_path: Path, asks: str) -> None:
+    told = problems(tmp_path, templates_login=asks + "{% include 'bas.html' %}")
+    assert told == {
+        "templates.login.html": "le gabarit bas.html qu'il demande n'existe pas → vouliez-vous écrire « base.html » ?"
+    }
+
+
+def test_a_template_may_stand_on_one_of_the_host_and_on_none_that_it_can_do_without(tmp_path: Path) -> None:
+    asks = "{% extends 'cadre.html' %}{% include 'rien.html' ignore missing %}{% include ['rien.html', 'base.html'] %}"
+    Pages(host(tmp_path, templates_cadre='{% extends "base.html" %}', templates_login=asks))
 
 
 @pytest.mark.parametrize("name", ["texts", "templates", "style", "logo"])
