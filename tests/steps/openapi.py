@@ -17,7 +17,7 @@ import imagin_gateway
 from imagin_gateway.errors import Code
 from imagin_gateway.flat_json import MAX_BYTES
 from imagin_gateway.flows.forms import FIELD
-from imagin_gateway.flows.routes import ROUTES, Route
+from imagin_gateway.flows.routes import OPEN_WHILE, ROUTES, Route
 from imagin_gateway.pages.render import Pages
 from imagin_gateway.pages.steps import STEPS, account, doors, factors, login, session
 from imagin_gateway.pages.steps.shape import Go, Problem, Step
@@ -243,7 +243,7 @@ def _operation(route: Route, method: str, does: str, steps: tuple[str, ...], mor
     told: dict[str, Any] = {
         "operationId": "_".join([method.lower(), *re.findall(r"[\w-]+", route.pattern)]),
         "summary": does,
-        "responses": {"200": _answer(steps), **refused},
+        "responses": {"200": _answer(steps if "go" in steps or _always_open(route) else (*steps, "go")), **refused},
     }
     if method == "POST":
         told["requestBody"] = _body(route)
@@ -252,6 +252,11 @@ def _operation(route: Route, method: str, does: str, steps: tuple[str, ...], mor
         if route.pattern == "/question":
             told["parameters"] += [_answer_parameter(each) for each in siec().all_questions]
     return told
+
+
+def _always_open(route: Route) -> bool:
+    """Tell whether a session that must do something first is let through, and not told where that is done."""
+    return all(route.pattern in opened for opened in OPEN_WHILE.values())
 
 
 def _parameter(name: str, place: str) -> dict[str, Any]:

@@ -9,11 +9,14 @@ from typing import Any
 import pyotp
 import pytest
 
+from imagin_gateway.flows.routes import OPEN_WHILE
+from imagin_gateway.sessions.session import FIRST_PASSWORD
 from tests.authenticator import Device
 from tests.client import HOST
 from tests.flows.conftest import TheHouse
 from tests.flows.test_direct_journeys import GOOD, personalised
 from tests.steps.conftest import Script, script
+from tests.steps.openapi import told_routes
 
 
 @pytest.fixture
@@ -216,6 +219,18 @@ def test_a_page_of_the_host_tells_a_script_what_is_due_first(house: TheHouse) ->
     assert (reply.status, told["code"]) == (403, "admission.first_password_due")
     assert told["due"] == "/connexion/mot-de-passe"
     assert page.client.get("/missions").status == 303
+
+
+def test_what_is_due_first_is_told_at_every_other_step(house: TheHouse) -> None:
+    """And the document says so: each answer is held against it."""
+    page = script(house)
+    page.enter("mdurand7", house.letters["mdurand7"])
+    due = {"step": "go", "to": "/connexion/mot-de-passe", "by": "request"}
+    for route in told_routes():
+        if "GET" not in route.handlers:
+            continue
+        told = page.get("/connexion" + route.pattern.replace("{door}", "direct"))
+        assert (told == due) == (route.pattern not in OPEN_WHILE[FIRST_PASSWORD]), route.pattern
 
 
 def test_a_browser_gets_the_pages_as_before(house: TheHouse) -> None:
