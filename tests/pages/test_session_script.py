@@ -129,6 +129,43 @@ def test_it_says_when_the_session_is_over_and_where_to_go(site: TheHouse, page: 
     assert page.errors == []
 
 
+@pytest.mark.parametrize("fails", [503, 403, None])
+def test_staying_on_that_fails_is_not_told_as_the_end(site: TheHouse, page: Any, fails: int | None) -> None:
+    see(site, page)
+    site.clock.move(timedelta(minutes=28, seconds=40))
+    page.evaluate("window.dispatchEvent(new Event('pageshow'))")
+    page.locator("dialog[open]").wait_for()
+
+    def fail(route: Any) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+        elif fails is None:
+            route.abort()
+        else:
+            route.fulfill(status=fails, body="{}")
+
+    page.route("**/connexion/session?lang=*", fail)
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(200)
+    assert page.locator("dialog[open] h2").text_content() == "Votre session va se terminer"
+    page.unroute("**/connexion/session?lang=*")
+    page.locator("dialog button").first.click()
+    page.locator("dialog").wait_for(state="detached")
+    assert left(site) == 1800
+    assert page.errors == []
+
+
+def test_staying_on_after_the_end_says_that_it_is_over(site: TheHouse, page: Any) -> None:
+    see(site, page)
+    site.clock.move(timedelta(minutes=28, seconds=40))
+    page.evaluate("window.dispatchEvent(new Event('pageshow'))")
+    page.locator("dialog[open]").wait_for()
+    site.clock.move(timedelta(minutes=3))
+    page.keyboard.press("Enter")
+    page.locator("dialog h2", has_text="Votre session est terminée").wait_for()
+    assert page.errors == []
+
+
 def test_nobody_signed_in_sees_nothing_of_it(site: TheHouse, browser: Any) -> None:  # noqa: F811
     context = browser.new_context(locale="fr-FR")
     try:

@@ -53,10 +53,20 @@
 
   const stay = async (told) => {
     const body = new URLSearchParams(told.extend.fields);
-    const answer = await fetch(inOurs(told.extend.path), { ...json, method: "POST", body });
-    close();
-    if (answer.ok) follow(await answer.json());
-    else over(told);
+    let answer;
+    try {
+      answer = await fetch(inOurs(told.extend.path), { ...json, method: "POST", body });
+    } catch {
+      return; // The button stays, for another try.
+    }
+    if (answer.ok) {
+      close();
+      follow(await answer.json());
+    } else {
+      // A store that is down, a token too old: that is not yet the end of the session.
+      await answer.body?.cancel();
+      ask(told);
+    }
   };
 
   const warn = (told) => {
