@@ -36,7 +36,8 @@ def read_texts(content_type: str, body: bytes) -> list[tuple[str, str]]:
             is no text, or a text that no page could have sent. The message holds nothing of the body.
     """
     parameters = [part.strip(" \t").lower() for part in content_type.split(";")[1:]]
-    if any(each not in ("charset=utf-8", 'charset="utf-8"') for each in parameters):
+    # A semicolon with nothing after it is no parameter (RFC 9110 §5.6.6).
+    if any(each not in ("", "charset=utf-8", 'charset="utf-8"') for each in parameters):
         raise RequestRefused("JSON is in UTF-8, and its type has no other parameter", code=Code.MEDIA_TYPE)
     if len(body) > MAX_BYTES:
         raise RequestRefused("the body is too large", code=Code.TOO_LARGE)

@@ -90,7 +90,9 @@ def test_what_no_script_of_a_host_sends_is_refused(content_type: str, raw: bytes
     assert refused.value.code is code
 
 
-@pytest.mark.parametrize("kind", [JSON, "Application/JSON", JSON + ';charset="UTF-8"', JSON + " ; charset=utf-8"])
+@pytest.mark.parametrize(
+    "kind", [JSON, "Application/JSON", JSON + ';charset="UTF-8"', JSON + " ; charset=utf-8", JSON + ";charset=utf-8; "]
+)
 def test_the_type_may_say_the_charset(kind: str) -> None:
     request = Request("POST", "/direct", headers={"content-type": kind}, body=b'{"a":"b"}')
     assert dict(request.fields) == {"a": "b"}
