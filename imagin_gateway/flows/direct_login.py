@@ -21,7 +21,7 @@ from imagin_gateway.flows.landing import landed
 from imagin_gateway.flows.last_door import remembered_door
 from imagin_gateway.flows.proconnect import offered
 from imagin_gateway.flows.trusted_computer import is_trusted
-from imagin_gateway.flows.typed import forget_typed, keep_typed, typed
+from imagin_gateway.flows.typed import forget_typed, identifier_in, keep_typed, typed
 from imagin_gateway.identity import DIRECT_ISSUER, Door, Identity
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.accounts import identifier_key
@@ -86,7 +86,7 @@ def _by_passkey(house: House, next_page: str) -> str | None:
 def submit(house: House, visit: Visit) -> Response:
     """Check the couple. Every failure gets the same answer, whatever its cause (row THR-07)."""
     form = posted(house, visit)
-    identifier, password = form.get("identifiant", ""), Secret(form.get("motdepasse", ""))
+    identifier, password = identifier_in(form), Secret(form.get("motdepasse", ""))
     next_page = form.get("next", "")
     if not identifier.strip() or not password:
         return _form(

@@ -20,7 +20,7 @@ from imagin_gateway.flows.doors import recovery_links
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.refusals import password_errors
-from imagin_gateway.flows.typed import keep_typed, typed
+from imagin_gateway.flows.typed import identifier_in, keep_typed, typed
 from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.keys import Secret, digest
 from imagin_gateway.local.accounts import identifier_key
@@ -50,7 +50,7 @@ def _request_form(house: House, visit: Visit, *, empty: bool = False) -> Respons
 
 def submit_request(house: House, visit: Visit) -> Response:
     """Record the request; the mail, if there is one to send, leaves after the answer."""
-    identifier = posted(house, visit).get("identifiant", "")
+    identifier = identifier_in(posted(house, visit))
     if not identifier.strip():
         return _request_form(house, visit, empty=True)
     person = (DIRECT_ISSUER, identifier_key(identifier))

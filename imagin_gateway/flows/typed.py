@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import unicodedata
 from datetime import timedelta
 from typing import Final
 
-from imagin_gateway.exchange import SetCookie
+from imagin_gateway.exchange import Params, SetCookie
 from imagin_gateway.flows.house import House, Visit
 
 COOKIE: Final = "typed"
@@ -19,6 +20,14 @@ COOKIE: Final = "typed"
 LIFE: Final = timedelta(minutes=10)
 
 MAX_BYTES: Final = 120
+
+
+def identifier_in(form: Params) -> str:
+    """Return the identifier of a form, without the marks that nobody sees and that come along with what is copied.
+
+    A message, a telephone or a word processor puts them (U+200B, U+FEFF, U+202A). No identifier holds any.
+    """
+    return "".join(sign for sign in form.get("identifiant", "") if unicodedata.category(sign) != "Cf")
 
 
 def keep_typed(house: House, identifier: str) -> list[SetCookie]:

@@ -221,6 +221,19 @@ def test_empty_fields_are_named_one_by_one(house: TheHouse) -> None:
     assert house.codes("login_refused") == []
 
 
+@pytest.mark.parametrize("copied", ["\ufeffmdurand7", "mdurand7\u200b", "\u202amdurand7\u202c", " mdu\u00adrand7 "])
+def test_an_identifier_that_was_copied_with_marks_nobody_sees_opens_the_door(house: TheHouse, copied: str) -> None:
+    personalised(house)
+    client = house.client()
+    again = direct(client, copied, "mauvais")
+    assert again.status == 403
+    assert again.field("identifiant").strip() == "mdurand7"
+    assert client.submit(client.get("/connexion/mot-de-passe/oubli"), {"identifiant": copied}).status == 303
+    assert any("jeton=" in mail.text for mail in house.mailed())
+    assert direct(client, copied, GOOD).location == "/"
+    assert direct(client, "\u200b", "x").status == 422
+
+
 @pytest.mark.row("WEB-07")
 @pytest.mark.parametrize("page", ["direct", "mot-de-passe/oubli", "fin"])
 def test_a_form_of_another_site_or_browser_is_refused(house: TheHouse, page: str) -> None:
