@@ -85,7 +85,7 @@ def _wrong(ours: Catalogue, key: str, value: Any) -> tuple[str, str] | None:
         return "aucun texte ne porte cette clé", remedy
     if (number := _COUNTED.get(key)) is not None and len(value.split()) != number:
         return (
-            f"{number} mots sont attendus, il y en a {len(value.split())}",
+            f"mots attendus : {number} ; il y en a {len(value.split())}",
             "les mots dans l'ordre, un espace entre eux",
         )
     return _wrong_names(names, ours.placeholders(key))

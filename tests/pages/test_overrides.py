@@ -105,9 +105,9 @@ def test_a_host_changes_a_text_that_depends_on_a_number(tmp_path: Path) -> None:
         ('[login]\nhelp_ask_new = "ailleurs"', "login.help_no_password", "login.help_ask_new"),
         ('[login]\nnotice = "{controller}"', "login.notice", "Données personnelles"),
         ('[host]\nmotto = "{a.b}"', "host.motto", "accolades mal formées"),
-        ('[spoken]\nmonths = "janv. févr."', "spoken.months", "12 mots sont attendus, il y en a 2"),
-        (f'[spoken]\nmonths = "{"mois " * 13}"', "spoken.months", "12 mots sont attendus, il y en a 13"),
-        ('[spoken]\nhalves = "am"', "spoken.halves", "2 mots sont attendus, il y en a 1"),
+        ('[spoken]\nmonths = "janv. févr."', "spoken.months", "mots attendus : 12 ; il y en a 2"),
+        (f'[spoken]\nmonths = "{"mois " * 13}"', "spoken.months", "mots attendus : 12 ; il y en a 13"),
+        ('[spoken]\nhalves = "am"', "spoken.halves", "mots attendus : 2 ; il y en a 1"),
     ],
 )
 def test_a_text_that_does_not_fit_stops_the_start_and_says_what_to_write(
