@@ -37,6 +37,7 @@ from imagin_gateway.local.throttle import (
     _key,
     delay_after,
     network_of,
+    of_second_step,
 )
 from imagin_gateway.state.sqlite import SqliteStateStore
 from imagin_gateway.state.store import Record, Space
@@ -123,6 +124,24 @@ def test_what_counts_against_an_account_is_told_and_forgotten_by_a_link(state: S
     throttle.clear("a")
     assert throttle.failures("a", clock.now()) == Failures(count=0, last=None, waits=False)
     assert not throttle.failed("a", clock.now())
+
+
+def test_tries_of_the_second_step_count_apart_and_whoever_helps_forgets_both(
+    throttle: Throttle, clock: ManualClock
+) -> None:
+    second = of_second_step("a")
+    assert fail(throttle, clock)
+    assert fail(throttle, clock, second)
+    assert fail(throttle, clock, of_second_step("b"))
+
+    def counts() -> list[int]:
+        return [throttle.failures(name, clock.now()).count for name in ("a", second, of_second_step("b"))]
+
+    assert counts() == [1, 1, 1]
+    throttle.clear("a")
+    assert counts() == [0, 1, 1]
+    throttle.forgive("a")
+    assert counts() == [0, 0, 1]
 
 
 def test_an_account_waits_for_as_long_as_a_stranger_would(throttle: Throttle, clock: ManualClock) -> None:
