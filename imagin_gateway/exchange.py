@@ -82,6 +82,7 @@ class Request:
         peer: address of the machine connected to us, whatever its headers say; "" for a Unix socket.
         certificate: SHA-256, in hexadecimal, of the certificate that machine showed and the server verified; or "".
         doubtful: headers that came more than once or with underscores; None when the server cannot tell (WSGI).
+        written: path of a page of the host, as the browser wrote it.
     """
 
     method: str
@@ -94,6 +95,7 @@ class Request:
     peer: str = ""
     certificate: str = field(default="", repr=False)
     doubtful: frozenset[str] | None = None
+    written: str = ""
 
     @property
     def query(self) -> Params:

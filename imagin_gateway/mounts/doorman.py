@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from imagin_gateway.errors import About, Code, GatewayError, Refused, Unavailable
 from imagin_gateway.events import Event, EventName
@@ -28,8 +28,6 @@ from imagin_gateway.sessions.reader import COOKIE_LENGTH
 from imagin_gateway.sessions.session import SECOND_FACTOR, Session
 
 _log = logging.getLogger("imagin_gateway")
-
-_PATH_SAFE = "/:@!$&'()*+,;=-._~"
 
 
 class Doorman:
@@ -225,5 +223,5 @@ class Doorman:
 
 
 def _target(request: Request) -> str:
-    target = quote(request.path, safe=_PATH_SAFE)
-    return target + "?" + request.query_string.decode("ascii", "replace") if request.query_string else target
+    query = request.query_string.decode("ascii", "replace")
+    return f"{request.written}?{query}" if query else request.written

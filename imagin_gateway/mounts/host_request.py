@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote, unquote
 
 from imagin_gateway.exchange import Request
 from imagin_gateway.mounts.incoming import PATH, client_address
+
+_PATH_SIGNS: Final = "/:@!$&'()*+,;=-._~"
+_WRITTEN: Final = re.compile(f"[A-Za-z0-9%{re.escape(_PATH_SIGNS)}]+")
 
 
 def scope_headers(scope: Mapping[str, Any]) -> dict[str, str]:
@@ -47,6 +52,21 @@ def environ_path(environ: Mapping[str, Any]) -> str:
     return raw.encode("latin-1", "replace").decode("utf-8", "replace") or "/"
 
 
+def written_path(place: Mapping[str, Any]) -> str:
+    """Return the path as the browser wrote it, where the server tells; else written anew, from what was read of it.
+
+    Written anew, `%2F` is a slash, and what is no UTF-8 is lost. What the server tells counts only as another
+    writing of the path that was judged.
+    """
+    if "wsgi.version" in place:
+        # gunicorn's word, and that of mod_wsgi, uWSGI and waitress; both hold the query.
+        path = environ_path(place)
+        told = str(place.get("RAW_URI") or place.get("REQUEST_URI") or "").partition("?")[0]
+    else:
+        path, told = scope_path(place), (place.get("raw_path") or b"").decode("latin-1")
+    return told if _WRITTEN.fullmatch(told) and unquote(told) == path else quote(path, safe=_PATH_SIGNS)
+
+
 def host_request(place: Mapping[str, Any], trusted_proxies: int) -> Request:
     """Return the request of a scope or an environ, without its body: that is the host's."""
     if "wsgi.version" in place:
@@ -60,4 +80,4 @@ def host_request(place: Mapping[str, Any], trusted_proxies: int) -> Request:
         query = place.get("query_string", b"")
         peer = (place.get("client") or ("",))[0]
     address = client_address(peer, headers.get("x-forwarded-for", ""), trusted_proxies)
-    return Request(method, path, query, headers, address=address)
+    return Request(method, path, query, headers, address=address, written=written_path(place))

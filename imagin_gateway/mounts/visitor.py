@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from imagin_gateway.exchange import Response
 from imagin_gateway.identity import Identity, lacks
 from imagin_gateway.mounts.asked import Asked
-from imagin_gateway.mounts.host_request import environ_path, scope_path
+from imagin_gateway.mounts.host_request import written_path
 from imagin_gateway.mounts.incoming import KEY
 from imagin_gateway.mounts.mistakes import NOT_MOUNTED, NOT_MOUNTED_DJANGO
 
@@ -106,7 +106,7 @@ def step_up(request: Any, *, within: timedelta | None = None, strength: Collecti
 def _asked(place: Mapping[str, Any]) -> str:
     """Return the page asked for, as the browser wrote it."""
     if "wsgi.version" in place:
-        path, query = environ_path(place), place.get("QUERY_STRING", "")
+        query = place.get("QUERY_STRING", "")
     else:
-        path, query = scope_path(place), place.get("query_string", b"").decode("ascii", "replace")
-    return quote(path, safe="/:@!$&'()*+,;=-._~") + (f"?{query}" if query else "")
+        query = place.get("query_string", b"").decode("ascii", "replace")
+    return written_path(place) + (f"?{query}" if query else "")

@@ -36,6 +36,11 @@ def test_nobody_is_sent_to_the_login_and_brought_back(served: Served, page: str)
     assert reply.header("cache-control") == "no-store"
 
 
+def test_a_page_is_come_back_to_as_it_was_asked_for(served: Served) -> None:
+    page = "/reserve/a%2Fb/%E9t%C3%A9;d=1?q=%2F&r=a+b"
+    assert parse_qs(urlsplit(served.get(served.client(), page).location).query) == {"next": [page]}
+
+
 @pytest.mark.parametrize("headers", [JSON, {"Accept": "*/*", "Sec-Fetch-Dest": "empty"}])
 def test_a_script_is_told_what_to_do(served: Served, headers: dict[str, str]) -> None:
     reply = served.get(served.client(), "/espace", headers=headers)

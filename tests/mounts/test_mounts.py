@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from imagin_gateway.errors import Code, Unavailable
 from imagin_gateway.exchange import MAX_BODY_BYTES
-from imagin_gateway.mounts import person
+from imagin_gateway.mounts import person, step_up
 from imagin_gateway.mounts.asgi import GatewayASGI
 from imagin_gateway.mounts.incoming import client_address, is_identity_header
-from tests.client import Client, host_asgi, over_asgi, over_wsgi
+from tests.client import Client, host_asgi, host_wsgi, over_asgi, over_wsgi
 from tests.flows.conftest import TheHouse, direct, house, make_house, redis_server, settings_of, sign_in  # noqa: F401 (fixtures)
 from tests.state.servers import PrivateRedis
 
@@ -195,6 +196,56 @@ def test_real_routers_serve_nothing_to_a_path_written_oddly(make_house: Callable
         reply = Client(mount).get(path)
         assert reply.text != "secret"
         assert reply.status in (303, 308, 400, 404)
+
+
+@pytest.mark.row("SAM-28")
+@pytest.mark.parametrize(
+    ("asked", "back"),
+    [
+        ("/missions/a%2Fb%3Bc;d=1?q=%2F&r=a+b", "/missions/a%2Fb%3Bc;d=1?q=%2F&r=a+b"),
+        ("/missions/%e9t%c3%a9", "/missions/%e9t%c3%a9"),  # a link from the time of latin-1
+        ("/missions/a|b", "/missions/a%7Cb"),
+        ("/missions/a#b", "/missions/a%23b"),
+    ],
+)
+@pytest.mark.parametrize("told", ["raw_path", "RAW_URI", "REQUEST_URI"])
+def test_the_page_asked_for_is_told_as_the_browser_wrote_it(
+    make_house: Callable[..., TheHouse],  # noqa: F811
+    told: str,
+    asked: str,
+    back: str,
+) -> None:
+    opened = make_house("asgi" if told == "raw_path" else "wsgi")
+    ways: list[str | None] = []
+
+    def host(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        ways.append(step_up(environ))
+        return host_wsgi(environ, start_response)
+
+    async def host_too(scope: Any, receive: Any, send: Any) -> None:
+        ways.append(step_up(scope))
+        await host_asgi(scope, receive, send)
+
+    def location(page: str) -> str:
+        if told == "raw_path":
+            return Client(over_asgi(opened.gateway.asgi(host_too))).get(page).location
+        served = opened.gateway.wsgi(host)
+        return Client(over_wsgi(lambda environ, start: served({**environ, told: page}, start))).get(page).location
+
+    assert parse_qs(urlsplit(location(asked)).query) == {"next": [back]}
+    assert not location(asked.replace("missions", "autre"))
+    (way,) = ways
+    assert parse_qs(urlsplit(str(way)).query) == {"next": [back.replace("missions", "autre")]}
+
+
+@pytest.mark.row("WEB-09")
+@pytest.mark.parametrize(
+    "told", ["/autre", "/missions/../autre", "//evil.example/missions", "http://evil/missions", ""]
+)
+def test_what_a_server_tells_of_another_path_does_not_count(make_house: Callable[..., TheHouse], told: str) -> None:  # noqa: F811
+    served = make_house("wsgi").gateway.wsgi(host_wsgi)
+    reply = Client(over_wsgi(lambda environ, start: served({**environ, "RAW_URI": told}, start))).get("/missions")
+    assert reply.location == "/connexion/?next=%2Fmissions"
 
 
 @pytest.mark.parametrize("path", ["//autre", "//", "/./autre", "/autre/..", "/..", "autre", "/au\\tre"])
