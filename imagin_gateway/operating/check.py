@@ -95,6 +95,7 @@ def probes(ground: Ground) -> Iterator[Probe]:
     yield Probe("policy", "règles", rules.policy, frozenset({"policy", "admission"}))
     yield Probe("appearance", "pages", rules.pages, frozenset({"appearance"}))
     yield Probe("second_factor", "second facteur", rules.second_factor, frozenset({"second_factor"}))
+    yield Probe("metrics", "mesures", rules.figures, frozenset({"metrics"}))
     yield Probe("passwords", "mots de passe connus", rules.passwords, frozenset({"passwords"}))
     yield Probe("events", "événements", machine.events, frozenset({"events"}))
     remote = accounts.is_remote(settings.accounts.url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -392,6 +393,22 @@ def test_what_is_broken_is_named_with_what_to_do(house: House, row: Row) -> None
     assert found[0].remedy
     assert found[0].text
     assert report.exit_code == (2 if row.severity is FATAL else 1)
+
+
+@pytest.mark.parametrize(("key", "module"), [("enabled", "prometheus_client"), ("traces", "opentelemetry")])
+def test_figures_whose_libraries_are_not_installed_are_told_before_the_start_is_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch, key: str, module: str
+) -> None:
+    house.values["metrics"] = {key: True, "token": "S3cr3t-of-this-house-0123456789-abcdef"}
+    assert [each.severity for each in named(house.checked(), "metrics.libraries")] == [Severity.OK]
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, f"{module}.trace", None)
+    report = house.checked()
+    (finding,) = named(report, "metrics.libraries")
+    assert (report.exit_code, finding.severity, finding.key) == (2, FATAL, f"metrics.{key}")
+    assert finding.remedy == f"pip install 'imagin-gateway[metrics]', ou {key} = false"
+    with pytest.raises(SettingsError, match=f"metrics.{key}"):
+        Gateway(Settings.load(house.file))
 
 
 @pytest.mark.row("KEY-02")

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Final
 
 from imagin_gateway.errors import GatewayError, SettingsError
+from imagin_gateway.extras import how_to_install
 from imagin_gateway.identity import Door
 from imagin_gateway.keys import Secret
 from imagin_gateway.opening import open_admission, open_policy
@@ -107,6 +108,19 @@ def second_factor(ground: Ground) -> Iterator[Finding]:
         yield fatal("second_factor.libraries", "second facteur", text, remedy, "second_factor.mode")
     else:
         yield good("second_factor.libraries", "second facteur", "bibliothèques présentes", "second_factor.mode")
+
+
+def figures(ground: Ground) -> Iterator[Finding]:
+    """The libraries of the figures and of the traces are there when they are asked for: without them nothing starts."""
+    asked = ground.settings.metrics
+    wanted = (("enabled", asked.enabled, "prometheus_client"), ("traces", asked.traces, "opentelemetry"))
+    for name, on, module in wanted:
+        key = f"metrics.{name}"
+        if on and find_spec(module) is None:
+            text, remedy = f"il manque : {module}", f"{how_to_install('metrics')}, ou {name} = false"
+            yield fatal("metrics.libraries", "mesures", text, remedy, key)
+        elif on:
+            yield good("metrics.libraries", "mesures", f"{module} est là", key)
 
 
 def passwords(ground: Ground) -> Iterator[Finding]:
