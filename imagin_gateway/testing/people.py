@@ -101,6 +101,9 @@ class _Told:
 
     def __call__(self, place: dict[str, Any]) -> Any:
         place[KEY] = self._visitor
+        # Django's asynchronous client makes a scope whose query is text: ASGI has bytes, and Django takes both.
+        if isinstance(place.get("query_string"), str):
+            place["query_string"] = place["query_string"].encode()
         return self._handler(place)
 
 

@@ -24,6 +24,10 @@ def expenses(request: Any) -> HttpResponse:
     return HttpResponse(request.person.subject)
 
 
+def asked(request: Any) -> HttpResponse:
+    return HttpResponse(request.GET["a"])
+
+
 class Page(SignedInMixin, View):  # type: ignore[misc]  # Django has no types
     def get(self, request: Any) -> HttpResponse:
         return HttpResponse(request.person.subject)
@@ -47,6 +51,7 @@ urlpatterns = [
     path("async/around", signed_in()(Soon.as_view())),
     path("async/decorated", Decorated.as_view()),
     path("async/mixed", Mixed.as_view()),
+    path("demande", asked),
     path("frais", expenses),
     path("page", Page.as_view()),
     path("missions", Page.as_view(activities=[Activity.MISSIONS])),
@@ -83,7 +88,10 @@ def async_by_class(client: Client, browser: AsyncClient, gateway: Gateway) -> No
 
 async def soon(client: AsyncClient, gateway: Gateway) -> None:
     testing.nobody(client, gateway)
-    assert (await client.get("/frais")).status_code == 303
+    left = await client.get("/frais?a=%C3%A9")
+    assert (left.status_code, left.headers["Location"]) == (303, "/connexion/?next=%2Ffrais%3Fa%3D%25C3%25A9")
+    assert (await client.get("/frais", headers={"Accept": "application/json"})).status_code == 401
+    assert (await client.get("/demande?a=é")).content == "é".encode()
     testing.sign_in(client, gateway)
     assert (await client.get("/frais")).content == b"jdupont"
 
