@@ -2,8 +2,8 @@
 
 ::
 
-    gateway = Gateway(testing.settings(tmp_path), clock=testing.ManualClock())
-    who = testing.sign_in(client, gateway, testing.someone(door="direct"))
+    with Gateway(testing.settings(tmp_path), clock=testing.ManualClock(), sends_mail=False) as gateway:
+        who = testing.sign_in(client, gateway, testing.someone(door="direct"))
 
 `client` is the test client of Flask, Django, Starlette, FastAPI or Litestar, asked at
 `testing.BASE_URL`. Nothing here works with settings that are not those of development.
