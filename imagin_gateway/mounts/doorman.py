@@ -21,7 +21,7 @@ from imagin_gateway.identity import Identity, lacks
 from imagin_gateway.local.throttle import network_of
 from imagin_gateway.mounts.asked import Asked
 from imagin_gateway.mounts.cookie import CookieFinder
-from imagin_gateway.mounts.host_request import host_request
+from imagin_gateway.mounts.host_request import host_request, written_query
 from imagin_gateway.mounts.passage import Passage, Passages
 from imagin_gateway.mounts.visitor import Visitor
 from imagin_gateway.sessions.reader import COOKIE_LENGTH
@@ -223,5 +223,4 @@ class Doorman:
 
 
 def _target(request: Request) -> str:
-    query = request.query_string.decode("ascii", "replace")
-    return f"{request.written}?{query}" if query else request.written
+    return request.written + written_query(request.query_string)

@@ -11,6 +11,7 @@ from imagin_gateway.exchange import Request
 from imagin_gateway.mounts.incoming import PATH, client_address
 
 _PATH_SIGNS: Final = "/:@!$&'()*+,;=-._~"
+_QUERY_SIGNS: Final = "".join(map(chr, range(0x21, 0x7F))).replace("\\", "")
 _WRITTEN: Final = re.compile(f"[A-Za-z0-9%{re.escape(_PATH_SIGNS)}]+")
 
 
@@ -65,6 +66,15 @@ def written_path(place: Mapping[str, Any]) -> str:
     else:
         path, told = scope_path(place), (place.get("raw_path") or b"").decode("latin-1")
     return told if _WRITTEN.fullmatch(told) and unquote(told) == path else quote(path, safe=_PATH_SIGNS)
+
+
+def written_query(query: bytes) -> str:
+    """Return a query and its question mark, "" for none, as it may stand in an address of ours.
+
+    A browser leaves a backslash as it is in a query (URL Standard, query percent-encode set), and other clients
+    leave accents; where a login comes back to has neither.
+    """
+    return f"?{quote(query, safe=_QUERY_SIGNS)}" if query else ""
 
 
 def host_request(place: Mapping[str, Any], trusted_proxies: int) -> Request:

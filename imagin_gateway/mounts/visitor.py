@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from imagin_gateway.exchange import Response
 from imagin_gateway.identity import Identity, lacks
 from imagin_gateway.mounts.asked import Asked
-from imagin_gateway.mounts.host_request import written_path
+from imagin_gateway.mounts.host_request import written_path, written_query
 from imagin_gateway.mounts.incoming import KEY
 from imagin_gateway.mounts.mistakes import NOT_MOUNTED, NOT_MOUNTED_DJANGO
 
@@ -106,7 +106,7 @@ def step_up(request: Any, *, within: timedelta | None = None, strength: Collecti
 def _asked(place: Mapping[str, Any]) -> str:
     """Return the page asked for, as the browser wrote it."""
     if "wsgi.version" in place:
-        query = place.get("QUERY_STRING", "")
+        query = place.get("QUERY_STRING", "").encode("latin-1", "replace")
     else:
-        query = place.get("query_string", b"").decode("ascii", "replace")
-    return written_path(place) + (f"?{query}" if query else "")
+        query = place.get("query_string", b"")
+    return written_path(place) + written_query(query)

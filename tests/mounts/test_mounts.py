@@ -206,6 +206,7 @@ def test_real_routers_serve_nothing_to_a_path_written_oddly(make_house: Callable
         ("/missions/%e9t%c3%a9", "/missions/%e9t%c3%a9"),  # a link from the time of latin-1
         ("/missions/a|b", "/missions/a%7Cb"),
         ("/missions/a#b", "/missions/a%23b"),
+        ("/missions?f=a\\b&g[]={x|y}&h=100%", "/missions?f=a%5Cb&g[]={x|y}&h=100%"),
     ],
 )
 @pytest.mark.parametrize("told", ["raw_path", "RAW_URI", "REQUEST_URI"])
