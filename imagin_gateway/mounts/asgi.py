@@ -25,7 +25,7 @@ from imagin_gateway.mounts.asking import Denied
 from imagin_gateway.mounts.doorman import Doorman
 from imagin_gateway.mounts.host_request import host_request, scope_path
 from imagin_gateway.mounts.incoming import INSTEAD, KEY, PATH, TOO_LONG, HeaderUses, declared_too_long
-from imagin_gateway.mounts.mistakes import HOOKS_OFFLOADED, MOUNTED_TWICE, WRONG_PREFIX, WSGI_BY_ASGI
+from imagin_gateway.mounts.mistakes import HOOKS_OFFLOADED, MOUNTED_TWICE, NOT_ASYNCIO, WRONG_PREFIX, WSGI_BY_ASGI
 from imagin_gateway.mounts.passage import Passage
 from imagin_gateway.mounts.peer import certificate_of_scope, doubtful_names, peer_address
 from imagin_gateway.mounts.visitor import Visitor
@@ -127,7 +127,10 @@ class GatewayASGI:
     async def _in(self, pool: ThreadPoolExecutor, call: Callable[[], T]) -> T:
         if self._offload is not None:
             return await self._offload(call)
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(NOT_ASYNCIO) from None
         context = contextvars.copy_context()
         return await loop.run_in_executor(pool, partial(context.run, call))
 

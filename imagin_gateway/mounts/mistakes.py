@@ -45,3 +45,8 @@ HOOKS_OFFLOADED: Final = (
     "the hooks {names} are coroutines, which run under asyncio with the gateway's own threads: write them as plain "
     "functions, or leave `offload` out"
 )
+
+NOT_ASYNCIO: Final = (
+    "no asyncio loop runs here, for which the gateway has threads of its own: under trio, write "
+    "gateway.asgi(app, offload=trio.to_thread.run_sync)"
+)

@@ -19,7 +19,7 @@ from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.mounts import Denied, Visitor, require
 from imagin_gateway.mounts.asked import asked
 from imagin_gateway.mounts.incoming import INSTEAD, KEY
-from tests.client import Client, Mount, Reply, over_asgi, over_wsgi
+from tests.client import Client, Mount, Reply, host_asgi, over_asgi, over_wsgi
 from tests.flows.conftest import TheHouse, make_house, redis_server, sign_in  # noqa: F401 (fixtures)
 
 Host = Callable[..., Any]
@@ -490,6 +490,13 @@ class TestMistakes:
         init_app(app, opened.gateway)
         with pytest.raises(RuntimeError, match="mounted twice"):
             init_app(app, opened.gateway)
+
+    def test_where_no_asyncio_loop_runs(self, opened: TheHouse) -> None:
+        app: Any = opened.gateway.asgi(host_asgi)
+        scope = {"type": "http", "method": "GET", "headers": [], "root_path": ""}
+        for path in ("/missions", "/connexion/"):
+            with pytest.raises(RuntimeError, match=r"gateway\.asgi\(app, offload=trio\.to_thread\.run_sync\)"):
+                app({**scope, "path": path}, None, None).send(None)
 
     def test_below_a_prefix_that_the_settings_do_not_know(self, opened: TheHouse) -> None:
         def below(app: Any) -> Any:
