@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,8 +30,11 @@ _UNEQUAL: Final = bytes(range(256 // len(ALPHABET) * len(ALPHABET), 256))
 
 _PURPOSE: Final = "provisional password"
 
-_SEPARATORS: Final = str.maketrans("", "", " -\u00a0\u2009\u202f\u2010\u2011\u2012\u2013\u2014\u2212\t")
-"""Spaces and hyphens, and what phones and word processors make of them."""
+_SEPARATORS: Final = frozenset({"Zs", "Pd", "Cf"})
+"""Categories of spaces and hyphens, of what phones and word processors make of them, and of marks that nobody sees."""
+
+_MINUS: Final = "\u2212"
+"""Typed for a hyphen; to Unicode it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,13 @@ def canonical(typed: str) -> str:
 
     What holds anything but ASCII besides was never printed: it becomes "", which matches nothing.
     """
-    signs = typed.translate(_SEPARATORS)
+    signs = bare(typed).replace("\t", "")
     return signs.upper() if signs.isascii() else ""
+
+
+def bare(typed: str) -> str:
+    """Return what was typed without spaces, hyphens, and marks that nobody sees."""
+    return "".join(sign for sign in typed if sign != _MINUS and unicodedata.category(sign) not in _SEPARATORS)
 
 
 class Provisionals:

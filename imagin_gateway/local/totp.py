@@ -12,6 +12,7 @@ from typing import Final
 
 from imagin_gateway.clock import timestamp
 from imagin_gateway.keys import Secret
+from imagin_gateway.local.provisional import bare
 
 STEP_SECONDS: Final = 30
 
@@ -56,7 +57,7 @@ def find(secret: Secret, typed: Secret, now: datetime) -> int | None:
     """
     import pyotp
 
-    text = "".join(sign for sign in typed.reveal()[:64] if sign not in " -\u00a0\u202f")
+    text = bare(typed.reveal()[:64])
     if len(text) != DIGITS or not (text.isascii() and text.isdigit()):
         return None
     made, present, found = pyotp.TOTP(secret.reveal()), step_at(now), None

@@ -74,6 +74,14 @@ def test_spaces_hyphens_and_case_do_not_matter(noise: str, lower: bool, place: i
     assert canonical(typed.lower() if lower else typed) == value
 
 
+@pytest.mark.parametrize(
+    "between", ["\u2003", "\u2007", "\u3000", "\u200b", "\u2060", "\ufeff", "\u00ad", "\u2013", "\u2212"]
+)
+def test_what_a_phone_a_mail_or_a_word_processor_puts_between_the_groups_does_not_matter(between: str) -> None:
+    value = generate().reveal()
+    assert canonical(value.lower().replace(" ", between) + between + " ") == canonical(value)
+
+
 @given(st.text())
 def test_no_text_breaks_the_comparison(typed: str) -> None:
     provisionals = Provisionals(Keyring([Secret(secrets.token_urlsafe(48))]))

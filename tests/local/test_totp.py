@@ -59,7 +59,11 @@ def test_before_the_epoch_there_is_no_step() -> None:
 
 
 @pytest.mark.parametrize(
-    "form", ["{a}{b}", " {a} {b} ", "{a}-{b}", "{a}\u00a0{b}", "{a}\u202f{b}", "{a}{b}" + " " * 58]
+    "form",
+    [
+        *("{a}{b}", " {a} {b} ", "{a}-{b}", "{a}\u00a0{b}", "{a}\u202f{b}", "{a}{b}" + " " * 58),
+        *("{a}\u2009{b}", "{a}\u2007{b}", "{a}\u2013{b}", "\u2066{a}{b}\u2069", "{a}{b}\u200b"),
+    ],
 )
 def test_a_code_may_be_typed_in_groups(form: str) -> None:
     digits = code(totp.step_at(NOW)).reveal()
