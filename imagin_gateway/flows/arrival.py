@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, cast
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
 
 from imagin_gateway.errors import Code, FlowLost, RequestRefused
 from imagin_gateway.events import EventName
@@ -18,6 +18,9 @@ from imagin_gateway.flows.proconnect import still_linked
 from imagin_gateway.identity import Activity, Identity
 from imagin_gateway.keys import digest
 from imagin_gateway.sessions.device import device_of
+
+USED: Final = timedelta(minutes=1)
+"""How long a ticket that was used still tells where it led: two tabs may come back from a portal with one cookie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,8 @@ def arrive(house: House, visit: Visit) -> Response:
     kept = house.peek(key)
     if kept is None:
         raise FlowLost("nothing waits under this ticket", code=Code.FLOW_UNKNOWN)
+    if _is_used(kept):
+        return see_other(str(kept["next"]))
     waiting = Waiting.read(kept)
     visitor = visit.session.identity if visit.session else None
     if not waiting.solicited and visitor is not None and visitor.key != waiting.identity.key:
@@ -135,10 +140,18 @@ def _open(house: House, visit: Visit, key: str) -> Response:
     kept = house.take(key)
     if kept is None:
         raise FlowLost("the ticket was already used", code=Code.FLOW_UNKNOWN)
+    if _is_used(kept):
+        return see_other(str(kept["next"]))
     waiting = Waiting.read(kept)
+    house.keep(key, {"used": True, "next": waiting.next}, USED)
     who = waiting.identity
     with attempt(EventName.LOGIN_REFUSED, who.door, who.method, strength=strength_told(who), person=who.key):
         return _opened(house, visit, waiting)
+
+
+def _is_used(kept: Mapping[str, object]) -> bool:
+    """Tell whether a ticket opened its session already: it opens nothing more, and leads where the session is."""
+    return kept.get("used") is True
 
 
 def _opened(house: House, visit: Visit, waiting: Waiting) -> Response:
@@ -168,7 +181,8 @@ def _opened(house: House, visit: Visit, waiting: Waiting) -> Response:
     )
     house.hooks.logged_in(identity, house.events)
     remembered = remembered_door(house, identity.door)
-    return see_other(waiting.next, house.cookie("session", cookie), house.no_cookie("arrival"), *remembered)
+    # The ticket stays with the browser until its end: the cookie may be that of another tab, which comes in a moment.
+    return see_other(waiting.next, house.cookie("session", cookie), *remembered)
 
 
 def device(visit: Visit) -> str:

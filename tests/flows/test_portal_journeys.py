@@ -230,10 +230,71 @@ def test_an_answer_waits_five_minutes_for_its_browser_and_opens_one_session(hous
     ticket = dict(client.cookies)
     assert client.get("/connexion/arrivee").status == 303
     client.cookies = ticket
+    assert client.get("/connexion/arrivee").location == "/"
+    assert "ig-session" not in client.cookies
+    house.clock.move(timedelta(minutes=1))
     assert client.get("/connexion/arrivee").status == 400
     acs(client, house, who="jdupont", id="b2")
     house.clock.move(timedelta(minutes=5))
     assert client.get("/connexion/arrivee").status == 400
+
+
+@pytest.mark.parametrize("session_comes_back", [True, False], ids=["after", "at once"])
+def test_two_tabs_that_come_back_at_the_same_instant_both_land(house: TheHouse, session_comes_back: bool) -> None:
+    client = house.client()
+    # Both answers are there before either tab goes on: one cookie for two.
+    acs(client, house, who="jdupont", id="b1", relay="/missions/1")
+    acs(client, house, who="jdupont", id="b2", relay="/missions/2")
+    other = house.client()
+    other.cookies = dict(client.cookies)
+    assert client.get("/connexion/arrivee").location == "/missions/2"
+    if session_comes_back:
+        other.cookies = client.cookies
+    assert other.get("/connexion/arrivee").location == "/missions/2"
+    assert house.codes("login") == [""]
+    assert not house.codes("login_refused")
+    other.cookies = client.cookies
+    assert other.get("/missions/2").status == 200
+
+
+def test_an_answer_that_comes_while_another_tab_lands_is_not_lost(house: TheHouse) -> None:
+    client = house.client()
+    acs(client, house, who="jdupont", id="b1", relay="/missions/1")
+    first = house.client()
+    first.cookies = dict(client.cookies)
+    acs(client, house, who="jdupont", id="b2", relay="/missions/2")
+    landed = first.get("/connexion/arrivee")
+    assert landed.location == "/missions/1"
+    client.cookies["ig-session"] = first.cookies["ig-session"]
+    assert not [each for each in landed.headers if each[1].startswith("ig-arrival=")]
+    assert client.get("/connexion/arrivee").location == "/missions/2"
+    assert client.get("/missions/2").status == 200
+
+
+@pytest.mark.row("SAM-15")
+def test_a_used_ticket_takes_the_place_of_nobody(house: TheHouse) -> None:
+    client = house.client()
+    acs(client, house, who="attacker", id="b1")
+    ticket = client.cookies["ig-arrival"]
+    page = client.get("/connexion/arrivee")
+    assert page.status == 303
+    client.cookies.clear()
+    sign_in(house, client, "jdupont", next_page="/missions")
+    client.cookies["ig-arrival"] = ticket
+    before = client.cookies["ig-session"]
+    assert client.get("/connexion/arrivee").status == 303
+    assert client.cookies["ig-session"] == before
+    assert client.get("/missions").text == "arena-creteil|jdupont|Jo JDUPONT"
+
+
+def test_the_other_account_chosen_twice_is_taken_once(house: TheHouse) -> None:
+    client = house.client()
+    sign_in(house, client, "jdupont", next_page="/missions")
+    page = client.follow(acs(client, house, who="kmartin", id="b1", relay="/missions/7"))
+    assert client.submit(page, {}).location == "/missions/7"
+    assert client.submit(page, {}).location == "/missions/7"
+    assert house.codes("login") == ["", ""]
+    assert client.get("/missions").text == "arena-creteil|kmartin|Jo KMARTIN"
 
 
 def test_nobody_else_can_use_the_ticket_of_an_answer(house: TheHouse) -> None:
