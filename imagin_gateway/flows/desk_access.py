@@ -17,9 +17,10 @@ from imagin_gateway.errors import Code, Refused, RequestRefused
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.helping import By, Helping
 from imagin_gateway.flows.house import House, Visit
-from imagin_gateway.identity import DIRECT_ISSUER, lacks
+from imagin_gateway.identity import DIRECT_ISSUER, Door, Identity, lacks
 from imagin_gateway.keys import digest
 from imagin_gateway.local.door import Dossier
+from imagin_gateway.local.search import folded
 from imagin_gateway.policy.helpers import Scope
 from imagin_gateway.sessions.session import Session
 from imagin_gateway.state.store import Space
@@ -133,3 +134,22 @@ def is_own(house: House, who: Helper, found: Dossier) -> bool:
     issuer, subject = who.session.person
     own = (issuer, subject) == (DIRECT_ISSUER, found.account.identifier)
     return own or house.direct.links.is_of(found.id, issuer, subject)
+
+
+def helps_more(house: House, who: Helper, found: Dossier) -> bool:
+    """Tell whether the owner of an account, signed in by the direct door, helps people whom this helper does not."""
+    account = found.account
+    owner = Identity(
+        issuer=DIRECT_ISSUER,
+        subject=account.identifier,
+        door=Door.DIRECT,
+        activities=house.policy.activities(Door.DIRECT),
+        authenticated_at=house.clock.now(),
+        method="password",
+        email=account.email,
+    )
+    theirs = house.admission.helps(owner)
+    if theirs is None or not who.scope.offices:
+        return False
+    offices, mine = ({folded(each) for each in scope.offices} for scope in (theirs, who.scope))
+    return not offices or not offices <= mine

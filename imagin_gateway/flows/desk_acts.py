@@ -16,7 +16,7 @@ from imagin_gateway.errors import Code, Refused
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows import desk_access as access
 from imagin_gateway.flows.desk_access import DeskRefused, Helper
-from imagin_gateway.flows.desk_offers import offers
+from imagin_gateway.flows.desk_offers import TAKE_OVER, offers
 from imagin_gateway.flows.desk_pages import address
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.helping import Helping
@@ -44,7 +44,8 @@ def ask(house: House, visit: Visit) -> Response:
     found = access.dossier(house, who, visit.request.query.get("dossier", ""))
     act = visit.request.query.get("acte", "")
     _not_own(house, who, found)
-    if act not in offers(found, house.direct.factors.of(found.account.identifier)):
+    factors = house.direct.factors.of(found.account.identifier)
+    if act not in offers(found, factors, helps_more=access.helps_more(house, who, found)):
         # It was possible a moment ago, or was never offered: the account as it is tells.
         return see_other(address(house, who, found.id))
     ticket = new_token()
@@ -82,6 +83,10 @@ def do(house: House, visit: Visit) -> Response:
     found = access.dossier_of(house, who, int(str(kept["account"])))
     _not_own(house, who, found)
     identifier = found.account.identifier
+    if act in TAKE_OVER and access.helps_more(house, who, found):
+        # Not offered when it was asked for: the owner helps more people since.
+        person = (DIRECT_ISSUER, identifier)
+        raise DeskRefused(Code.DESK_STALE, "the owner helps people whom this helper does not", person=person)
     try:
         if act in ("reissue", "replace"):
             letter = who.helping.reissue(identifier, version=version, replace=act == "replace")

@@ -99,7 +99,8 @@ def account(house: House, visit: Visit) -> Response:
     done = visit.request.query.get("fait", "")
     own = access.is_own(house, who, found)
     factors = house.direct.factors.of(found.account.identifier)
-    acts = [] if own else offers(found, factors)
+    helps_more = access.helps_more(house, who, found)
+    acts = [] if own else offers(found, factors, helps_more=helps_more)
     return house.page(
         visit,
         "desk_account",
@@ -109,6 +110,7 @@ def account(house: House, visit: Visit) -> Response:
             for act in acts
         ],
         own=own,
+        helps_more=helps_more,
         done=done if done in DESK_ACTS else "",
         back_href=house.path(PATH),
     )

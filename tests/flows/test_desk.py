@@ -547,6 +547,46 @@ def test_a_helper_of_the_direct_door_does_not_help_themselves(one_desk: Callable
     assert "disable" in offered(open_account(client, "mdurand7"))
 
 
+def test_nobody_takes_over_the_account_of_somebody_who_helps_more_people(one_desk: Callable[..., TheHouse]) -> None:
+    house = one_desk(desk={"strength": ["pwd"]})
+    # pmartin2, of the office DEC 2, helps everybody by the direct door: whoever held the account would, too.
+    wide, narrow = helper(house), helper(house, "dec2")
+    page = open_account(narrow, "pmartin2")
+    assert offered(page) == {"link", "disable"}
+    assert "aide des personnes d’autres services que les vôtres" in page.text
+    reply = narrow.get(act_link(page, "disable").replace("disable", "reissue"))
+    assert "/assistance/compte" in reply.location
+    assert "reissue" in offered(open_account(wide, "pmartin2"))
+    assert "reissue" in offered(open_account(narrow, "sansmail"))
+
+    personalised(house, "pmartin2")
+    hold_factors(house, "pmartin2")
+    page = open_account(narrow, "pmartin2")
+    assert not {"replace", "factors"} & offered(page)
+    assert {"link", "change", "disable"} <= offered(page)
+    assert {"replace", "factors"} <= offered(open_account(wide, "pmartin2"))
+
+
+def test_who_helps_the_same_offices_is_helped_as_anybody(one_desk: Callable[..., TheHouse]) -> None:
+    house = one_desk(rules=RULES + 'offices = ["dec 2 - bts"]\n', desk={"strength": ["pwd"]})
+    page = open_account(helper(house, "dec2"), "pmartin2")
+    assert "reissue" in offered(page)
+    assert "services que les vôtres" not in page.text
+
+
+def test_a_page_that_asked_before_somebody_helped_more_people_does_nothing(one_desk: Callable[..., TheHouse]) -> None:
+    rules = RULES.replace('subject = { among = ["pmartin2"] }', 'email = { domain = "large.test" }')
+    house = one_desk(rules=rules, desk={"strength": ["pwd"]})
+    client = helper(house, "dec2")
+    asked = client.get(act_link(open_account(client, "pmartin2"), "reissue"))
+    assert asked.status == 200
+    with closing(sqlite3.connect(house.gateway.settings.accounts.url.removeprefix("sqlite:///"))) as db, db:
+        db.execute("UPDATE accounts SET email = 'paul@large.test' WHERE identifier = 'pmartin2'")
+    reply = client.submit(asked, {})
+    assert (reply.status, reply.title) == (409, "Le compte a changé entre-temps")
+    assert not told(house, "provisional_issued")
+
+
 def test_a_ticket_kept_before_a_link_was_made_does_not_act_on_the_helper(desk: TheHouse) -> None:
     client = helper(desk)
     personalised(desk)

@@ -313,6 +313,7 @@ DESK_PAGE: dict[str, Any] = {
         Link("Désactiver le compte", "/connexion/assistance/acte?dossier=x&acte=disable"),
     ],
     "own": False,
+    "helps_more": False,
     "done": "",
     "back_href": "/connexion/assistance",
 }
@@ -657,6 +658,7 @@ STATES: dict[str, State] = {
     "desk-nobody": State("desk", {**DESK, "sought": "personne", "found": []}, signed=True),
     "desk-account": State("desk_account", {**DESK_PAGE, "done": "unlock"}),
     "desk-account-own": State("desk_account", {**DESK_PAGE, "acts": [], "own": True}),
+    "desk-account-helps-more": State("desk_account", {**DESK_PAGE, "helps_more": True}),
     "desk-account-bare": State(
         "desk_account",
         {
