@@ -8,7 +8,7 @@ from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.attempts import attempt
 from imagin_gateway.flows.client import client_of
 from imagin_gateway.flows.direct_login import VERSION, Strength, enter_again
-from imagin_gateway.flows.forms import form_token, posted
+from imagin_gateway.flows.forms import form_token, of_session, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landed
 from imagin_gateway.flows.refusals import password_errors
@@ -39,7 +39,7 @@ def _form(house: House, visit: Visit, session: Session, next_page: str, refused:
         status=422 if refused else 200,
         mode="first" if first else "change",
         action=house.path("/mot-de-passe"),
-        csrf=form_token(house, visit),
+        csrf=form_token(house, visit, of_session(house, visit)),
         username=session.identity.subject,
         errors=password_errors(house, refused),
         minimum=house.settings.passwords.minimum_length,
@@ -51,7 +51,7 @@ def _form(house: House, visit: Visit, session: Session, next_page: str, refused:
 
 def submit(house: House, visit: Visit) -> Response:
     """Set the password, end every other session of the person, and go on under a new session id."""
-    form = posted(house, visit)
+    form = posted(house, visit, of_session(house, visit))
     session = direct_session(visit)
     if session is None:
         raise Refused("the session ended before the password was chosen", code=Code.SESSION_ENDED)

@@ -24,6 +24,16 @@ def form_token(house: House, visit: Visit, about: str = "") -> str:
     return house.keys.signer("form").sign(_bound(visit, about))
 
 
+def of_session(house: House, visit: Visit) -> str:
+    """Return what a form is about that changes the account, or the sessions, of whoever is signed in.
+
+    The page may stay open while its session ends and somebody else signs in with the same browser: what was typed
+    or pressed for one must not reach the other. Bound to the cookie, whatever it is worth: that a session has ended
+    meanwhile is told as such.
+    """
+    return digest(visit.request.cookies.get(house.settings.cookie_name("session"), ""))
+
+
 def _bound(visit: Visit, about: str) -> str:
     return digest(f"{visit.browser}\x00{about}")
 

@@ -13,7 +13,7 @@ from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows import logout, portal_logout
 from imagin_gateway.flows.doors import door_name
-from imagin_gateway.flows.forms import form_token, posted
+from imagin_gateway.flows.forms import form_token, of_session, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.identity import lacks
 from imagin_gateway.pages.views import OpenSession
@@ -43,7 +43,7 @@ def show(house: House, visit: Visit) -> Response:
         "sessions",
         form_targets=[beyond] if beyond else (),
         action=house.path("/session/toutes"),
-        csrf=form_token(house, visit),
+        csrf=form_token(house, visit, of_session(house, visit)),
         sessions=[
             OpenSession(
                 handle=each.handle,
@@ -64,7 +64,7 @@ def show(house: House, visit: Visit) -> Response:
 
 def submit(house: House, visit: Visit) -> Response:
     """End one of them, all the others, or all of them."""
-    form = posted(house, visit)
+    form = posted(house, visit, of_session(house, visit))
     mine = _confirmed(house, visit)
     if isinstance(mine, Response):
         return mine

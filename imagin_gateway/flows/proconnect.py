@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from imagin_gateway.errors import AnswerRefused, Code, FlowLost, GatewayError, Refused, RequestRefused
 from imagin_gateway.exchange import Response, see_other
-from imagin_gateway.flows.forms import form_token, posted
+from imagin_gateway.flows.forms import form_token, of_session, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.round_trip import Purpose, Recall, set_out, turnstile
 from imagin_gateway.identity import DIRECT_ISSUER, Door, Identity
@@ -90,7 +90,7 @@ def show(house: House, visit: Visit) -> Response:
         form_targets=[] if linked else [_leads_to(house)],
         mode="linked" if linked else "offer",
         action=house.path("/proconnect/retirer" if linked else "/proconnect"),
-        csrf=form_token(house, visit),
+        csrf=form_token(house, visit, of_session(house, visit)),
         told="",
         back_href=house.path("/session"),
     )
@@ -108,7 +108,7 @@ def _leads_to(house: House) -> str:
 
 def begin(house: House, visit: Visit) -> Response:
     """Leave for ProConnect to prove who one is there; nothing is linked yet."""
-    posted(house, visit)
+    posted(house, visit, of_session(house, visit))
     session = _direct(house, visit)
     if isinstance(session, Response):
         return session
@@ -169,7 +169,7 @@ def confirm(house: House, visit: Visit) -> Response:
 
 def remove(house: House, visit: Visit) -> Response:
     """Undo the link, and end the sessions it opened."""
-    posted(house, visit)
+    posted(house, visit, of_session(house, visit))
     session = _direct(house, visit)
     if isinstance(session, Response):
         return session

@@ -12,7 +12,7 @@ from imagin_gateway.errors import Code, RequestRefused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
 from imagin_gateway.flows.direct_login import OURS
-from imagin_gateway.flows.forms import form_token, posted
+from imagin_gateway.flows.forms import form_token, of_session, posted
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.landing import landed
 from imagin_gateway.identity import Door, lacks
@@ -71,7 +71,7 @@ def _page(
         "security",
         status=422 if refused else 200,
         action=house.path("/securite"),
-        csrf=form_token(house, visit),
+        csrf=form_token(house, visit, of_session(house, visit)),
         application=factors.totp,
         passkeys=factors.passkeys,
         recovery_left=factors.recovery_left,
@@ -89,7 +89,7 @@ def _page(
 
 def submit(house: House, visit: Visit) -> Response:
     """Take a factor away, and end the other sessions; or trust a computer no more."""
-    form = posted(house, visit)
+    form = posted(house, visit, of_session(house, visit))
     mine = confirmed(house, visit, "/securite")
     if isinstance(mine, Response):
         return mine
@@ -128,7 +128,7 @@ def show_codes(house: House, visit: Visit) -> Response:
         visit,
         "recovery_codes",
         action=house.path("/securite/codes"),
-        csrf=form_token(house, visit),
+        csrf=form_token(house, visit, of_session(house, visit)),
         codes=[],
         recovery_left=factors.recovery_left,
         continue_href=house.path("/securite"),
@@ -137,7 +137,7 @@ def show_codes(house: House, visit: Visit) -> Response:
 
 def make_codes(house: House, visit: Visit) -> Response:
     """Make new recovery codes, and show them this once."""
-    posted(house, visit)
+    posted(house, visit, of_session(house, visit))
     mine = confirmed(house, visit, "/securite/codes")
     if isinstance(mine, Response):
         return mine

@@ -16,6 +16,7 @@ from imagin_gateway.errors import Code
 from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.door import Letter
+from imagin_gateway.local.lifecycle import AccountState
 from imagin_gateway.local.passwords import Limiter
 from imagin_gateway.settings.direct import Accounts
 from tests.client import Client, Reply
@@ -595,3 +596,19 @@ def test_links_that_ended_long_ago_are_forgotten(house: TheHouse) -> None:
     house.clock.move(timedelta(days=30))
     house.mailed()
     assert kept() == 0
+
+
+def test_a_page_left_open_sets_the_password_of_nobody_who_came_after(house: TheHouse) -> None:
+    client = house.client()
+    left_open = client.follow(direct(client, "mdurand7", house.letters["mdurand7"]))
+    # The session ends by itself, and the next person at this computer has a letter, too.
+    house.gateway.house.sessions.end_person(DIRECT_ISSUER, "mdurand7")
+    assert client.follow(direct(client, "pmartin2", house.letters["pmartin2"])).title == "Choisissez votre mot de passe"
+    refused = choose(client, left_open)
+    assert (refused.status, refused.title) == (403, "Cette page est restée ouverte trop longtemps")
+    assert house.codes("request_refused")[-1] == Code.FORM_EXPIRED
+    for identifier in ("mdurand7", "pmartin2"):
+        account = house.gateway.house.direct.find(identifier)
+        assert account is not None
+        assert account.state is AccountState.PROVISIONAL
+    assert not house.codes("password_chosen")

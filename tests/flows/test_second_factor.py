@@ -689,3 +689,21 @@ def test_without_a_factor_that_page_says_how_to_add_one_and_comes_back(strict: T
     (target,) = done.tree.xpath("//main//a[contains(@class,'ig-button')]/@href")
     assert target == "/signature/7"
     assert client.get(target).status == 200
+
+
+@pytest.mark.parametrize("page", ["/connexion/securite", "/connexion/securite/codes", "/connexion/session/toutes"])
+def test_a_page_left_open_changes_nothing_of_who_signed_in_after(house: TheHouse, page: str) -> None:
+    secret, _ = add_application(house, personalised(house, "pmartin2"))
+    client = personalised(house)
+    add_application(house, client)
+    left_open = client.follow(client.get(page))
+    assert left_open.status == 200
+    client.submit(client.follow(direct(client, "pmartin2", GOOD)), {"code": code(house, secret)})
+    elsewhere = sessions(house, "pmartin2")
+    before = house.gateway.house.direct.factors.of("pmartin2")
+    refused = client.submit(left_open, {"retirer": "totp", "fin": "toutes"})
+    assert (refused.status, refused.title) == (403, "Cette page est restée ouverte trop longtemps")
+    assert house.gateway.house.direct.factors.of("pmartin2") == before
+    assert sessions(house, "pmartin2") == elsewhere == 2
+    assert house.codes("recovery_codes_made") == ["", ""]
+    assert not house.codes("sessions_ended")

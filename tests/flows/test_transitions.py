@@ -139,7 +139,7 @@ def bodies(house: TheHouse, client: Client) -> list[dict[str, str]]:
     """Return the forms to send: one for each thing a form token of this browser may be about."""
     browser = client.cookies.get("ig-browser", "")
     signer = house.gateway.house.keys.signer("form")
-    about = ["", *(digest(client.cookies[name]) for name in TICKETS if name in client.cookies)]
+    about = ["", *(digest(client.cookies[name]) for name in (*TICKETS, "ig-session") if name in client.cookies)]
     return [{**FIELDS, "formulaire": signer.sign(digest(f"{browser}\x00{each}"))} for each in about]
 
 
