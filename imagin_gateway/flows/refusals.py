@@ -51,6 +51,8 @@ _PAGES: Final[Mapping[Code, tuple[str, int]]] = {
     Code.OIDC_INITIATION: ("R13", 400),
     Code.REDIRECT: ("R13", 400),
     Code.SESSION_ENDED: ("R9", 400),
+    # Somebody changed the account, maybe this person, by a first click: what is recorded is not for the page to say.
+    Code.ACCOUNT_STATE: ("R9", 400),
     Code.PORTAL_UNKNOWN: ("R13", 404),
     Code.PORTAL_DISABLED: ("R13", 404),
     Code.PORTAL_UNAVAILABLE: ("R5", 503),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -612,3 +613,26 @@ def test_a_page_left_open_sets_the_password_of_nobody_who_came_after(house: TheH
         assert account is not None
         assert account.state is AccountState.PROVISIONAL
     assert not house.codes("password_chosen")
+
+
+def test_a_second_click_on_the_first_password_is_not_told_that_nothing_was_recorded(
+    house: TheHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = house.client()
+    page = client.follow(direct(client, "mdurand7", house.letters["mdurand7"]))
+    impatient = house.client(cookies=dict(client.cookies))
+    direct_door = house.gateway.house.direct
+    written = direct_door.choose_first_password
+
+    def first_click(*arguments: Any, **more: Any) -> Any:
+        # The first click is done while the second one is on its way; its answer is never seen.
+        monkeypatch.undo()
+        written(*arguments, **more)
+        return written(*arguments, **more)
+
+    monkeypatch.setattr(direct_door, "choose_first_password", first_click)
+    refused = choose(impatient, page)
+    assert (refused.status, refused.title) == (400, "La connexion a pris trop de temps")
+    assert "Rien n’a été enregistré" not in refused.text
+    assert house.codes("password_refused") == [Code.ACCOUNT_STATE]
+    assert direct(house.client(), "mdurand7", GOOD).location == "/"
