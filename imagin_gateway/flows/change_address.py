@@ -11,6 +11,7 @@ from imagin_gateway.flows.client import client_of
 from imagin_gateway.flows.direct_login import Strength, enter_again
 from imagin_gateway.flows.forms import form_token, posted
 from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.typed import visible
 from imagin_gateway.identity import Door
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.door import PendingAddress
@@ -55,7 +56,8 @@ def submit(house: House, visit: Visit) -> Response:
     """Have the codes mailed."""
     form = posted(house, visit)
     session = _needed(visit)
-    typed = form.get("courriel", "")
+    # No address holds such marks nor spaces; they come along with what is copied from a message.
+    typed = visible(form.get("courriel", "")).strip()
     try:
         with attempt(EventName.ADDRESS_REFUSED, Door.DIRECT, person=session.person):
             house.direct.ask_address(

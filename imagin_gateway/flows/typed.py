@@ -27,7 +27,12 @@ def identifier_in(form: Params) -> str:
 
     A message, a telephone or a word processor puts them (U+200B, U+FEFF, U+202A). No identifier holds any.
     """
-    return "".join(sign for sign in form.get("identifiant", "") if unicodedata.category(sign) != "Cf")
+    return visible(form.get("identifiant", ""))
+
+
+def visible(text: str) -> str:
+    """Return what somebody pasted without the marks that nobody sees."""
+    return "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
 
 
 def keep_typed(house: House, identifier: str) -> list[SetCookie]:

@@ -636,3 +636,14 @@ def test_a_second_click_on_the_first_password_is_not_told_that_nothing_was_recor
     assert "Rien n’a été enregistré" not in refused.text
     assert house.codes("password_refused") == [Code.ACCOUNT_STATE]
     assert direct(house.client(), "mdurand7", GOOD).location == "/"
+
+
+@pytest.mark.parametrize("pasted", ["{}\u200b", "\u202a{}\u202c", "\ufeff{}", "{}\u2003", "\u202f{}\t"])
+def test_an_address_that_was_pasted_is_taken_without_what_nobody_sees(house: TheHouse, pasted: str) -> None:
+    client = personalised(house)
+    typed = {"courriel": pasted.format("marie@autre.test"), "actuel": GOOD}
+    asked = client.submit(client.get("/connexion/adresse"), typed)
+    assert asked.location == "/connexion/adresse/codes"
+    pending = house.gateway.house.direct.pending_address("mdurand7")
+    assert pending is not None
+    assert pending.address == "marie@autre.test"
