@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from imagin_gateway.errors import Code, Problem, SettingsError, Unavailable
-from imagin_gateway.state.sqlite_file import make_file
+from imagin_gateway.state.sqlite_file import OTHER_PATH, make_file, passing_trouble
 
 BUSY_SECONDS: Final = 5
 """How long a transaction waits for another one, or for a connection, before `Unavailable`."""
@@ -176,9 +176,9 @@ def _sqlite(address: sa.URL) -> sa.Engine:
     except OSError:
         problem = Problem("accounts.url", "ce fichier ne peut pas être ouvert", "vérifier le dossier et les droits")
         raise SettingsError([problem]) from None
-    except sqlite3.Error:
-        problem = Problem("accounts.url", "ce fichier n’est pas une base SQLite utilisable", "donner un autre chemin")
-        raise SettingsError([problem]) from None
+    except sqlite3.Error as error:
+        told = passing_trouble(error) or ("ce fichier n’est pas une base SQLite utilisable", OTHER_PATH)
+        raise SettingsError([Problem("accounts.url", *told)]) from None
     engine = sa.create_engine(
         address,
         hide_parameters=True,
@@ -207,12 +207,14 @@ def _sqlite(address: sa.URL) -> sa.Engine:
 
 def _switch_to_wal(path: Path) -> None:
     """Switch the file to WAL, for good. SQLite does not wait its turn for this: processes may start together."""
+    deadline = time.monotonic() + BUSY_SECONDS
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
-        for left in reversed(range(100)):
+        while True:
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError:
-                if not left:
+                # An error may have taken the whole wait of the connection, or none of it.
+                if time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
             else:

@@ -20,6 +20,8 @@ APPLICATION_ID: Final = 0x49475354
 BLANK: Final = (0, 0, False)
 OURS: Final = (APPLICATION_ID, SCHEMA_VERSION, True)
 
+OTHER_PATH: Final = "donner un autre chemin"
+
 OLDEST_SQLITE: Final = (3, 37, 0)
 """First version with STRICT tables."""
 
@@ -104,8 +106,24 @@ def _prepare(path: Path, busy_timeout: float) -> Problem | None:
             return _make_tables(db, busy_timeout)
     except OSError:
         return _problem("le fichier ne peut être ni lu ni écrit", "vérifier le chemin et les droits")
-    except sqlite3.Error:
-        return _problem("le fichier n’est pas une base SQLite utilisable", "donner un autre chemin")
+    except sqlite3.Error as error:
+        return _problem(*passing_trouble(error) or ("le fichier n’est pas une base SQLite utilisable", OTHER_PATH))
+
+
+def passing_trouble(error: sqlite3.Error) -> tuple[str, str] | None:
+    """Say of an error that the file itself may be good what stands in the way and what to do; else return None.
+
+    Who was told then to give another path, or to put a copy back, would lose what the file holds.
+    """
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the primary code (sqlite.org/rescode.html)
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
+            return "un autre programme tient ce fichier", "attendre qu’il ait fini, ou l’arrêter, puis relancer"
+        case sqlite3.SQLITE_FULL:
+            return "il n’y a plus de place sur le disque de ce fichier", "faire de la place, puis relancer"
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            remedy = "vérifier les droits, le disque, et combien de fichiers le service peut ouvrir (ulimit -n)"
+            return "le système ne laisse pas ouvrir ce fichier, ou y écrire", remedy
+    return None
 
 
 def make_file(path: Path) -> None:
@@ -182,7 +200,7 @@ def _foreign(db: sqlite3.Connection) -> Problem | None:
     if marks in (BLANK, OURS):
         return None
     if marks[0] != APPLICATION_ID:
-        return _problem("ce fichier appartient à une autre application", "donner un autre chemin")
+        return _problem("ce fichier appartient à une autre application", OTHER_PATH)
     return _problem(
         "ce fichier vient d’une autre version d’imagin_gateway",
         "le supprimer\N{NO-BREAK SPACE}: chacun se connectera de nouveau",

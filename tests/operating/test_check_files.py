@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -38,6 +39,23 @@ def house(tmp_path: Path) -> House:
     house = House.new(tmp_path)
     house.add_saml()
     return house
+
+
+HELD: Final[list[sqlite3.Connection]] = []
+"""Kept open until the end of the run: closed, they would let go."""
+
+
+def held_elsewhere(name: str) -> Callable[[House], None]:
+    """Let another program hold a database for itself."""
+
+    def act(house: House) -> None:
+        held = sqlite3.connect(house.folder / name, isolation_level=None)
+        held.execute("PRAGMA locking_mode = EXCLUSIVE")
+        held.execute("CREATE TABLE IF NOT EXISTS held (by)")
+        held.execute("BEGIN EXCLUSIVE")
+        HELD.append(held)
+
+    return act
 
 
 def test_a_good_house_has_nothing_to_mend(house: House) -> None:
@@ -284,6 +302,7 @@ ROWS = [
     # -- accounts and state
     Row("accounts.missing", lambda house: (house.folder / "accounts.db").unlink(), "chemin", "accounts.url", WARNING),
     Row("accounts.not_sqlite", replaced("accounts.db", b"not a database" * 99), "sauvegarde", "accounts.url"),
+    Row("accounts.file", held_elsewhere("accounts.db"), "attendre", "accounts.url"),
     Row("accounts.foreign", another_application("accounts.db"), "autre chemin", "accounts.url"),
     Row(
         "accounts.ahead",
@@ -301,6 +320,7 @@ ROWS = [
     Row("accounts.not_wal", of_accounts("PRAGMA journal_mode = DELETE"), "journal_mode=WAL", "accounts.url", WARNING),
     Row("state.foreign", another_application("state.db"), "autre chemin", "state.url"),
     Row("state.not_sqlite", replaced("state.db", b"not a database" * 99), "autre chemin", "state.url"),
+    Row("state.file", held_elsewhere("state.db"), "attendre", "state.url"),
     # -- keys and metadata of a portal
     Row(
         "portal.file",

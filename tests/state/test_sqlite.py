@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,8 +17,9 @@ import pytest
 
 import imagin_gateway.state
 from imagin_gateway.errors import Code, SettingsError, Unavailable
+from imagin_gateway.local import database
 from imagin_gateway.state.sqlite import PURGE_BATCH, PURGE_EVERY, SqliteStateStore
-from imagin_gateway.state.sqlite_file import APPLICATION_ID
+from imagin_gateway.state.sqlite_file import APPLICATION_ID, passing_trouble
 from imagin_gateway.state.store import Space
 from tests.state.test_contract import CALLS
 from tests.state.workers import END, NOW, in_processes
@@ -80,6 +82,39 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path: Path) -> 
     with pytest.raises(SettingsError):
         SqliteStateStore(path)
     assert path.read_bytes() == b"Chers collegues, " * 100
+
+
+@pytest.mark.parametrize("opens", ["state", "accounts"])
+def test_a_start_while_another_program_holds_the_file_ends_soon_and_does_not_call_it_unusable(
+    path: Path, opens: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as held:
+        held.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        with pytest.raises(SettingsError) as caught:
+            SqliteStateStore(path, busy_timeout=0.1) if opens == "state" else database.Database(f"sqlite:///{path}")
+        assert time.monotonic() - began < 5
+    (problem,) = caught.value.problems
+    assert problem.message == "un autre programme tient ce fichier"
+    assert "chemin" not in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (sqlite3.SQLITE_FULL, "plus de place"),
+        (sqlite3.SQLITE_CANTOPEN, "le système"),
+        (sqlite3.SQLITE_IOERR_FSYNC, "le système"),
+        (sqlite3.SQLITE_NOTADB, None),
+        (sqlite3.SQLITE_CORRUPT, None),
+    ],
+)
+def test_an_error_of_the_machine_is_not_one_of_the_file(code: int, said: str | None) -> None:
+    error = sqlite3.OperationalError()
+    error.sqlite_errorcode = code
+    told = passing_trouble(error)
+    assert told is None if said is None else told is not None and said in told[0]
 
 
 def test_tables_of_another_version_are_refused(path: Path) -> None:

@@ -19,6 +19,7 @@ from imagin_gateway.operating.probes.machine import disk
 from imagin_gateway.operating.probes.reaching import clock
 from imagin_gateway.operating.probes.state import read_sqlite, wal
 from imagin_gateway.settings.loopback import is_this_machine
+from imagin_gateway.state.sqlite_file import passing_trouble
 
 KEY: Final = "accounts.url"
 
@@ -62,7 +63,10 @@ def _sqlite(ground: Ground, path: Path) -> Iterator[Finding]:
         found = read_sqlite(path, "SELECT max(version_num) FROM alembic_version")[0] if tables else None
         others = 0 if tables else read_sqlite(path, "SELECT count(*) FROM sqlite_master")[0]
         health = read_sqlite(path, "PRAGMA quick_check(1)")[0]
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if trouble := passing_trouble(error):
+            yield fatal("accounts.file", SUBJECT, f"{path} : {trouble[0]}", trouble[1], KEY)
+            return
         text = f"{path} n’est pas une base SQLite utilisable"
         yield fatal("accounts.not_sqlite", SUBJECT, text, "donner un autre chemin, ou restaurer une sauvegarde", KEY)
         return

@@ -48,7 +48,7 @@ def is_remote(url: str) -> bool:
 
 
 def _sqlite(ground: Ground, path: Path) -> Iterator[Finding]:
-    from imagin_gateway.state.sqlite_file import APPLICATION_ID, OLDEST_SQLITE, SCHEMA_VERSION
+    from imagin_gateway.state.sqlite_file import APPLICATION_ID, OLDEST_SQLITE, SCHEMA_VERSION, passing_trouble
 
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         text = f"SQLite {sqlite3.sqlite_version} est trop ancien"
@@ -61,7 +61,10 @@ def _sqlite(ground: Ground, path: Path) -> Iterator[Finding]:
     try:
         questions = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
         marks, mode = read_sqlite(path, *questions), wal(path)
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if trouble := passing_trouble(error):
+            yield fatal("state.file", SUBJECT, f"{path} : {trouble[0]}", trouble[1], KEY)
+            return
         yield fatal(
             "state.not_sqlite", SUBJECT, f"{path} n’est pas une base SQLite utilisable", "donner un autre chemin", KEY
         )
