@@ -60,7 +60,11 @@ def of_key(opened: Stores, database: Database, purpose: str, key: HeldKey, now: 
         "factors": _factors,
         "events": _events,
     }
-    found = looks[purpose](opened, database, key, now)
+    found = [*looks[purpose](opened, database, key, now)]
+    if key.signed_until is not None and purpose != "events":
+        # With nothing to count yet, too: what such a process signs in a moment would be worth nothing.
+        text = "processus pas encore redémarrés : ils signent peut-être encore avec elle"
+        found.append(Dependent(text, None, key.signed_until + RESTART_MARGIN))
     return [each for each in found if each.count != 0 and (each.until is None or each.until > now)]
 
 

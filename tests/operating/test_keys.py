@@ -126,9 +126,9 @@ def test_letters_links_and_second_factors_stay_good_and_retiring_says_what_would
                 told[purpose] = dependents.of_key(after, database, purpose, former, NOW)
             sessions = next(each for each in told["signing"] if "sessions" in each.text)
             assert (sessions.count, sessions.until) == (1, NOW + timedelta(hours=10))
-            (letters,) = told["provisional"]
+            letters, _ = told["provisional"]
             assert (letters.count, letters.until) == (1, NOW + timedelta(days=21))
-            (codes,) = told["factors"]
+            codes, _ = told["factors"]
             assert (codes.count, codes.until) == (1, None)
             # The letter opens its account though its key signs no more.
             checked = after.direct.check("mdurand7", letter.provisional, address="192.0.2.1")  # type: ignore[arg-type]  # it has one
@@ -151,6 +151,27 @@ def test_letters_links_and_second_factors_stay_good_and_retiring_says_what_would
         assert again is not None
         assert again.reveal() == "JBSWY3DPEHPK3PXP"
         assert left_keys.unseal(SEALED_AS, sealed, str(account)) is None
+
+
+@pytest.mark.parametrize("purpose", ["signing", "provisional", "factors"])
+def test_with_nothing_to_count_a_key_is_kept_for_processes_that_were_not_restarted_yet(
+    house: House, purpose: str
+) -> None:
+    folder = house.folder / "cles"
+    key_store.rotate(folder, purpose, NOW, at_once=True)
+    (former,) = [each for each in read(folder, purpose) or () if each.state is KeyState.FORMER]
+    with (
+        closing(opened(house, ManualClock(NOW))) as stores,
+        closing(Database(stores.settings.accounts.url)) as database,
+    ):
+
+        def held(after: timedelta) -> bool:
+            left = dependents.of_key(stores, database, purpose, former, NOW + after)
+            return any(not each.only_told for each in left)
+
+        # What another process signs in a moment would be worth nothing without its key.
+        assert held(timedelta(minutes=59))
+        assert not held(timedelta(hours=1))
 
 
 def points() -> Iterator[tuple[str, int]]:

@@ -175,7 +175,7 @@ def _why(url: str, address: Any, ground: Ground) -> Finding:
         )
     if address.reach is Reach.DIRECT:
         text = "ce Redis répond, mais refuse nos clés à cet utilisateur"
-        return fatal("redis.acl", subject, text, "les droits de docs/redis.md : ~{imagin-gateway}*", KEY)
+        return fatal("redis.acl", subject, text, "les droits de docs/redis.md : ~{imagin-gateway}:*", KEY)
     text = "ce Redis répond, mais aucun serveur n’est maître de nos clés"
     return fatal("redis.no_master", subject, text, "vérifier Sentinel ou le cluster (docs/redis.md)", KEY)
 
@@ -234,7 +234,7 @@ def _rights(store: Any, client: Any) -> Iterator[Finding]:
         store.take(Space.COUNTER, key, now=now)
     except Refused:
         text = "nos scripts n’y sont pas permis, ou il n’accepte pas d’écrire"
-        yield fatal("redis.acl", SUBJECT, text, "les droits de docs/redis.md : ~{imagin-gateway}* et @scripting", KEY)
+        yield fatal("redis.acl", SUBJECT, text, "les droits de docs/redis.md, eval et evalsha compris", KEY)
         return
     import redis
 
