@@ -191,6 +191,26 @@ def test_a_link_is_asked_for_by_the_owner_alone(house: TheHouse) -> None:  # noq
     assert owner.submit(page, {}, headers={"Sec-Fetch-Site": "cross-site"}).status == 403
 
 
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_page_left_open_links_and_unlinks_nobody_who_signed_in_after(
+    house: TheHouse,  # noqa: F811
+    linked: bool,
+) -> None:
+    there = Linked.open(house)
+    first = there.by_password()
+    if linked:
+        there.link(first)
+    left_open = first.get("/connexion/proconnect")
+    # Another person signs in with the same browser, and has a link too where the page would undo one.
+    first.cookies["ig-session"] = there.by_password("pmartin2").cookies["ig-session"]
+    if linked:
+        house.gateway.house.direct.links.make("pmartin2", ISSUER, "agent-2")
+    refused = first.submit(left_open, {})
+    assert (refused.status, refused.title) == (403, "Cette page est restée ouverte trop longtemps")
+    links = house.gateway.house.direct.links
+    assert [links.is_linked(each, ISSUER) for each in ("mdurand7", "pmartin2")] == [linked, linked]
+
+
 def test_a_browser_may_follow_the_form_to_where_people_sign_in(house: TheHouse) -> None:  # noqa: F811
     there = Linked.open(house, other_hosts=("login.proconnect.example",))
     owner = there.by_password()
