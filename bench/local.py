@@ -84,8 +84,8 @@ def person_in(door: DirectDoor, folder: Path, name: str = "mdurand7") -> str:
     listing = folder / f"{name}.csv"
     listing.write_text(f"Identifiant;Nom\n{name};DURAND\n", encoding="utf-8")
     letters: list[Any] = []
-    door.import_list(listing, each=letters.append)
-    door.choose_first_password(name, PASSWORD, PASSWORD)
+    door.lists.import_list(listing, each=letters.append)
+    door.passwords.choose_first(name, PASSWORD, PASSWORD)
     return door.remember(name)
 
 
@@ -290,7 +290,7 @@ def _letters(report: Report) -> None:
         less_slow = rate(lambda: cheaper._argon2.hash("K7RTM4PXWQ9HFDC"), cores())
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         begin = time.perf_counter()
-        door.import_list(folder / "list.csv", letters_to=folder / "letters.csv")
+        door.lists.import_list(folder / "list.csv", letters_to=folder / "letters.csv")
         took = time.perf_counter() - begin
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     rows = [

@@ -187,7 +187,7 @@ def reissue(
         with stores(settings) as opened:
             opened.sessions.store.ping()
             with convocations.naming([identifier]):
-                report = opened.direct.reissue([identifier], letters_to=letters, sheets_to=sheets, actor=by)
+                report = opened.direct.lists.reissue([identifier], letters_to=letters, sheets_to=sheets, actor=by)
         convocations.told(report, letters, sheets)
         return
     with _helping(settings, actor, identifier) as (_, helping):

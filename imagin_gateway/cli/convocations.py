@@ -25,7 +25,8 @@ from imagin_gateway.cli.common import (
 from imagin_gateway.errors import LettersRefused
 from imagin_gateway.local.checked_list import Progress as Told
 from imagin_gateway.local.checked_list import Step
-from imagin_gateway.local.door import ImportReport, same_file
+from imagin_gateway.local.door import ImportReport
+from imagin_gateway.local.lists import same_file
 
 app = typer.Typer(help="Listes de convocations et lettres.", no_args_is_help=True)
 
@@ -110,7 +111,7 @@ def import_(
         err.print("Avec --reissue, dire où écrire les lettres : --letters ou --sheets.", style="red")
         raise typer.Exit(EXIT_USAGE)
     with stores(settings) as opened, resumable(), _shown() as progress:
-        report = opened.direct.import_list(
+        report = opened.direct.lists.import_list(
             file,
             skip_bad=skip_bad,
             reissue=reissue,
@@ -147,7 +148,7 @@ def reissue(
         err.print("Dire où écrire les lettres : --letters ou --sheets.", style="red")
         raise typer.Exit(EXIT_USAGE)
     with stores(settings) as opened, naming(identifiers):
-        report = opened.direct.reissue(identifiers, letters_to=letters, sheets_to=sheets, actor=actor())
+        report = opened.direct.lists.reissue(identifiers, letters_to=letters, sheets_to=sheets, actor=actor())
     told(report, letters, sheets)
 
 

@@ -60,7 +60,7 @@ def submit(house: House, visit: Visit) -> Response:
     typed = visible(form.get("courriel", "")).strip()
     try:
         with attempt(EventName.ADDRESS_REFUSED, Door.DIRECT, person=session.person):
-            house.direct.ask_address(
+            house.direct.address.ask(
                 session.identity.subject,
                 Secret(form.get("actuel", "")),
                 typed,
@@ -92,7 +92,7 @@ def show_codes(house: House, visit: Visit) -> Response:
     session = direct_session(visit)
     if session is None:
         return see_other(house.path("/direct"))
-    pending = house.direct.pending_address(session.identity.subject)
+    pending = house.direct.address.pending(session.identity.subject)
     return see_other(house.path("/adresse")) if pending is None else _codes(house, visit, pending)
 
 
@@ -117,7 +117,7 @@ def submit_codes(house: House, visit: Visit) -> Response:
     # Sessions that know the former address must end with it: with their store down, nothing is changed.
     house.state.ping()
     try:
-        account = house.direct.confirm_address(
+        account = house.direct.address.confirm(
             session.identity.subject,
             Secret(form.get("code", "")),
             Secret(form.get("code-actuel", "")),
@@ -128,7 +128,7 @@ def submit_codes(house: House, visit: Visit) -> Response:
         if refused.code is not Code.ADDRESS_CODE:
             raise
         _tell(house, visit, session, refused)
-        pending = house.direct.pending_address(session.identity.subject)
+        pending = house.direct.address.pending(session.identity.subject)
         if pending is None:
             # Too old, or too many wrong codes: from the beginning.
             return _form(house, visit, session, refused=refused)

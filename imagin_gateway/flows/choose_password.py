@@ -64,10 +64,10 @@ def submit(house: House, visit: Visit) -> Response:
         with attempt(EventName.PASSWORD_REFUSED, Door.DIRECT, person=session.person):
             if session.restricted == FIRST_PASSWORD:
                 version = int(session.attributes[VERSION][0])
-                account = house.direct.choose_first_password(identifier, new, again, version=version, **told)
+                account = house.direct.passwords.choose_first(identifier, new, again, version=version, **told)
             else:
                 current, client = Secret(form.get("actuel", "")), client_of(house, visit)
-                account = house.direct.change_password(identifier, current, new, again, client=client, **told)
+                account = house.direct.passwords.change(identifier, current, new, again, client=client, **told)
     except Refused as refused:
         if not refused.code.startswith("password."):
             raise

@@ -148,7 +148,7 @@ class Helping:
         self._sessions.store.ping()
         if not self._direct.desk.may_send_link(identifier, version=version):
             return False
-        return self._direct.start_reset(
+        return self._direct.passwords.order_link(
             identifier, actor=self._by.actor, address=self._by.address, correlation=self._by.correlation
         )
 

@@ -55,7 +55,9 @@ def submit_request(house: House, visit: Visit) -> Response:
         return _request_form(house, visit, empty=True)
     person = (DIRECT_ISSUER, identifier_key(identifier))
     with attempt(EventName.REQUEST_REFUSED, Door.DIRECT, person=person):
-        house.direct.ask_reset(identifier, address=visit.request.address, correlation=visit.request.correlation)
+        house.direct.passwords.ask_reset(
+            identifier, address=visit.request.address, correlation=visit.request.correlation
+        )
     return see_other(house.path("/mot-de-passe/oubli/envoye"), *keep_typed(house, identifier))
 
 
@@ -82,7 +84,7 @@ def open_link(house: House, visit: Visit) -> Response:
 
 def show_new(house: House, visit: Visit) -> Response:
     """Show the form, if the link is still good. Consumes nothing."""
-    if not house.direct.reset_link_alive(_token(house, visit)):
+    if not house.direct.passwords.is_link_alive(_token(house, visit)):
         raise Refused("the link was used, is too old, or is not ours", code=Code.LINK_DEAD)
     return _new_form(house, visit)
 
@@ -117,7 +119,7 @@ def submit_new(house: House, visit: Visit) -> Response:
     # Sessions must end with the old password: with their store down, nothing is changed.
     house.state.ping()
     try:
-        account = house.direct.use_reset(
+        account = house.direct.passwords.use_reset(
             token, new, again, address=visit.request.address, correlation=visit.request.correlation
         )
     except Refused as refused:

@@ -11,13 +11,13 @@ from sqlalchemy.exc import IntegrityError
 
 from imagin_gateway.clock import Clock
 from imagin_gateway.errors import Code, Refused
-from imagin_gateway.events import Event, EventLog, EventName
-from imagin_gateway.identity import DIRECT_ISSUER, Door
+from imagin_gateway.events import EventLog, EventName
 from imagin_gateway.local import store
 from imagin_gateway.local.accounts import AccountView, identifier_key
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.lifecycle import AccountState, state_at
 from imagin_gateway.local.schema import account_links
+from imagin_gateway.local.telling import Telling
 
 
 class Links:
@@ -35,6 +35,7 @@ class Links:
         self._database = database
         self._clock = clock
         self._events = events
+        self._telling = Telling(events)
 
     def account(self, issuer: str, subject: str) -> AccountView | None:
         """Return the account linked to a person of another service, None when there is none or it is not in use.
@@ -145,14 +146,5 @@ class Links:
         correlation: str,
         actor: str,
     ) -> None:
-        self._events.emit(
-            Event(
-                name=name,
-                door=Door.DIRECT,
-                person=(DIRECT_ISSUER, identifier),
-                address=address,
-                correlation=correlation,
-                actor=actor,
-                detail={"issuer": issuer, "linked": self._events.pseudonym((issuer, subject))},
-            )
-        )
+        detail = {"issuer": issuer, "linked": self._events.pseudonym((issuer, subject))}
+        self._telling(name, identifier, address=address, correlation=correlation, actor=actor, detail=detail)

@@ -12,7 +12,6 @@ from typing import Final
 from imagin_gateway.clock import Clock
 from imagin_gateway.errors import Code, GatewayError
 from imagin_gateway.events import Event, EventLog, EventName
-from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.keys import Secret
 from imagin_gateway.local.addresses import Addresses
 from imagin_gateway.local.mail_kinds import MailKind
@@ -20,6 +19,7 @@ from imagin_gateway.local.mail_texts import MailText, compose
 from imagin_gateway.local.mailer import MailDeferred, MailRefused, Relay, RelayUnavailable, Takes, build
 from imagin_gateway.local.outbox import GIVE_UP, Outbox, Waiting
 from imagin_gateway.local.reset import Resets
+from imagin_gateway.local.telling import Telling
 from imagin_gateway.settings import Mail
 
 POLL_SECONDS: Final = 5.0
@@ -71,6 +71,7 @@ class Sender:
         self._link = link
         self._clock = clock
         self._events = events
+        self._telling = Telling(events)
         self._trust = trust
         self._forget = forget
         self._woken = threading.Event()
@@ -92,16 +93,12 @@ class Sender:
             Unavailable: the accounts database does not answer. What was claimed is tried again later.
         """
         while (answered := self._resets.answer_one()) is not None:
-            self._events.emit(
-                Event(
-                    name=EventName.RESET_ASKED,
-                    door=Door.DIRECT,
-                    # Of what was typed, as for a refused login: with an account or without.
-                    person=(DIRECT_ISSUER, answered.key) if answered.key else None,
-                    address=answered.address,
-                    correlation=answered.correlation,
-                    detail={"mailed": answered.mailed},
-                )
+            self._telling(
+                EventName.RESET_ASKED,
+                answered.key,  # of what was typed, as for a refused login: with an account or without
+                address=answered.address,
+                correlation=answered.correlation,
+                detail={"mailed": answered.mailed},
             )
         self._purge()
         sent = 0
@@ -168,14 +165,8 @@ class Sender:
         return compose(kind, moment=moment, contact=self._contact, host=self._host, **more)
 
     def _tell(self, name: EventName, waiting: Waiting, **more: str | bool) -> None:
-        self._events.emit(
-            Event(
-                name=name,
-                door=Door.DIRECT,
-                person=(DIRECT_ISSUER, waiting.identifier),
-                detail={"mail": waiting.kind.value, "attempt": waiting.attempts, **more},
-            )
-        )
+        detail = {"mail": waiting.kind.value, "attempt": waiting.attempts, **more}
+        self._telling(name, waiting.identifier, detail=detail)
 
     # -- in a thread ---------------------------------------------------------
 

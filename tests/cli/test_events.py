@@ -155,7 +155,7 @@ def test_a_person_is_found_by_pseudonym_under_a_former_key_and_named_only_by_who
     listing.write_text(LIST, encoding="utf-8")
     assert office.run("accounts", "upgrade").exit_code == 0
     with_accounts = open_stores(office.settings)
-    with_accounts.direct.import_list(listing, each=lambda _letter: None)
+    with_accounts.direct.lists.import_list(listing, each=lambda _letter: None)
     with_accounts.close()
     text = office.file.read_text(encoding="utf-8")
     office.file.write_text(

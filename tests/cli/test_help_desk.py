@@ -52,10 +52,10 @@ def desk(operator: Operator) -> Operator:
     (operator.folder / "list.csv").write_text(LIST, encoding="utf-8")
     opened = stores(operator)
     letters: dict[str, Any] = {}
-    opened.direct.import_list(
+    opened.direct.lists.import_list(
         operator.folder / "list.csv", each=lambda letter: letters.update({letter.identifier: letter.provisional})
     )
-    opened.direct.choose_first_password("mdurand7", GOOD, GOOD)
+    opened.direct.passwords.choose_first("mdurand7", GOOD, GOOD)
     opened.close()
     return operator
 
@@ -355,7 +355,7 @@ def test_a_person_is_handed_all_that_is_kept_of_them_and_no_secret(desk: Operato
     desk.run("accounts", "show", "mdurand7")
     opened = stores(desk)
     opened.direct.links.make("mdurand7", "https://proconnect.example", "sub-of-marie")
-    opened.direct.ask_address("mdurand7", GOOD, "marie.neuve@exemple.test", address="192.0.2.7")
+    opened.direct.address.ask("mdurand7", GOOD, "marie.neuve@exemple.test", address="192.0.2.7")
     opened.direct.trusted.trust("mdurand7", 1, "Firefox, Windows", "192.0.2.7", timedelta(days=7), SystemClock().now())
     opened.close()
     done = desk.run("accounts", "export", "mdurand7", "--to", "marie.json")
@@ -482,7 +482,7 @@ def test_a_leak_of_ten_thousand_accounts_is_answered_by_one_command_in_a_bounded
         "Identifiant;Nom;Prénom;Courriel\n" + "\n".join(rows) + "\n", encoding="utf-8"
     )
     opened = stores(operator)
-    opened.direct.import_list(operator.folder / "many.csv")
+    opened.direct.lists.import_list(operator.folder / "many.csv")
     with closing(sqlite3.connect(operator.folder / "accounts.db")) as db, db:
         # As they are once everybody has chosen a password; but two, who have their letter.
         db.execute("UPDATE accounts SET state = 'active', password_hash = 'x' WHERE id > 2")

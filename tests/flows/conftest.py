@@ -227,7 +227,7 @@ def open_house(kind: str, folder: Path, **changes: Any) -> TheHouse:
     listing = folder / "list.csv"
     listing.write_text(LIST, encoding="utf-8")
     issued: list[Letter] = []
-    gateway.house.direct.import_list(listing, each=issued.append)
+    gateway.house.direct.lists.import_list(listing, each=issued.append)
     letters = {each.identifier: each.provisional.reveal() for each in issued if each.provisional}
     return TheHouse(gateway, clock, events, portals, letters, kind, mailbox, lines)
 

@@ -65,7 +65,7 @@ def open_desk(kind: str, folder: Path, **changes: Any) -> TheHouse:
     house = open_house(kind, folder, **changes)
     listing = folder / "people.csv"
     listing.write_text(PEOPLE, encoding="utf-8")
-    house.gateway.house.direct.import_list(listing)
+    house.gateway.house.direct.lists.import_list(listing)
     if "arena-paris" in house.portals:
         house.portals["arena-paris"].amr = ("pwd", "mfa")
     return house

@@ -102,7 +102,7 @@ def test_every_failure_gets_the_same_answer_to_the_byte(house: TheHouse) -> None
     listing = Path(house.gateway.settings.accounts.url.removeprefix("sqlite:///")).with_name("more.csv")
     listing.write_text("Identifiant;Nom\nexpiree1;X\n", encoding="utf-8")
     issued: list[Letter] = []
-    door.import_list(listing, each=issued.append)
+    door.lists.import_list(listing, each=issued.append)
     (letter,) = issued
     assert letter.provisional is not None
     house.clock.move(timedelta(days=22))
@@ -304,7 +304,7 @@ def test_a_login_checked_before_a_change_of_password_opens_nothing_after_it(
     def slow(*words: object, **more: object) -> object:
         checked = check(*words, **more)  # type: ignore[arg-type]  # passed on as they are
         new = Secret("une autre phrase longue")
-        house.gateway.house.direct.change_password("mdurand7", Secret(GOOD), new, new)
+        house.gateway.house.direct.passwords.change("mdurand7", Secret(GOOD), new, new)
         return checked
 
     monkeypatch.setattr(house.gateway.house.direct.__class__, "check", lambda _, *words, **more: slow(*words, **more))
@@ -621,8 +621,8 @@ def test_a_second_click_on_the_first_password_is_not_told_that_nothing_was_recor
     client = house.client()
     page = client.follow(direct(client, "mdurand7", house.letters["mdurand7"]))
     impatient = house.client(cookies=dict(client.cookies))
-    direct_door = house.gateway.house.direct
-    written = direct_door.choose_first_password
+    passwords = house.gateway.house.direct.passwords
+    written = passwords.choose_first
 
     def first_click(*arguments: Any, **more: Any) -> Any:
         # The first click is done while the second one is on its way; its answer is never seen.
@@ -630,7 +630,7 @@ def test_a_second_click_on_the_first_password_is_not_told_that_nothing_was_recor
         written(*arguments, **more)
         return written(*arguments, **more)
 
-    monkeypatch.setattr(direct_door, "choose_first_password", first_click)
+    monkeypatch.setattr(passwords, "choose_first", first_click)
     refused = choose(impatient, page)
     assert (refused.status, refused.title) == (400, "La connexion a pris trop de temps")
     assert "Rien n’a été enregistré" not in refused.text
@@ -644,6 +644,6 @@ def test_an_address_that_was_pasted_is_taken_without_what_nobody_sees(house: The
     typed = {"courriel": pasted.format("marie@autre.test"), "actuel": GOOD}
     asked = client.submit(client.get("/connexion/adresse"), typed)
     assert asked.location == "/connexion/adresse/codes"
-    pending = house.gateway.house.direct.pending_address("mdurand7")
+    pending = house.gateway.house.direct.address.pending("mdurand7")
     assert pending is not None
     assert pending.address == "marie@autre.test"

@@ -89,16 +89,11 @@ def watched(house: TheHouse, outages: dict[int, str] | None = None, **answers: A
         _provisionals=Watched(login._provisionals, trace, {"matches": "letter"}),
     )
     factors = Watched(door.factors, trace, {"of": "factors", "prove_code": "factor"})
-    desk = Watched(
-        door,
+    desk = Watched(door, trace, {"check": "checked", "find": "account still"})
+    desk.__dict__["passwords"] = Watched(
+        door.passwords,
         trace,
-        {
-            "check": "checked",
-            "find": "account still",
-            "use_reset": "link used",
-            "choose_first_password": "password written",
-            "reset_link_alive": "link alive",
-        },
+        {"use_reset": "link used", "choose_first": "password written", "is_link_alive": "link alive"},
     )
     desk.__dict__["factors"] = factors
     state = Watched(
@@ -329,7 +324,7 @@ def test_a_link_is_used_only_with_the_store_of_sessions_alive_and_ends_them(
     rooms = whole.gateway.house
     client, signed = whole.client(), whole.client()
     assert direct(signed, WHO, GOOD).status == 303
-    rooms.direct.start_reset(WHO, actor="cli:marie")
+    rooms.direct.passwords.order_link(WHO, actor="cli:marie")
     answered = rooms.direct._resets.answer_one()
     assert answered is not None
     assert answered.mailed
@@ -345,7 +340,7 @@ def test_a_link_is_used_only_with_the_store_of_sessions_alive_and_ends_them(
     assert "session" not in trace.names(), "a link signs nobody in"
     assert not signed_in(whole, client)
     used = any(step.well for step in trace.all_of("link used"))
-    assert used == (not rooms.direct.reset_link_alive(made[0].reveal()))
+    assert used == (not rooms.direct.passwords.is_link_alive(made[0].reveal()))
     if not used:
         assert signed_in(whole, signed), "nothing was done, and somebody was thrown out"
         told(whole, reply, "password_refused", "reset_link_refused")
@@ -391,7 +386,7 @@ def test_a_first_password_is_written_before_a_full_session_and_never_without_the
         assert rooms.direct.check(WHO, letter.provisional, address="192.0.2.7").must_choose, "the letter is lost"
         account = rooms.direct.find(WHO)
         assert account is not None
-        rooms.direct.choose_first_password(WHO, Secret(GOOD), Secret(GOOD), version=account.version)
+        rooms.direct.passwords.choose_first(WHO, Secret(GOOD), Secret(GOOD), version=account.version)
 
 
 def test_what_is_watched_is_what_the_journeys_use(whole: TheHouse) -> None:

@@ -80,7 +80,7 @@ def at(site: TheHouse, path: str) -> str:
 def personalise(site: TheHouse, identifier: str) -> None:
     """Choose a password away from the browser."""
     password = Secret(GOOD)
-    site.gateway.house.direct.choose_first_password(identifier, password, password)
+    site.gateway.house.direct.passwords.choose_first(identifier, password, password)
 
 
 def sign_in(site: TheHouse, page: Any, identifier: str, next_page: str = "/connexion/securite/cle") -> None:

@@ -70,7 +70,7 @@ def _by_the_direct_door(house: TheHouse, folder: Path) -> None:
         lines.writerow(["Identifiant", "Nom", "Courriel"])
         lines.writerows([each, "X", f"h{number}@exemple.test"] for number, each in enumerate(HOSTILE))
     issued: list[Letter] = []
-    house.gateway.house.direct.import_list(listing, each=issued.append)
+    house.gateway.house.direct.lists.import_list(listing, each=issued.append)
     letters = {each.identifier: each.provisional.reveal() for each in issued if each.provisional}
     for identifier in HOSTILE[::3]:
         client = house.client(address="2001:db8::1")

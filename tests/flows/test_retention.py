@@ -43,7 +43,7 @@ def lived_in(tmp_path: Path) -> Iterator[TheHouse]:
     letters: list[Letter] = []
     listing = tmp_path / "more.csv"
     listing.write_text("Identifiant;Nom;Prénom;Courriel\nfuyant;FUGUE;Ida;ida@exemple.test\n", encoding="utf-8")
-    direct_door.import_list(listing, each=letters.append)
+    direct_door.lists.import_list(listing, each=letters.append)
     secret, _ = add_application(house, personalised(house))
     owner = log_out(house)
     trust(house, owner, secret)
@@ -52,9 +52,9 @@ def lived_in(tmp_path: Path) -> Iterator[TheHouse]:
     assert owner.get("/missions").status == 200
     direct(house.client(), "mdurand7", "ce n’est pas le bon mot de passe")
     direct(house.client(), "mdurand7", GOOD)  # stops before the second step
-    direct_door.ask_reset("mdurand7", address="192.0.2.7")
-    direct_door.ask_reset("personne", address="192.0.2.7")
-    direct_door.ask_address("mdurand7", Secret(GOOD), "autre@exemple.test")
+    direct_door.passwords.ask_reset("mdurand7", address="192.0.2.7")
+    direct_door.passwords.ask_reset("personne", address="192.0.2.7")
+    direct_door.address.ask("mdurand7", Secret(GOOD), "autre@exemple.test")
     sign_in(house, house.client(), "mleroy")
     house.client().get("/connexion/portail/arena-paris?next=/missions")
     guide = helper(house)

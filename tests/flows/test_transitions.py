@@ -91,7 +91,7 @@ def _answered(house: TheHouse, client: Client) -> None:
 def _link(house: TheHouse, client: Client) -> None:
     _personal(house, house.client())
     rooms = house.gateway.house
-    rooms.direct.start_reset("mdurand7", actor="cli:marie")
+    rooms.direct.passwords.order_link("mdurand7", actor="cli:marie")
     mails = house.mailed()
     link = next(word for mail in mails for word in mail.text.split() if "mot-de-passe/lien" in word)
     client.get(link[link.index("/connexion/") :])
@@ -194,7 +194,7 @@ def test_only_the_listed_requests_move_a_browser_on(whole: TheHouse, state: Stat
 def _alive(house: TheHouse, client: Client, ticket: str) -> bool:
     rooms = house.gateway.house
     if ticket == "ig-reset":
-        return rooms.direct.reset_link_alive(client.cookies[ticket])
+        return rooms.direct.passwords.is_link_alive(client.cookies[ticket])
     return rooms.peek(digest(client.cookies[ticket])) is not None
 
 

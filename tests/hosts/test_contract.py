@@ -104,7 +104,7 @@ def test_the_whole_way_in_and_out(served: Served) -> None:
     listing = served.folder / "list.csv"
     listing.write_text("Identifiant;Nom;Prénom;Courriel\nmdurand7;DURAND;Marie;marie@exemple.test\n", encoding="utf-8")
     letters: list[str] = []
-    served.gateway.house.direct.import_list(
+    served.gateway.house.direct.lists.import_list(
         listing, each=lambda letter: letters.append(letter.provisional.reveal() if letter.provisional else "")
     )
     client = served.client()

@@ -46,7 +46,7 @@ def host(tmp_path_factory: pytest.TempPathFactory, letters: dict[str, str]) -> I
     def kept(letter: Any) -> None:
         letters[letter.identifier] = letter.provisional.reveal()
 
-    gateway.house.direct.import_list(folder / "list.csv", each=kept)
+    gateway.house.direct.lists.import_list(folder / "list.csv", each=kept)
     command = [sys.executable, "-m", "uvicorn", "examples.hosts.script_app:app", "--lifespan", "off"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -170,6 +170,7 @@ class Office:
     clock: ManualClock
     hasher: CountingHasher
     state: SqliteStateStore
+    log: EventLog
     lines: list[str] = field(default_factory=list)
     letters: dict[str, Secret] = field(default_factory=dict)
 
@@ -195,7 +196,7 @@ class Office:
     def personalise(self, identifier: str, password: Secret = GOOD) -> None:
         """Let somebody come in with the letter and choose a password."""
         assert self.door.check(identifier, self.letters[identifier], address=ADDRESS).must_choose
-        self.door.choose_first_password(identifier, password, password)
+        self.door.passwords.choose_first(identifier, password, password)
 
     def rows(self, table: sa.Table) -> list[sa.Row[Any]]:
         with self.database.read() as connection:
@@ -215,7 +216,7 @@ def open_office(
         events = EventLog(CallSink(lines.append), clock, Keyring(settings.keys.signing))
         hasher = CountingHasher(profile, Keyring(settings.keys.pepper) if settings.keys.pepper else None)
         door = DirectDoor.open(settings, state, clock, events, hasher=hasher, trust=trust)
-        offices.append(Office(door, settings, Database(accounts_url), clock, hasher, state, lines))
+        offices.append(Office(door, settings, Database(accounts_url), clock, hasher, state, events, lines))
         return offices[-1]
 
     yield make
@@ -242,7 +243,7 @@ def reset_link(office: Office, mail_server: MailServer) -> Callable[..., str]:
     """Ask for a link as a person does, and return the token the mail brings."""
 
     def ask(identifier: str) -> str:
-        office.door.ask_reset(identifier, address=ADDRESS)
+        office.door.passwords.ask_reset(identifier, address=ADDRESS)
         assert office.door.deliver_due() >= 1
         return token_in(mail_server.inbox.body())
 

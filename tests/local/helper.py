@@ -40,7 +40,7 @@ class Imported:
 def import_list(door: DirectDoor, path: Path, **more: Any) -> Imported:
     """Import a list as an office that wants its letters does."""
     letters: list[Letter] = []
-    return Imported(door.import_list(path, each=letters.append, **more), letters)
+    return Imported(door.lists.import_list(path, each=letters.append, **more), letters)
 
 
 class CountingArgon2:

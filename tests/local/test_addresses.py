@@ -37,7 +37,7 @@ def person(office: Office, mail_server: MailServer) -> Office:
 def codes(office: Office, mail_server: MailServer, new: str = NEW, identifier: str = "mdurand7") -> dict[str, Secret]:
     """Ask for a new address, and return the code each address received."""
     mail_server.inbox.received.clear()
-    office.door.ask_address(identifier, GOOD, new, address=ADDRESS)
+    office.door.address.ask(identifier, GOOD, new, address=ADDRESS)
     office.door.deliver_due()
     found = {}
     for place, message in enumerate(mail_server.inbox.received):
@@ -51,7 +51,7 @@ def codes(office: Office, mail_server: MailServer, new: str = NEW, identifier: s
 def refused(office: Office, new: Secret, former: Secret, identifier: str = "mdurand7") -> AddressRefused:
     before = office.account(identifier)
     with pytest.raises(AddressRefused) as caught:
-        office.door.confirm_address(identifier, new, former)
+        office.door.address.confirm(identifier, new, former)
     assert office.account(identifier) == before
     assert caught.value.code is Code.ADDRESS_CODE
     return caught.value
@@ -62,13 +62,13 @@ def test_both_codes_record_the_address_and_both_ends_are_told(person: Office, ma
     got = codes(person, mail_server)
     assert set(got) == {OLD, NEW}
     assert got[OLD] != got[NEW]
-    pending = person.door.pending_address("mdurand7")
+    pending = person.door.address.pending("mdurand7")
     assert pending is not None
     assert (pending.address, pending.former) == (NEW, OLD)
     assert NEW not in repr(pending)
-    changed = person.door.confirm_address("mdurand7", got[NEW], got[OLD])
+    changed = person.door.address.confirm("mdurand7", got[NEW], got[OLD])
     assert changed.email == NEW
-    assert person.door.pending_address("mdurand7") is None
+    assert person.door.address.pending("mdurand7") is None
     assert person.door.deliver_due() == 2
     told = {str(message["To"]): place for place, message in enumerate(mail_server.inbox.received)}
     assert set(told) == {OLD, NEW}
@@ -84,7 +84,7 @@ def test_both_codes_record_the_address_and_both_ends_are_told(person: Office, ma
 def test_a_changed_password_is_told_to_the_verified_address_with_a_contact(
     person: Office, mail_server: MailServer
 ) -> None:
-    person.door.change_password("mdurand7", GOOD, OTHER, OTHER)
+    person.door.passwords.change("mdurand7", GOOD, OTHER, OTHER)
     person.door.deliver_due()
     (message,) = mail_server.inbox.received
     assert str(message["To"]) == OLD
@@ -100,7 +100,7 @@ def test_a_password_replaced_on_demand_is_told_as_a_change_and_not_as_a_first_co
 ) -> None:
     person.door.require_change(["mdurand7"], actor="cli:zoe")
     assert person.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
-    person.door.choose_first_password("mdurand7", OTHER, OTHER)
+    person.door.passwords.choose_first("mdurand7", OTHER, OTHER)
     while person.door.deliver_due():
         pass
     assert mail_server.inbox.subjects[-1].startswith("Votre mot de passe a été changé")
@@ -117,7 +117,7 @@ def test_an_address_that_a_list_changes_is_told_at_both_ends_too(
     listing.write_text(
         f"Identifiant;Nom;Courriel\nmdurand7;DURAND;{NEW}\npmartin2;MARTIN;p@autre.test\n", encoding="utf-8"
     )
-    person.door.import_list(listing)
+    person.door.lists.import_list(listing)
     person.door.deliver_due()
     # Whoever has not come in yet has nothing to be warned about.
     assert sorted(str(message["To"]) for message in mail_server.inbox.received) == sorted([OLD, NEW])
@@ -126,7 +126,7 @@ def test_an_address_that_a_list_changes_is_told_at_both_ends_too(
 @pytest.mark.row("RST-12")
 def test_an_address_that_is_not_confirmed_receives_no_link(person: Office, mail_server: MailServer) -> None:
     codes(person, mail_server)
-    person.door.ask_reset("mdurand7", address=ADDRESS)
+    person.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     person.door.deliver_due()
     assert [str(message["To"]) for message in mail_server.inbox.received] == [OLD]
 
@@ -135,13 +135,13 @@ def test_one_end_alone_is_not_enough(person: Office, mail_server: MailServer) ->
     got = codes(person, mail_server)
     for new, former in ((got[NEW], NOTHING), (NOTHING, got[OLD]), (got[OLD], got[NEW]), (got[NEW], got[NEW])):
         refused(person, new, former)
-    person.door.confirm_address("mdurand7", got[NEW], got[OLD])
+    person.door.address.confirm("mdurand7", got[NEW], got[OLD])
 
 
 def test_codes_are_typed_with_spaces_or_without(person: Office, mail_server: MailServer) -> None:
     got = codes(person, mail_server)
     new, old = got[NEW].reveal(), got[OLD].reveal()
-    person.door.confirm_address("mdurand7", Secret(f" {new[:3]} {new[3:]}"), Secret(f"{old[:3]}-{old[3:]}"))
+    person.door.address.confirm("mdurand7", Secret(f" {new[:3]} {new[3:]}"), Secret(f"{old[:3]}-{old[3:]}"))
 
 
 def test_five_wrong_codes_kill_the_request_even_at_once(person: Office, mail_server: MailServer) -> None:
@@ -150,13 +150,13 @@ def test_five_wrong_codes_kill_the_request_even_at_once(person: Office, mail_ser
 
     def attempt(_: int) -> None:
         with pytest.raises(AddressRefused):
-            person.door.confirm_address("mdurand7", wrong, got[OLD])
+            person.door.address.confirm("mdurand7", wrong, got[OLD])
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(attempt, range(20)))
     (row,) = person.rows(address_changes)
     assert row.failures == TRIES
-    assert person.door.pending_address("mdurand7") is None
+    assert person.door.address.pending("mdurand7") is None
     refused(person, got[NEW], got[OLD])
 
 
@@ -165,7 +165,7 @@ def test_codes_work_for_fifteen_minutes_from_when_they_leave(person: Office, mai
     person.clock.move(LIFE)
     refused(person, got[NEW], got[OLD])
     mail_server.stop()
-    person.door.ask_address("mdurand7", GOOD, NEW, address=ADDRESS)
+    person.door.address.ask("mdurand7", GOOD, NEW, address=ADDRESS)
     for _ in range(4):
         assert person.door.deliver_due() == 0
         person.clock.move(900)
@@ -177,7 +177,7 @@ def test_codes_work_for_fifteen_minutes_from_when_they_leave(person: Office, mai
     }
     person.clock.move(LIFE.total_seconds() - 1)
     fresh = {address: Secret(code[0]) for address, code in found.items() if code}
-    assert person.door.confirm_address("mdurand7", fresh[NEW], fresh[OLD]).email == NEW
+    assert person.door.address.confirm("mdurand7", fresh[NEW], fresh[OLD]).email == NEW
 
 
 def test_codes_are_used_once(person: Office, mail_server: MailServer) -> None:
@@ -185,7 +185,7 @@ def test_codes_are_used_once(person: Office, mail_server: MailServer) -> None:
 
     def confirm(_: int) -> bool:
         try:
-            person.door.confirm_address("mdurand7", got[NEW], got[OLD])
+            person.door.address.confirm("mdurand7", got[NEW], got[OLD])
         except AddressRefused:
             return False
         return True
@@ -199,11 +199,11 @@ def test_a_new_request_kills_the_codes_of_the_former_and_its_mails(person: Offic
     first = codes(person, mail_server, "premier@autre.test")
     second = codes(person, mail_server)
     refused(person, first["premier@autre.test"], first[OLD])
-    person.door.confirm_address("mdurand7", second[NEW], second[OLD])
+    person.door.address.confirm("mdurand7", second[NEW], second[OLD])
     mail_server.stop()
-    person.door.ask_address("mdurand7", GOOD, OLD, address=ADDRESS)
+    person.door.address.ask("mdurand7", GOOD, OLD, address=ADDRESS)
     person.door.deliver_due()
-    person.door.change_password("mdurand7", GOOD, OTHER, OTHER)
+    person.door.passwords.change("mdurand7", GOOD, OTHER, OTHER)
     mail_server.start()
     person.clock.move(1000)
     mail_server.inbox.received.clear()
@@ -220,15 +220,15 @@ def test_what_changes_the_account_meanwhile_kills_the_request(
 
     got = codes(person, mail_server)
     if how == "password":
-        person.door.change_password("mdurand7", GOOD, OTHER, OTHER)
+        person.door.passwords.change("mdurand7", GOOD, OTHER, OTHER)
     elif how == "reset":
-        person.door.use_reset(reset_link("mdurand7"), OTHER, OTHER)
+        person.door.passwords.use_reset(reset_link("mdurand7"), OTHER, OTHER)
     elif how == "disable":
         person.act("mdurand7", Act.DISABLE)
     else:
         listing = Path(str(tmp_path)) / "moved.csv"
         listing.write_text("Identifiant;Nom;Courriel\nmdurand7;DURAND;x@y.fr\n", encoding="utf-8")
-        person.door.import_list(listing)
+        person.door.lists.import_list(listing)
     refused(person, got[NEW], got[OLD])
 
 
@@ -238,14 +238,14 @@ def test_asking_for_a_link_does_not_disturb_a_change_of_address(
 ) -> None:
     got = codes(person, mail_server)
     token = reset_link("mdurand7")
-    person.door.confirm_address("mdurand7", got[NEW], got[OLD])
-    assert not person.door.reset_link_alive(token)
+    person.door.address.confirm("mdurand7", got[NEW], got[OLD])
+    assert not person.door.passwords.is_link_alive(token)
 
 
 def test_the_password_is_asked_and_a_wrong_one_counts(person: Office) -> None:
     for _ in range(3):
         with pytest.raises(PasswordRefused) as caught:
-            person.door.ask_address("mdurand7", OTHER, NEW, address=ADDRESS)
+            person.door.address.ask("mdurand7", OTHER, NEW, address=ADDRESS)
         assert caught.value.code is Code.PASSWORD_CURRENT
     with pytest.raises(CredentialsRefused):
         person.door.check("mdurand7", GOOD, address=ADDRESS)
@@ -256,24 +256,24 @@ def test_the_password_is_asked_and_a_wrong_one_counts(person: Office) -> None:
 @pytest.mark.parametrize("new", NOT_ADDRESSES)
 def test_what_is_not_one_plain_address_is_refused(person: Office, new: str) -> None:
     with pytest.raises(AddressRefused) as caught:
-        person.door.ask_address("mdurand7", GOOD, new, address=ADDRESS)
+        person.door.address.ask("mdurand7", GOOD, new, address=ADDRESS)
     assert caught.value.code is Code.ADDRESS_MALFORMED
 
 
 def test_the_recorded_address_is_not_a_new_one(person: Office) -> None:
     with pytest.raises(AddressRefused) as caught:
-        person.door.ask_address("mdurand7", GOOD, f" {OLD.upper()} ", address=ADDRESS)
+        person.door.address.ask("mdurand7", GOOD, f" {OLD.upper()} ", address=ADDRESS)
     assert caught.value.code is Code.ADDRESS_SAME
 
 
 def test_three_requests_an_hour_and_no_more(person: Office, mail_server: MailServer) -> None:
     for number in range(3):
-        person.door.ask_address("mdurand7", GOOD, f"n{number}@autre.test", address=ADDRESS)
+        person.door.address.ask("mdurand7", GOOD, f"n{number}@autre.test", address=ADDRESS)
     with pytest.raises(AddressRefused) as caught:
-        person.door.ask_address("mdurand7", GOOD, NEW, address=ADDRESS)
+        person.door.address.ask("mdurand7", GOOD, NEW, address=ADDRESS)
     assert caught.value.code is Code.ADDRESS_TOO_MANY
     person.clock.move(3601)
-    person.door.ask_address("mdurand7", GOOD, NEW, address=ADDRESS)
+    person.door.address.ask("mdurand7", GOOD, NEW, address=ADDRESS)
 
 
 def test_an_account_without_an_address_needs_the_code_of_the_new_one(office: Office, mail_server: MailServer) -> None:
@@ -281,18 +281,18 @@ def test_an_account_without_an_address_needs_the_code_of_the_new_one(office: Off
     got = codes(office, mail_server, "zoe@autre.test", "sansmail")
     assert set(got) == {"zoe@autre.test"}
     refused(office, Secret("000000" if got["zoe@autre.test"].reveal() != "000000" else "1"), NOTHING, "sansmail")
-    assert office.door.confirm_address("sansmail", got["zoe@autre.test"], NOTHING).email == "zoe@autre.test"
+    assert office.door.address.confirm("sansmail", got["zoe@autre.test"], NOTHING).email == "zoe@autre.test"
 
 
 def test_nobody_but_a_person_with_a_chosen_password_may_ask(office: Office) -> None:
     with pytest.raises(Refused) as caught:
-        office.door.ask_address("mdurand7", office.letters["mdurand7"], NEW, address=ADDRESS)
+        office.door.address.ask("mdurand7", office.letters["mdurand7"], NEW, address=ADDRESS)
     assert caught.value.code is Code.ACCOUNT_STATE
     with pytest.raises(AddressRefused):
-        office.door.confirm_address("inconnu", NOTHING, NOTHING)
-    assert office.door.pending_address("inconnu") is None
+        office.door.address.confirm("inconnu", NOTHING, NOTHING)
+    assert office.door.address.pending("inconnu") is None
     with pytest.raises(AddressRefused):
-        office.door.confirm_address("mdurand7", NOTHING, NOTHING)
+        office.door.address.confirm("mdurand7", NOTHING, NOTHING)
 
 
 def test_a_copy_of_the_database_makes_no_code(
@@ -310,7 +310,7 @@ def test_a_copy_of_the_database_makes_no_code(
 
 def test_links_and_codes_that_ended_long_ago_are_forgotten(person: Office, mail_server: MailServer) -> None:
     codes(person, mail_server)
-    person.door.ask_reset("mdurand7", address=ADDRESS)
+    person.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     person.door.deliver_due()
     person.clock.move(4 * 24 * 3600)
     person.door.deliver_due()
@@ -326,7 +326,7 @@ def test_an_address_of_those_who_must_enter_by_a_portal_is_not_recorded(
     accounts_of = {"url": person.settings.accounts.url, "portal_domains": ["ac-paris.fr"]}
     closed = open_office(keys=keys_of(person), accounts=accounts_of)
     with pytest.raises(AddressRefused) as caught:
-        closed.door.ask_address("mdurand7", GOOD, "marie@mail.AC-Paris.fr", address=ADDRESS)
+        closed.door.address.ask("mdurand7", GOOD, "marie@mail.AC-Paris.fr", address=ADDRESS)
     assert caught.value.code is Code.ADDRESS_PORTAL
-    assert closed.door.pending_address("mdurand7") is None
+    assert closed.door.address.pending("mdurand7") is None
     assert not closed.door.check("mdurand7", GOOD, address=ADDRESS).must_choose

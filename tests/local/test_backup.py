@@ -89,7 +89,7 @@ def test_what_an_older_copy_brings_back_is_dead_once_the_page_has_been_followed(
     copy = copied(accounts_url, folder)
     letter = office.letters["mdurand7"]
     office.personalise("mdurand7")
-    office.door.use_reset(link, GOOD, GOOD)
+    office.door.passwords.use_reset(link, GOOD, GOOD)
     assert not opens(office, "pmartin2", OTHER)
     assert not opens(office, "mdurand7", letter)
 
@@ -101,7 +101,7 @@ def test_what_an_older_copy_brings_back_is_dead_once_the_page_has_been_followed(
     assert "imagin-gateway accounts leak --letters" in PAGE
     back.door.leaks.answer(letters=True, actor="cli:root")
     assert not opens(back, "mdurand7", letter), "a letter that was used opens nothing"
-    assert not back.door.reset_link_alive(link), "a link that was used opens nothing"
+    assert not back.door.passwords.is_link_alive(link), "a link that was used opens nothing"
     checked = back.door.check("pmartin2", OTHER, address=ADDRESS)
     assert checked.must_choose, "a password that was left opens one page: where another one is chosen"
 

@@ -73,16 +73,16 @@ def acts_of(office: Office, mail_server: MailServer) -> dict[str, Callable[[], o
 
     def change() -> object:
         new = next(passwords)
-        done = door.change_password("mdurand7", now[0], new, new, address=ADDRESS)
+        done = door.passwords.change("mdurand7", now[0], new, new, address=ADDRESS)
         now[0] = new
         return done
 
     def reset() -> object:
         office.clock.move(timedelta(hours=2))
-        door.ask_reset("mdurand7", address=ADDRESS)
+        door.passwords.ask_reset("mdurand7", address=ADDRESS)
         door.deliver_due()
         new = next(passwords)
-        done = door.use_reset(token_in(mail_server.inbox.body()), new, new)
+        done = door.passwords.use_reset(token_in(mail_server.inbox.body()), new, new)
         now[0] = new
         return done
 
@@ -95,7 +95,7 @@ def acts_of(office: Office, mail_server: MailServer) -> dict[str, Callable[[], o
         "somebody unknown": wrong,
         "a change of password": change,
         "a reset, mail included": reset,
-        "another address, asked": lambda: door.ask_address("mdurand7", now[0], "autre@exemple.test", address=ADDRESS),
+        "another address, asked": lambda: door.address.ask("mdurand7", now[0], "autre@exemple.test", address=ADDRESS),
         "disabled, enabled": disabled,
         "mails sent": door.deliver_due,
         "a search by name": lambda: door.desk.search("durand"),

@@ -28,7 +28,7 @@ def test_a_closed_account_comes_back_with_nothing_that_opens_it_but_a_link(
             office.door.check("mdurand7", password, address=ADDRESS)
         assert caught.value.reason is LoginFailure.EXPIRED
         office.clock.move(10)
-    office.door.use_reset(reset_link("mdurand7"), OTHER, OTHER)
+    office.door.passwords.use_reset(reset_link("mdurand7"), OTHER, OTHER)
     assert not office.door.check("mdurand7", OTHER, address=ADDRESS).must_choose
 
 
@@ -43,13 +43,13 @@ def test_whoever_chose_a_password_and_has_no_address_gets_a_letter_once_the_acco
         listing.write_text("Identifiant;Nom\nsansmail;ROUX\n", encoding="utf-8")
         letters: list[Letter] = []
         if again:
-            office.door.import_list(listing, each=letters.append)
+            office.door.lists.import_list(listing, each=letters.append)
         else:
             letters = [letter for letter in [office.door.desk.reissue("sansmail", actor="cli:root")] if letter]
         (letter,) = letters
         assert letter.provisional is not None
         assert office.door.check("sansmail", letter.provisional, address=ADDRESS).must_choose
-        office.door.choose_first_password("sansmail", OTHER, OTHER)
+        office.door.passwords.choose_first("sansmail", OTHER, OTHER)
 
 
 def test_who_changes_meanwhile_is_waited_for_and_stops_nothing(office: Office) -> None:
@@ -92,8 +92,8 @@ def test_an_operator_may_have_a_link_mailed_and_neither_choose_nor_read_a_passwo
     office.personalise("mdurand7")
     office.door.deliver_due()
     before = office.account("mdurand7")
-    assert office.door.start_reset("mdurand7", actor="cli:root")
-    assert not office.door.start_reset("inconnu", actor="cli:root")
+    assert office.door.passwords.order_link("mdurand7", actor="cli:root")
+    assert not office.door.passwords.order_link("inconnu", actor="cli:root")
     assert office.door.deliver_due() == 1
     assert mail_server.inbox.subjects[-1] == "Choisir un nouveau mot de passe – Choose a new password"
     assert office.account("mdurand7") == before

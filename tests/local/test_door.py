@@ -31,9 +31,9 @@ def setters(office: Office, reset_link: Callable[..., str]) -> dict[str, Setter]
     office.personalise("pmartin2", OTHER)
     token = reset_link("mdurand7")
     return {
-        "first": lambda new: office.door.choose_first_password("sansmail", new, new),
-        "change": lambda new: office.door.change_password("pmartin2", OTHER, new, new),
-        "reset": lambda new: office.door.use_reset(token, new, new),
+        "first": lambda new: office.door.passwords.choose_first("sansmail", new, new),
+        "change": lambda new: office.door.passwords.change("pmartin2", OTHER, new, new),
+        "reset": lambda new: office.door.passwords.use_reset(token, new, new),
     }
 
 
@@ -96,10 +96,10 @@ def test_one_function_writes_the_hash_and_takes_only_what_the_policy_passed() ->
 def test_choosing_the_first_password_is_possible_once(office: Office) -> None:
     office.personalise("mdurand7")
     with pytest.raises(Refused) as caught:
-        office.door.choose_first_password("mdurand7", OTHER, OTHER)
+        office.door.passwords.choose_first("mdurand7", OTHER, OTHER)
     assert caught.value.code is Code.ACCOUNT_STATE
     with pytest.raises(Refused) as caught:
-        office.door.choose_first_password("inconnu", OTHER, OTHER)
+        office.door.passwords.choose_first("inconnu", OTHER, OTHER)
     assert caught.value.code is Code.ACCOUNT_STATE
     assert not office.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
 
@@ -109,7 +109,7 @@ def test_an_account_closed_after_the_login_chooses_nothing(office: Office, act: 
     office.door.check("mdurand7", office.letters["mdurand7"], address=ADDRESS)
     office.act("mdurand7", act)
     with pytest.raises(Refused) as caught:
-        office.door.choose_first_password("mdurand7", GOOD, GOOD)
+        office.door.passwords.choose_first("mdurand7", GOOD, GOOD)
     assert caught.value.code is Code.ACCOUNT_STATE
     assert office.account("mdurand7").password_hash is None
 
@@ -123,7 +123,7 @@ def test_an_account_closed_while_its_password_is_hashed_keeps_none(office: Offic
 
     office.hasher.hash = disabled_meanwhile  # type: ignore[method-assign]  # something happens meanwhile
     with pytest.raises(Refused):
-        office.door.choose_first_password("mdurand7", GOOD, GOOD)
+        office.door.passwords.choose_first("mdurand7", GOOD, GOOD)
     account = office.account("mdurand7")
     assert (account.state, account.password_hash) == (AccountState.DISABLED, None)
 
@@ -135,7 +135,7 @@ def test_two_browsers_that_choose_at_once_set_one_password(office: Office) -> No
 
     def choose(new: Secret) -> bool:
         try:
-            office.door.choose_first_password("mdurand7", new, new)
+            office.door.passwords.choose_first("mdurand7", new, new)
         except Refused:
             return False
         return True
@@ -151,9 +151,9 @@ def test_a_required_change_must_bring_another_password(office: Office) -> None:
     office.act("mdurand7", Act.REQUIRE_CHANGE)
     assert office.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
     with pytest.raises(PasswordRefused) as caught:
-        office.door.choose_first_password("mdurand7", GOOD, GOOD)
+        office.door.passwords.choose_first("mdurand7", GOOD, GOOD)
     assert caught.value.code is Code.PASSWORD_SAME
-    assert not office.door.choose_first_password("mdurand7", OTHER, OTHER).must_choose
+    assert not office.door.passwords.choose_first("mdurand7", OTHER, OTHER).must_choose
     assert not office.door.check("mdurand7", OTHER, address=ADDRESS).must_choose
 
 
@@ -162,15 +162,15 @@ def test_a_change_needs_the_current_password_and_a_wrong_one_counts_as_a_failure
     office.personalise("mdurand7")
     for _ in range(3):
         with pytest.raises(PasswordRefused) as caught:
-            office.door.change_password("mdurand7", OTHER, Secret("une autre phrase longue"), OTHER, address=ADDRESS)
+            office.door.passwords.change("mdurand7", OTHER, Secret("une autre phrase longue"), OTHER, address=ADDRESS)
         assert caught.value.code is Code.PASSWORD_CURRENT
     with pytest.raises(PasswordRefused) as caught:
-        office.door.change_password("mdurand7", GOOD, OTHER, OTHER, address=ADDRESS)
+        office.door.passwords.change("mdurand7", GOOD, OTHER, OTHER, address=ADDRESS)
     assert caught.value.code is Code.PASSWORD_CURRENT
     with pytest.raises(CredentialsRefused):
         office.door.check("mdurand7", GOOD, address=ADDRESS)
     office.clock.move(10)
-    office.door.change_password("mdurand7", GOOD, OTHER, OTHER, address=ADDRESS)
+    office.door.passwords.change("mdurand7", GOOD, OTHER, OTHER, address=ADDRESS)
     assert not office.door.check("mdurand7", OTHER, address=ADDRESS).must_choose
     with pytest.raises(CredentialsRefused):
         office.door.check("mdurand7", GOOD, address=ADDRESS)
@@ -179,13 +179,13 @@ def test_a_change_needs_the_current_password_and_a_wrong_one_counts_as_a_failure
 def test_a_change_to_the_same_password_is_refused(office: Office) -> None:
     office.personalise("mdurand7")
     with pytest.raises(PasswordRefused) as caught:
-        office.door.change_password("mdurand7", GOOD, GOOD, GOOD)
+        office.door.passwords.change("mdurand7", GOOD, GOOD, GOOD)
     assert caught.value.code is Code.PASSWORD_SAME
 
 
 def test_a_provisional_password_cannot_be_used_to_change(office: Office) -> None:
     with pytest.raises(Refused) as caught:
-        office.door.change_password("mdurand7", office.letters["mdurand7"], GOOD, GOOD)
+        office.door.passwords.change("mdurand7", office.letters["mdurand7"], GOOD, GOOD)
     assert caught.value.code is Code.ACCOUNT_STATE
 
 
@@ -193,10 +193,10 @@ def test_each_way_writes_its_event_and_no_event_or_log_holds_a_secret(
     office: Office, reset_link: Callable[..., str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    office.door.choose_first_password("mdurand7", GOOD, GOOD, address=ADDRESS, correlation="R-1")
-    office.door.change_password("mdurand7", GOOD, OTHER, OTHER, address=ADDRESS, correlation="R-2")
+    office.door.passwords.choose_first("mdurand7", GOOD, GOOD, address=ADDRESS, correlation="R-1")
+    office.door.passwords.change("mdurand7", GOOD, OTHER, OTHER, address=ADDRESS, correlation="R-2")
     token = reset_link("mdurand7")
-    office.door.use_reset(token, GOOD, GOOD, address=ADDRESS, correlation="R-3")
+    office.door.passwords.use_reset(token, GOOD, GOOD, address=ADDRESS, correlation="R-3")
     chosen = office.named("password_chosen")
     assert [event["detail"]["how"] for event in chosen] == ["first", "change", "reset"]
     assert [event["correlation"] for event in chosen] == ["R-1", "R-2", "R-3"]
@@ -267,7 +267,7 @@ def test_letters_and_sheets_in_one_file_are_refused_before_the_list_is_read(offi
     (tmp_path / "folder").mkdir()
     one, other = tmp_path / "out", tmp_path / "folder" / ".." / "out"
     with pytest.raises(ValueError, match="are the same file"):
-        office.door.import_list(tmp_path / "nowhere.csv", letters_to=one, sheets_to=other)
+        office.door.lists.import_list(tmp_path / "nowhere.csv", letters_to=one, sheets_to=other)
     with pytest.raises(ValueError, match="are the same file"):
-        office.door.reissue(["mdurand7"], letters_to=one, sheets_to=other)
+        office.door.lists.reissue(["mdurand7"], letters_to=one, sheets_to=other)
     assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []

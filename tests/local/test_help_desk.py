@@ -91,7 +91,7 @@ def test_what_a_list_or_a_person_changes_is_found_by_its_new_words(office: Offic
         "Identifiant;Nom;Prénom;Courriel;Service gestionnaire\nmdurand7;LENOIR;;m.lenoir@exemple.test;DEC 9\n",
         encoding="utf-8",
     )
-    office.door.import_list(listing)
+    office.door.lists.import_list(listing)
     assert found(office, "durand") == []
     assert found(office, "lenoir marie") == ["mdurand7"]
     assert found(office, "m.lenoir@exemple.test") == ["mdurand7"]
@@ -205,7 +205,7 @@ def events_of(office: Office, identifier: str) -> list[history.Happened]:
 
 def test_what_happens_to_an_account_is_kept_beside_it_without_address_or_secret(office: Office) -> None:
     office.personalise("mdurand7")
-    office.door.start_reset("mdurand7", actor="cli:zoe")
+    office.door.passwords.order_link("mdurand7", actor="cli:zoe")
     office.door.deliver_due()
     kept = events_of(office, "mdurand7")
     assert [each.event for each in kept][::-1][:2] == ["password_chosen", "link_ordered"]
@@ -218,7 +218,7 @@ def test_what_happens_to_an_account_is_kept_beside_it_without_address_or_secret(
 
 
 def test_events_of_others_and_of_nobody_are_not_kept(office: Office) -> None:
-    events = office.door._events
+    events = office.log
     for person in (None, ("https://idp.example", "mdurand7"), (DIRECT_ISSUER, "inconnu")):
         events.emit(Event(name=EventName.LOGIN, person=person))
     events.emit(Event(name=EventName.LOGIN_REFUSED, code=Code.CREDENTIALS, person=(DIRECT_ISSUER, "mdurand7")))
@@ -240,7 +240,7 @@ def test_a_failed_login_writes_nothing_beside_an_account_that_exists(office: Off
 
 def test_an_account_keeps_so_many_events_and_the_oldest_go(office: Office) -> None:
     for number in range(history.MOST + 7):
-        office.door._events.emit(
+        office.log.emit(
             Event(name=EventName.SESSIONS_ENDED, person=(DIRECT_ISSUER, "mdurand7"), detail={"ended": number})
         )
     kept = events_of(office, "mdurand7")
@@ -251,9 +251,9 @@ def test_an_account_keeps_so_many_events_and_the_oldest_go(office: Office) -> No
 @pytest.mark.row("DPO-04")
 def test_events_are_forgotten_after_the_retention_and_it_is_told(office: Office) -> None:
     assert office.settings.events.retention_months == 12
-    office.door._events.emit(Event(name=EventName.LOGIN, person=(DIRECT_ISSUER, "mdurand7")))
+    office.log.emit(Event(name=EventName.LOGIN, person=(DIRECT_ISSUER, "mdurand7")))
     office.clock.move(office.settings.events.retention - timedelta(seconds=1))
-    office.door._events.emit(Event(name=EventName.LOGIN, person=(DIRECT_ISSUER, "pmartin2")))
+    office.log.emit(Event(name=EventName.LOGIN, person=(DIRECT_ISSUER, "pmartin2")))
     office.door.deliver_due()
     assert len(office.rows(account_events)) == 2
     office.clock.move(timedelta(seconds=2))
@@ -290,7 +290,7 @@ def test_nobody_is_kept_out_because_the_memory_cannot_be_written(
 
     monkeypatch.setattr(office.door._history._database, "write", down)
     with caplog.at_level(logging.WARNING):
-        office.door._events.emit(Event(name=EventName.LOGIN, person=(DIRECT_ISSUER, "mdurand7")))
+        office.log.emit(Event(name=EventName.LOGIN, person=(DIRECT_ISSUER, "mdurand7")))
     assert "was not kept" in caplog.text
     assert len(office.named("login")) == 1, "the log has it"
 
@@ -382,8 +382,8 @@ def test_each_act_tells_the_owner_by_mail_in_both_languages(office: Office, mail
 @pytest.mark.row("DPO-05")
 def test_an_erased_person_is_in_no_table_and_the_others_stay(office: Office) -> None:
     office.personalise("mdurand7")
-    office.door.ask_reset("mdurand7", address=ADDRESS)
-    office.door.ask_address("mdurand7", GOOD, "neuve@exemple.test", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
+    office.door.address.ask("mdurand7", GOOD, "neuve@exemple.test", address=ADDRESS)
     office.door.links.make("mdurand7", "https://proconnect.example", "sub-of-marie")
     account = office.account("mdurand7")
     others = [row for row in office.rows(accounts) if row.id != account.id]

@@ -131,7 +131,7 @@ def test_each_is_found_counted_and_written_to_as_itself(full: Office, mail_serve
     assert desk.dossier_of("mdurand7").failures.count == 0  # type: ignore[union-attr]  # it is there
     some = range(0, len(ALIKE), 4)
     for number in some:
-        full.door.ask_reset(ALIKE[number], address=f"2001:db8:{number}::1")
+        full.door.passwords.ask_reset(ALIKE[number], address=f"2001:db8:{number}::1")
     while full.door.deliver_due():
         pass
     assert {to for (to,) in mail_server.inbox.recipients} == {f"p{number}@exemple.test" for number in some}
@@ -156,7 +156,7 @@ def test_what_no_identifier_can_be_is_nobody(office: Office, tmp_path: Path) -> 
         assert office.door.find(identifier) is None
         with pytest.raises(CredentialsRefused):
             office.door.check(identifier, Secret("peu importe"), address=address)
-        office.door.ask_reset(identifier, address=address)
+        office.door.passwords.ask_reset(identifier, address=address)
         listing = tmp_path / "refused.csv"
         with listing.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, delimiter=";").writerows([["Identifiant", "Nom"], [identifier, "X"]])

@@ -35,7 +35,7 @@ def there(office: Office) -> set[str]:
 
 def login(office: Office, identifier: str) -> None:
     """What every door does once a session is open."""
-    office.door._events.emit(Event(name=EventName.LOGIN, person=(DIRECT_ISSUER, identifier)))
+    office.log.emit(Event(name=EventName.LOGIN, person=(DIRECT_ISSUER, identifier)))
 
 
 def purge(office: Office) -> None:
@@ -80,9 +80,9 @@ def test_a_failed_login_keeps_nothing_alive(office: Office) -> None:
     office.clock.move(whole(office) - timedelta(days=2))
     with pytest.raises(CredentialsRefused):
         office.door.check("mdurand7", Secret("pas le bon mot de passe"), address=ADDRESS)
-    office.door._events.emit(Event(name=EventName.LOGIN_REFUSED, person=(DIRECT_ISSUER, "mdurand7")))
-    office.door._events.emit(Event(name=EventName.LOGIN, person=("https://idp.example", "mdurand7")))
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.log.emit(Event(name=EventName.LOGIN_REFUSED, person=(DIRECT_ISSUER, "mdurand7")))
+    office.log.emit(Event(name=EventName.LOGIN, person=("https://idp.example", "mdurand7")))
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     office.clock.move(timedelta(days=3))
     purge(office)
     assert there(office) == set()
@@ -94,7 +94,7 @@ def test_to_be_listed_again_to_choose_and_to_get_a_letter_are_uses(office: Offic
     listing = tmp_path / "again.csv"
     listing.write_text("\n".join(LIST.splitlines()[:2]) + "\n", encoding="utf-8")
     assert import_list(office.door, listing).created == 0
-    office.door.change_password(
+    office.door.passwords.change(
         "pmartin2", GOOD, Secret("cinq autres mots tout neufs"), Secret("cinq autres mots tout neufs"), address=ADDRESS
     )
     office.door.desk.reissue("sansmail", actor="help")

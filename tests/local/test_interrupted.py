@@ -78,7 +78,7 @@ settings = Settings.load(**values)
 clock = ManualClock()
 events = EventLog(FileSink(folder / "events.jsonl"), clock, Keyring(settings.keys.signing))
 door = DirectDoor.open(settings, SqliteStateStore(folder / "state.db"), clock, events)
-report = door.import_list(
+report = door.lists.import_list(
     folder / "list.csv", letters_to=folder / "letters.csv", sheets_to=folder / "sheets.html", actor="cli:root"
 )
 print(json.dumps([report.created, report.issued, report.resumed]))
@@ -168,7 +168,7 @@ def test_an_import_killed_at_random_again_and_again_ends_whole(
     if not (folder / "letters.csv").exists():
         assert run(values, folder).returncode == 0
     else:
-        Importer.finish_left(office.door._importer, [folder])
+        Importer.finish_left(office.door.lists._importer, [folder])
     holds(office, folder)
 
 
@@ -208,12 +208,12 @@ def test_letters_reissued_by_a_killed_run_are_told_by_the_next_one(
     with monkeypatch.context() as patch:
         patch.setattr(Importer, "_finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            office.door.reissue(["mdurand7", "pmartin2"], letters_to=first, actor="cli:marie")
+            office.door.lists.reissue(["mdurand7", "pmartin2"], letters_to=first, actor="cli:marie")
     assert not first.exists()
     assert not office.named("provisional_issued")
     listing = tmp_path / "next.csv"
     listing.write_text("Identifiant;Nom\nnouveau;X\n", encoding="utf-8")
-    report = office.door.import_list(listing, letters_to=tmp_path / "second.csv", actor="cli:paul")
+    report = office.door.lists.import_list(listing, letters_to=tmp_path / "second.csv", actor="cli:paul")
     assert (report.created, report.resumed) == (1, False)
     issued = office.named("provisional_issued")
     assert [event["actor"] for event in issued] == ["cli:marie"] * 2
@@ -257,11 +257,11 @@ def test_a_file_that_appears_during_the_import_is_not_overwritten_and_the_letter
         target.write_text("à moi")
 
     with pytest.raises(FileExistsError):
-        office.door.reissue(["mdurand7"], letters_to=target, each=somebody_else)
+        office.door.lists.reissue(["mdurand7"], letters_to=target, each=somebody_else)
     assert target.read_text() == "à moi"
     (part,) = tmp_path.glob(".letters.csv.*.part")
     target.unlink()
-    office.door.reissue(["pmartin2"], letters_to=tmp_path / "other.csv")
+    office.door.lists.reissue(["pmartin2"], letters_to=tmp_path / "other.csv")
     assert not part.exists()
     with target.open(encoding="utf-8-sig", newline="") as file:
         ((row),) = csv.DictReader(file, delimiter=";")
@@ -292,10 +292,10 @@ def test_a_database_lost_at_the_commit_leaves_the_question_to_the_next_run(
 
     monkeypatch.setattr(office.door._database.engine.dialect, "do_commit", lost)
     with pytest.raises(Unavailable):
-        office.door.reissue(["mdurand7"], letters_to=target)
+        office.door.lists.reissue(["mdurand7"], letters_to=target)
     monkeypatch.undo()
     assert not target.exists()
-    office.door.reissue(["pmartin2"], letters_to=tmp_path / "other.csv")
+    office.door.lists.reissue(["pmartin2"], letters_to=tmp_path / "other.csv")
     assert target.exists()
 
 
@@ -318,7 +318,7 @@ def test_letters_are_on_the_disk_before_their_passwords_are_kept(
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(kept_runs, "keep", kept)
-    office.door.reissue(["mdurand7"], letters_to=tmp_path / "letters.csv")
+    office.door.lists.reissue(["mdurand7"], letters_to=tmp_path / "letters.csv")
     # The file, then the folder that names it; the folder again once the file has its own name.
     assert order == [".letters", tmp_path.name, "kept", tmp_path.name]
 
@@ -333,7 +333,7 @@ def test_letters_are_issued_again_for_those_who_have_not_chosen_and_for_nobody_e
     before = office.rows(accounts)
     target = tmp_path / "letters.csv"
     with pytest.raises(ImportRefused) as caught:
-        office.door.reissue(["mdurand7", "pmartin2", "inconnu", " MDURAND7", "sansmail"], letters_to=target)
+        office.door.lists.reissue(["mdurand7", "pmartin2", "inconnu", " MDURAND7", "sansmail"], letters_to=target)
     told = [(problem.line, problem.reason.split()[0]) for problem in caught.value.problems]
     assert told == [(2, "un"), (3, "aucun"), (4, "donné")]
     first, _, *more = str(caught.value).splitlines()
@@ -343,10 +343,10 @@ def test_letters_are_issued_again_for_those_who_have_not_chosen_and_for_nobody_e
         "  - 4e identifiant : donné deux fois",
     ]
     with pytest.raises(ImportRefused, match="1er identifiant : aucun"):
-        office.door.reissue(["inconnu"], letters_to=target)
+        office.door.lists.reissue(["inconnu"], letters_to=target)
     assert office.rows(accounts) == before
     assert not target.exists()
-    report = office.door.reissue(["MDurand7 ", "sansmail"], letters_to=target, actor="cli:marie")
+    report = office.door.lists.reissue(["MDurand7 ", "sansmail"], letters_to=target, actor="cli:marie")
     assert (report.issued, report.reissued) == (2, 2)
     assert [event["actor"] for event in office.named("provisional_issued")] == ["cli:marie"] * 2
     assert not office.door.check("pmartin2", GOOD, address=ADDRESS).must_choose
@@ -359,27 +359,27 @@ def test_an_import_without_a_place_for_letters_issues_nothing_and_a_later_one_do
 
     listing = tmp_path / "next.csv"
     listing.write_text("Identifiant;Nom\nnouveau;X\nmdurand7;DURAND\n", encoding="utf-8")
-    report = office.door.import_list(listing, reissue=True)
+    report = office.door.lists.import_list(listing, reissue=True)
     assert (report.created, report.issued, report.waiting) == (1, 0, 1)
     account = office.account("nouveau")
     assert (account.state, account.provisional_mac) == (AccountState.EXPIRED, None)
     assert office.door.check("mdurand7", office.letters["mdurand7"], address=ADDRESS).must_choose
-    report = office.door.import_list(listing, letters_to=tmp_path / "letters.csv")
+    report = office.door.lists.import_list(listing, letters_to=tmp_path / "letters.csv")
     assert (report.created, report.issued, report.waiting) == (0, 1, 0)
     # It had none before; it is told of all the same, as of any account that was there.
     assert report.reissued == 0
     assert len(office.named("provisional_issued")) == 1
-    report = office.door.reissue(["nouveau"], letters_to=tmp_path / "again.csv")
+    report = office.door.lists.reissue(["nouveau"], letters_to=tmp_path / "again.csv")
     assert (report.issued, report.reissued) == (1, 1)
 
 
 def test_an_account_that_waited_and_was_opened_again_is_counted_as_such(office: Office, tmp_path: Path) -> None:
     listing = tmp_path / "next.csv"
     listing.write_text("Identifiant;Nom\nnouveau;X\nautre;Y\n", encoding="utf-8")
-    assert office.door.import_list(listing).waiting == 2
+    assert office.door.lists.import_list(listing).waiting == 2
     office.door.disable("nouveau")
     office.door.enable("nouveau")
-    report = office.door.import_list(listing, letters_to=tmp_path / "letters.csv")
+    report = office.door.lists.import_list(listing, letters_to=tmp_path / "letters.csv")
     assert (report.issued, report.reissued) == (2, 1)
 
 
@@ -393,7 +393,7 @@ def test_who_chooses_a_password_during_an_import_does_not_stop_it(
     listing = tmp_path / "again.csv"
     listing.write_text("Identifiant;Nom\nmdurand7;DURAND\npmartin2;MARTIN\n", encoding="utf-8")
     letters: list[Letter] = []
-    report = office.door.import_list(listing, reissue=True, each=letters.append)
+    report = office.door.lists.import_list(listing, reissue=True, each=letters.append)
     assert (report.issued, report.personalised) == (1, 1)
     assert [letter.kind for letter in letters] == [LetterKind.PROVISIONAL, LetterKind.CHOSEN]
     assert not office.door.check("pmartin2", GOOD, address=ADDRESS).must_choose
@@ -407,7 +407,7 @@ def test_lists_imported_from_two_threads_at_once_do_not_disturb_each_other(offic
         lines = "".join(f"p{number}-{each};X\n" for each in range(600))
         listing.write_text("Identifiant;Nom\n" + lines, encoding="utf-8")
         try:
-            office.door.import_list(listing, letters_to=tmp_path / f"letters{number}.csv")
+            office.door.lists.import_list(listing, letters_to=tmp_path / f"letters{number}.csv")
         except BaseException as error:  # told below
             failures.append(error)
 
@@ -442,7 +442,8 @@ with (folder / "long.csv").open("w", encoding="utf-8") as file:
 settings, clock = settings_of(f"sqlite:///{folder}/long.db"), SystemClock()
 events = EventLog(CallSink(lambda line: None), clock, Keyring(settings.keys.signing))
 door = DirectDoor.open(settings, SqliteStateStore(folder / "long-state.db"), clock, events)
-report = door.import_list(folder / "long.csv", letters_to=folder / "long-letters.csv", sheets_to=folder / "long.html")
+files = {"letters_to": folder / "long-letters.csv", "sheets_to": folder / "long.html"}
+report = door.lists.import_list(folder / "long.csv", **files)
 assert report.issued == count
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

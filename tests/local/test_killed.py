@@ -94,7 +94,7 @@ def test_a_first_password_killed_anywhere_leaves_the_letter_or_the_password_and_
         assert (len(everything(office.database)["outbox"]) > mails) == chosen
 
     def choose() -> None:
-        office.door.choose_first_password("mdurand7", GOOD, GOOD, version=version)
+        office.door.passwords.choose_first("mdurand7", GOOD, GOOD, version=version)
 
     assert killed_everywhere(office, choose, one_of_two) >= 4
     assert opens(office, GOOD)
@@ -104,7 +104,7 @@ def test_a_reset_killed_anywhere_leaves_the_link_or_the_new_password_and_never_b
     office: Office, mail_server: MailServer
 ) -> None:
     office.personalise("mdurand7")
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
 
     def request_or_link() -> None:
         found = everything(office.database)
@@ -120,8 +120,10 @@ def test_a_reset_killed_anywhere_leaves_the_link_or_the_new_password_and_never_b
         # The account, as its hash says it: opening it would move the clock past the life of the link.
         (row,) = [row for row in everything(office.database)["accounts"] if "mdurand7" in row]
         used = office.hasher.verify(next(each for each in row if str(each).startswith("$argon2")), OTHER)
-        assert office.door.reset_link_alive(token) != used
+        assert office.door.passwords.is_link_alive(token) != used
 
-    assert killed_everywhere(office, lambda: office.door.use_reset(token, OTHER, OTHER), link_or_password) >= 6
+    assert (
+        killed_everywhere(office, lambda: office.door.passwords.use_reset(token, OTHER, OTHER), link_or_password) >= 6
+    )
     assert opens(office, OTHER)
     assert not opens(office, GOOD)

@@ -65,12 +65,12 @@ def test_a_chosen_password_is_checked_as_typed_in_nfc(office: Office) -> None:
 def test_the_provisional_password_is_dead_once_changed_or_reset(office: Office, reset_link: Callable[..., str]) -> None:
     office.personalise("mdurand7")
     assert refused(office, "mdurand7", office.letters["mdurand7"]).reason is LoginFailure.WRONG
-    office.door.use_reset(reset_link("pmartin2"), GOOD, GOOD)
+    office.door.passwords.use_reset(reset_link("pmartin2"), GOOD, GOOD)
     assert refused(office, "pmartin2", office.letters["pmartin2"]).reason is LoginFailure.WRONG
     assert not office.door.check("pmartin2", GOOD, address=ADDRESS).must_choose
     same = office.letters["sansmail"]
     with pytest.raises(Refused) as caught:
-        office.door.choose_first_password("sansmail", same, same)
+        office.door.passwords.choose_first("sansmail", same, same)
     assert caught.value.code is Code.PASSWORD_SAME
 
 

@@ -78,7 +78,7 @@ def test_dates_are_those_of_paris_in_words() -> None:
 
 
 def test_a_reset_mail_has_one_link_and_neither_name_nor_identifier(office: Office, mail_server: MailServer) -> None:
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     assert office.door.deliver_due() == 1
     (message,) = mail_server.inbox.received
     assert str(message["From"]) == "Imagin SIEC <imagin@exemple.test>"
@@ -98,10 +98,10 @@ def test_a_reset_mail_has_one_link_and_neither_name_nor_identifier(office: Offic
 @pytest.mark.row("RST-11")
 def test_no_mail_holds_a_password(office: Office, mail_server: MailServer) -> None:
     office.personalise("mdurand7")
-    office.door.change_password("mdurand7", GOOD, OTHER, OTHER)
-    office.door.ask_reset("pmartin2", address=ADDRESS)
+    office.door.passwords.change("mdurand7", GOOD, OTHER, OTHER)
+    office.door.passwords.ask_reset("pmartin2", address=ADDRESS)
     office.door.deliver_due()
-    office.door.use_reset(token_in(mail_server.inbox.body()), GOOD, GOOD)
+    office.door.passwords.use_reset(token_in(mail_server.inbox.body()), GOOD, GOOD)
     office.door.deliver_due()
     assert sorted(mail_server.inbox.subjects) == [
         "Choisir un nouveau mot de passe – Choose a new password",
@@ -163,7 +163,7 @@ def test_an_account_whose_address_is_not_one_plain_address_receives_nothing(
             continue
         with office.database.write() as connection:
             connection.execute(sa.update(accounts).values(email=address))
-        office.door.ask_reset("mdurand7", address=ADDRESS)
+        office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
         assert office.door.deliver_due() == 0
         office.clock.move(1800)
     assert not office.rows(outbox)
@@ -202,7 +202,7 @@ def test_a_first_password_and_a_change_are_told_to_the_person(office: Office, ma
     office.personalise("mdurand7")
     assert office.door.deliver_due() == 1
     assert mail_server.inbox.subjects == ["Première connexion à Imagin SIEC – First sign-in to Imagin SIEC"]
-    office.door.change_password("mdurand7", GOOD, OTHER, OTHER)
+    office.door.passwords.change("mdurand7", GOOD, OTHER, OTHER)
     assert office.door.deliver_due() == 1
     assert mail_server.inbox.subjects[-1] == "Votre mot de passe a été changé – Your password was changed"
     assert "http" not in mail_server.inbox.body()
@@ -220,7 +220,7 @@ def test_a_relay_that_is_down_for_an_hour_loses_nothing_and_gets_each_mail_once(
 ) -> None:
     mail_server.stop()
     office.personalise("mdurand7")
-    office.door.ask_reset("pmartin2", address=ADDRESS)
+    office.door.passwords.ask_reset("pmartin2", address=ADDRESS)
     for _ in range(120):
         assert office.door.deliver_due() == 0
         office.clock.move(30)
@@ -364,7 +364,7 @@ def test_the_thread_sends_when_woken_and_stops(office: Office, mail_server: Mail
     office.door.start_sender()
     office.door.start_sender()
     assert threading.active_count() == before + 1
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     waited = threading.Event()
     for _ in range(200):
         if office.named("mail_sent"):
@@ -570,7 +570,7 @@ def test_the_html_says_the_same_words_and_fetches_nothing(kind: MailKind) -> Non
 
 
 def test_a_mail_goes_in_both_forms_and_the_token_is_the_same(office: Office, mail_server: MailServer) -> None:
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     office.door.deliver_due()
     (received,) = mail_server.inbox.received
     assert [part.get_content_type() for part in received.iter_parts()] == ["text/plain", "text/html"]

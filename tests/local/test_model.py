@@ -131,7 +131,7 @@ class Lives(RuleBasedStateMachine):
     @rule(who=who)
     def import_without_letters(self, who: str) -> None:
         model = self.model(who)
-        assert self.door.import_list(self._listing(who)).issued == 0
+        assert self.door.lists.import_list(self._listing(who)).issued == 0
         if model.state is None:
             model.state = S.EXPIRED
 
@@ -141,7 +141,7 @@ class Lives(RuleBasedStateMachine):
         letters: list[Any] = []
         possible = model.password is None and model.state in (S.PROVISIONAL, S.EXPIRED, S.LOCKED)
         try:
-            self.door.reissue([who], each=letters.append)
+            self.door.lists.reissue([who], each=letters.append)
         except ImportRefused:
             assert not possible
         else:
@@ -192,7 +192,7 @@ class Lives(RuleBasedStateMachine):
         assert checked.must_choose == (model.state in (S.PROVISIONAL, S.CHANGE_REQUIRED))
         if checked.must_choose:
             new = next(self.words)
-            self.door.choose_first_password(who, new, new, version=checked.account.version)
+            self.door.passwords.choose_first(who, new, new, version=checked.account.version)
             model.choose(new)
 
     @rule(who=who)
@@ -201,7 +201,7 @@ class Lives(RuleBasedStateMachine):
         new = next(self.words)
         current = model.opens or Secret("ce n'est pas le bon mot")
         try:
-            self.door.change_password(who, current, new, new, address="192.0.2.1")
+            self.door.passwords.change(who, current, new, new, address="192.0.2.1")
         except Refused:
             assert model.state is not S.ACTIVE
         else:
@@ -251,9 +251,9 @@ class Lives(RuleBasedStateMachine):
         model = self.model(who)
         new = next(self.words)
         alive = token in model.links and model.state is not S.DISABLED
-        assert self.door.reset_link_alive(token) == alive
+        assert self.door.passwords.is_link_alive(token) == alive
         try:
-            self.door.use_reset(token, new, new)
+            self.door.passwords.use_reset(token, new, new)
         except Refused:
             assert not alive
         else:

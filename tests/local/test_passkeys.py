@@ -251,7 +251,7 @@ def test_without_its_keys_nothing_is_added_nor_proved(office: Office) -> None:
         door._clients,
         door.factors.ceremonies,
         office.clock,
-        door._events,
+        office.log,
         service="Imagin",
         required=False,
         wake=lambda: None,

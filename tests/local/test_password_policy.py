@@ -320,10 +320,10 @@ def test_a_password_of_the_list_is_refused_with_that_reason_and_one_that_holds_i
     import_list(door, listing)
     for typed in ("une girafe prend le train", "Une Girafe Prend Le Train"):
         with pytest.raises(PasswordRefused) as caught:
-            door.choose_first_password("nouveau", Secret(typed), Secret(typed))
+            door.passwords.choose_first("nouveau", Secret(typed), Secret(typed))
         assert caught.value.code is Code.PASSWORD_BREACHED
     longer = Secret("une girafe prend le train de nuit")
-    assert not door.choose_first_password("nouveau", longer, longer).must_choose
+    assert not door.passwords.choose_first("nouveau", longer, longer).must_choose
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_a_letter_issued_after_the_login_ends_the_choice_begun_with_the_former(o
     listing.write_text(LIST, encoding="utf-8")
     import_list(office.door, listing, reissue=True)
     with pytest.raises(Refused) as caught:
-        office.door.choose_first_password("mdurand7", GOOD, GOOD, version=checked.account.version)
+        office.door.passwords.choose_first("mdurand7", GOOD, GOOD, version=checked.account.version)
     assert caught.value.code is Code.ACCOUNT_STATE
     assert office.account("mdurand7").password_hash is None
 

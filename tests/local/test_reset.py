@@ -28,15 +28,15 @@ Ask = Callable[[str], str]
 
 
 def dead(office: Office, token: str) -> None:
-    assert not office.door.reset_link_alive(token)
+    assert not office.door.passwords.is_link_alive(token)
     with pytest.raises(Refused) as caught:
-        office.door.use_reset(token, OTHER, OTHER)
+        office.door.passwords.use_reset(token, OTHER, OTHER)
     assert (type(caught.value), caught.value.code) == (LinkDead, Code.LINK_DEAD)
     assert str(caught.value) == str(LinkDead())
 
 
 def test_a_link_sets_a_password_and_signs_nobody_in(office: Office, reset_link: Ask) -> None:
-    account = office.door.use_reset(reset_link("mdurand7"), GOOD, GOOD)
+    account = office.door.passwords.use_reset(reset_link("mdurand7"), GOOD, GOOD)
     assert account.identifier == "mdurand7"
     assert account.state is AccountState.ACTIVE
     assert not account.must_choose
@@ -62,7 +62,7 @@ def test_tokens_are_distinct_of_256_bits_from_secrets_and_from_nothing_of_the_ac
     assert len(seeds) == len(tokens) == 10_000
     monkeypatch.undo()
     for _ in range(2):
-        office.door.ask_reset("mdurand7", address=ADDRESS)
+        office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
         office.door.deliver_due()
     first, second = (token_in(mail_server.inbox.body(place)) for place in (-2, -1))
     assert first != second
@@ -73,7 +73,7 @@ def test_tokens_are_distinct_of_256_bits_from_secrets_and_from_nothing_of_the_ac
 def test_a_dump_of_the_database_makes_no_link(
     office: Office, mail_server: MailServer, open_office: Callable[..., Office]
 ) -> None:
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     mail_server.stop()
     assert office.door.deliver_due() == 0
     (waiting,) = office.rows(outbox)
@@ -84,7 +84,7 @@ def test_a_dump_of_the_database_makes_no_link(
     assert office.door.deliver_due() == 1
     token = token_in(mail_server.inbox.body())
     raw = token.partition(".")[0]
-    assert office.door.reset_link_alive(token)
+    assert office.door.passwords.is_link_alive(token)
     assert kept.sha256 == digest(raw)
     assert not [row for row in dump if raw in row or token in row]
     seed = waiting.payload.split('"')[3]
@@ -115,12 +115,12 @@ def test_no_token_is_compared_outside_a_keyed_digest_and_a_lookup_by_hash() -> N
 def test_a_link_works_for_an_hour_to_the_second(office: Office, reset_link: Ask) -> None:
     token = reset_link("mdurand7")
     office.clock.move(3599)
-    assert office.door.reset_link_alive(token)
+    assert office.door.passwords.is_link_alive(token)
     office.clock.move(1)
     dead(office, token)
     other = reset_link("mdurand7")
     office.clock.move(3599)
-    office.door.use_reset(other, GOOD, GOOD)
+    office.door.passwords.use_reset(other, GOOD, GOOD)
 
 
 @pytest.mark.row("RST-03")
@@ -141,7 +141,7 @@ def test_of_twenty_uses_at_once_one_wins(office: Office, reset_link: Ask) -> Non
 
     def use(new: Secret) -> Code | None:
         try:
-            office.door.use_reset(token, new, new)
+            office.door.passwords.use_reset(token, new, new)
         except Refused as refused:
             return refused.code
         return None
@@ -168,10 +168,10 @@ def test_a_use_that_fails_to_write_the_hash_leaves_the_link_and_the_other_way_ro
     with monkeypatch.context() as patch:
         patch.setattr("imagin_gateway.local.outbox.add", broken)
         with pytest.raises(Unavailable):
-            office.door.use_reset(token, GOOD, GOOD)
+            office.door.passwords.use_reset(token, GOOD, GOOD)
     assert office.account("mdurand7") == before
-    assert office.door.reset_link_alive(token)
-    office.door.use_reset(token, GOOD, GOOD)
+    assert office.door.passwords.is_link_alive(token)
+    office.door.passwords.use_reset(token, GOOD, GOOD)
     dead(office, token)
 
 
@@ -185,19 +185,19 @@ def test_a_new_request_a_password_change_and_a_new_address_kill_earlier_links(
     office.personalise("mdurand7")
     dead(office, second)
     third = reset_link("mdurand7")
-    office.door.change_password("mdurand7", GOOD, OTHER, OTHER)
+    office.door.passwords.change("mdurand7", GOOD, OTHER, OTHER)
     dead(office, third)
     office.clock.move(3601)
     fourth = reset_link("mdurand7")
     listing = tmp_path / "moved.csv"
     listing.write_text("Identifiant;Nom;Courriel\nmdurand7;DURAND;autre@exemple.test\n", encoding="utf-8")
-    office.door.import_list(listing)
+    office.door.lists.import_list(listing)
     dead(office, fourth)
 
 
 def test_a_link_killed_while_its_mail_waits_is_never_mailed(office: Office, mail_server: MailServer) -> None:
     mail_server.stop()
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     office.door.deliver_due()
     office.personalise("mdurand7")
     mail_server.start()
@@ -209,40 +209,40 @@ def test_a_link_killed_while_its_mail_waits_is_never_mailed(office: Office, mail
 def test_one_link_kills_none_of_another_account(office: Office, reset_link: Ask) -> None:
     first = reset_link("mdurand7")
     second = reset_link("pmartin2")
-    office.door.use_reset(second, GOOD, GOOD)
-    assert office.door.reset_link_alive(first)
+    office.door.passwords.use_reset(second, GOOD, GOOD)
+    assert office.door.passwords.is_link_alive(first)
 
 
 def test_opening_the_link_consumes_nothing(office: Office, reset_link: Ask) -> None:
     token = reset_link("mdurand7")
     for _ in range(5):
-        assert office.door.reset_link_alive(token)
-    office.door.use_reset(token, GOOD, GOOD)
+        assert office.door.passwords.is_link_alive(token)
+    office.door.passwords.use_reset(token, GOOD, GOOD)
 
 
 def test_a_password_refused_and_a_busy_machine_leave_the_link(office: Office, reset_link: Ask) -> None:
     token = reset_link("mdurand7")
     with pytest.raises(PasswordRefused) as caught:
-        office.door.use_reset(token, Secret("court"), Secret("court"))
+        office.door.passwords.use_reset(token, Secret("court"), Secret("court"))
     assert (caught.value.code, caught.value.missing) == (Code.PASSWORD_TOO_SHORT, 10)
     limiter, office.hasher.limiter = office.hasher.limiter, Limiter(1, 0)
     with office.hasher.limiter.turn(), pytest.raises(Unavailable):
-        office.door.use_reset(token, GOOD, GOOD)
+        office.door.passwords.use_reset(token, GOOD, GOOD)
     office.hasher.limiter = limiter
-    office.door.use_reset(token, GOOD, GOOD)
+    office.door.passwords.use_reset(token, GOOD, GOOD)
 
 
 def test_a_dead_link_costs_no_hash_and_says_nothing_of_the_password(office: Office) -> None:
     office.hasher.reset()
     with pytest.raises(LinkDead):
-        office.door.use_reset("x" * 64, Secret("court"), Secret("autre"))
+        office.door.passwords.use_reset("x" * 64, Secret("court"), Secret("autre"))
     assert (office.hasher.verifications, office.hasher.hashes) == (0, 0)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(st.text(max_size=300))
 def test_no_text_is_a_link(office: Office, text: str) -> None:
-    assert not office.door.reset_link_alive(text)
+    assert not office.door.passwords.is_link_alive(text)
 
 
 def test_a_link_altered_by_one_sign_is_dead(office: Office, reset_link: Ask) -> None:
@@ -251,8 +251,8 @@ def test_a_link_altered_by_one_sign_is_dead(office: Office, reset_link: Ask) -> 
         other = "A" if token[place] != "A" else "B"
         # The last sign of base64 holds two bits that mean nothing: itsdangerous compares what is decoded.
         if place < len(token) - 1:
-            assert not office.door.reset_link_alive(token[:place] + other + token[place + 1 :]), place
-    assert office.door.reset_link_alive(token)
+            assert not office.door.passwords.is_link_alive(token[:place] + other + token[place + 1 :]), place
+    assert office.door.passwords.is_link_alive(token)
 
 
 def test_a_signature_made_for_another_purpose_opens_nothing(office: Office, reset_link: Ask) -> None:
@@ -273,7 +273,7 @@ def test_asking_does_the_same_for_every_identifier(office: Office) -> None:
 
         engine = office.door._database.engine
         sa.event.listen(engine, "before_cursor_execute", watch)
-        office.door.ask_reset(identifier, address=ADDRESS)
+        office.door.passwords.ask_reset(identifier, address=ADDRESS)
         sa.event.remove(engine, "before_cursor_execute", watch)
         statements[identifier] = [statement for statement in seen if not statement.startswith("BEGIN")]
     assert len({tuple(each) for each in statements.values()}) == 1
@@ -291,13 +291,13 @@ def test_what_is_asked_beyond_the_share_of_an_account_is_not_noted(office: Offic
 
 
 def test_of_a_request_no_more_is_kept_than_the_event_needs(office: Office) -> None:
-    office.door.ask_reset("mdurand7", address="a" * 100, correlation="c" * 100)
+    office.door.passwords.ask_reset("mdurand7", address="a" * 100, correlation="c" * 100)
     (row,) = office.rows(reset_requests)
     assert (row.address, row.correlation) == ("a" * 64, "c" * 64)
 
 
 def test_a_link_lives_from_the_moment_it_is_made_whatever_becomes_of_its_mail(office: Office) -> None:
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     office.door._resets.answer_one()
     (row,) = office.rows(reset_tokens)
     assert row.ends_at == office.clock.now() + timedelta(hours=1)
@@ -315,7 +315,7 @@ def test_nobody_of_a_portal_receives_a_link_or_uses_one(
         accounts={"url": office.settings.accounts.url, "portal_domains": ["exemple.test"]},
     )
     dead(closed, token)
-    closed.door.ask_reset("mdurand7", address=ADDRESS)
+    closed.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     assert len(closed.rows(reset_requests)) == 1
     assert closed.door.deliver_due() == 0
     assert mail_server.inbox.received == []
@@ -326,7 +326,7 @@ def test_a_link_forgives_the_failures_of_its_account(office: Office, reset_link:
     for _ in range(3):
         with pytest.raises(Refused):
             office.door.check("mdurand7", OTHER, address=ADDRESS)
-    office.door.use_reset(token, GOOD, GOOD)
+    office.door.passwords.use_reset(token, GOOD, GOOD)
     assert office.door.check("mdurand7", GOOD, address=ADDRESS).account.identifier == "mdurand7"
 
 
@@ -335,7 +335,7 @@ def test_only_a_verified_address_receives_a_link(office: Office, mail_server: Ma
     with office.database.write() as connection:
         connection.execute(sa.update(accounts).values(email_verified=False))
     for identifier in ("mdurand7", "sansmail"):
-        office.door.ask_reset(identifier, address=ADDRESS)
+        office.door.passwords.ask_reset(identifier, address=ADDRESS)
     assert office.door.deliver_due() == 0
     assert not mail_server.inbox.received
     assert not office.rows(reset_tokens)
@@ -346,7 +346,7 @@ def test_a_disabled_account_stays_disabled(office: Office, reset_link: Ask, mail
     token = reset_link("mdurand7")
     office.act("mdurand7", Act.DISABLE)
     dead(office, token)
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     assert office.door.deliver_due() == 0
     assert office.account("mdurand7").state is AccountState.DISABLED
 
@@ -369,7 +369,7 @@ def test_a_link_disabled_between_the_check_and_the_use_sets_nothing(office: Offi
 
     office.hasher.hash = disabled_meanwhile  # type: ignore[method-assign]  # something happens meanwhile
     with pytest.raises(LinkDead):
-        office.door.use_reset(token, GOOD, GOOD)
+        office.door.passwords.use_reset(token, GOOD, GOOD)
     assert office.account("mdurand7").password_hash is None
 
 
@@ -383,12 +383,12 @@ def test_a_link_whose_hour_ends_between_the_check_and_the_use_sets_nothing(offic
 
     office.hasher.hash = late  # type: ignore[method-assign]  # what happens meanwhile
     with pytest.raises(LinkDead):
-        office.door.use_reset(token, GOOD, GOOD)
+        office.door.passwords.use_reset(token, GOOD, GOOD)
     assert office.account("mdurand7").password_hash is None
 
 
 def test_the_notice_of_a_change_tells_when_it_was(office: Office, reset_link: Ask, mail_server: MailServer) -> None:
-    office.door.use_reset(reset_link("mdurand7"), GOOD, GOOD)
+    office.door.passwords.use_reset(reset_link("mdurand7"), GOOD, GOOD)
     mail_server.inbox.received.clear()
     office.clock.move(timedelta(hours=5))
     office.door.deliver_due()
@@ -396,7 +396,7 @@ def test_the_notice_of_a_change_tells_when_it_was(office: Office, reset_link: As
 
 
 def test_the_link_uses_the_configured_address(office: Office, mail_server: MailServer) -> None:
-    office.door.ask_reset("mdurand7", address="evil.example")
+    office.door.passwords.ask_reset("mdurand7", address="evil.example")
     office.door.deliver_due()
     links = [line for line in mail_server.inbox.body().splitlines() if "://" in line]
     assert len(links) == 1
@@ -405,14 +405,14 @@ def test_the_link_uses_the_configured_address(office: Office, mail_server: MailS
 
 def test_the_hour_of_a_link_begins_when_its_mail_leaves(office: Office, mail_server: MailServer) -> None:
     mail_server.stop()
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     for _ in range(8):
         assert office.door.deliver_due() == 0
         office.clock.move(900)
     mail_server.start()
     assert office.door.deliver_due() == 1
     office.clock.move(3599)
-    office.door.use_reset(token_in(mail_server.inbox.body()), GOOD, GOOD)
+    office.door.passwords.use_reset(token_in(mail_server.inbox.body()), GOOD, GOOD)
 
 
 def test_a_link_signed_before_a_rotation_of_keys_works_after_it(
@@ -422,4 +422,4 @@ def test_a_link_signed_before_a_rotation_of_keys_works_after_it(
     keys = office.settings.keys
     signing = [keys.signing[0].reveal(), secrets.token_urlsafe(48)]
     rotated = open_office(keys={"signing": signing, "provisional": [keys.provisional[0].reveal()]})
-    rotated.door.use_reset(token, GOOD, GOOD)
+    rotated.door.passwords.use_reset(token, GOOD, GOOD)

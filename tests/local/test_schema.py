@@ -205,17 +205,22 @@ def test_a_fresh_database_has_no_account_and_no_operation_takes_a_password_for_s
 ) -> None:
     import inspect
 
+    from imagin_gateway.local.desk import HelpDesk
     from imagin_gateway.local.door import DirectDoor
+    from imagin_gateway.local.lists import Lists
+    from imagin_gateway.local.own_address import OwnAddress
+    from imagin_gateway.local.own_password import OwnPassword
 
     with database.read() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(accounts)).scalar() == 0
     takes = {
         name
-        for name, method in inspect.getmembers(DirectDoor, inspect.isfunction)
+        for room in (DirectDoor, OwnPassword, OwnAddress, Lists, HelpDesk)
+        for name, method in inspect.getmembers(room, inspect.isfunction)
         if not name.startswith("_") and "Secret" in str(inspect.signature(method))
     }
     # Each of the person's own: typed by whom it opens, or proved by a link or codes.
-    own = {"check", "choose_first_password", "change_password", "use_reset", "ask_address", "confirm_address"}
+    own = {"check", "choose_first", "change", "use_reset", "ask", "confirm"}
     assert takes == own
 
 

@@ -39,7 +39,7 @@ class Life(RuleBasedStateMachine):
         self.door = DirectDoor.open(settings, self.state, self.clock, events)
         (folder / "list.csv").write_text(LIST, encoding="utf-8")
         import_list(self.door, folder / "list.csv")
-        self.door.choose_first_password(WHO, GOOD, GOOD)
+        self.door.passwords.choose_first(WHO, GOOD, GOOD)
         self.password = GOOD
         self.secret = ""
         self.codes: set[str] = set()
@@ -159,7 +159,7 @@ class Life(RuleBasedStateMachine):
     def the_password_is_changed(self) -> None:
         new = OTHER if self.password == GOOD else GOOD
         self.door._throttle.clear(WHO)
-        self.door.change_password(WHO, self.password, new, new)
+        self.door.passwords.change(WHO, self.password, new, new)
         self.password = new
 
     @rule()

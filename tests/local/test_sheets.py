@@ -121,7 +121,7 @@ def test_the_file_is_written_for_its_owner_alone_with_a_sheet_for_each_who_gets_
     office.act("sansmail", Act.DISABLE)
     listing, target = tmp_path / "list.csv", tmp_path / "sheets.html"
     listing.write_text(LIST + "nouveau;NOUVEAU;Léa;;;;DEC 1\n", encoding="utf-8")
-    office.door.import_list(listing, sheets_to=target, letters_to=tmp_path / "letters.csv")
+    office.door.lists.import_list(listing, sheets_to=target, letters_to=tmp_path / "letters.csv")
     assert target.stat().st_mode & 0o777 == 0o600
     found: Any = html.document_fromstring(target.read_text(encoding="utf-8")).xpath("//section")
     assert [text(sheet.xpath(".//dd")[0]) for sheet in found] == ["mdurand7", "pmartin2", "nouveau"]

@@ -376,7 +376,7 @@ def test_an_owner_attacked_for_a_day_can_still_reset_and_come_in(
             office.door.check("mdurand7", WRONG, address=f"2001:db8:{number:x}::1")
         office.clock.move(300)
     token = reset_link("mdurand7")
-    office.door.use_reset(token, GOOD, GOOD)
+    office.door.passwords.use_reset(token, GOOD, GOOD)
     assert not office.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
 
 
@@ -419,7 +419,7 @@ def test_an_attack_that_never_stops_keeps_out_neither_a_known_browser_nor_one_th
         office.door.check("mdurand7", WRONG, address="203.0.113.7")
     assert caught.value.reason is LoginFailure.DELAYED
     # A browser nobody knows uses a link; the attack goes on before the person has typed anything.
-    office.door.use_reset(reset_link("mdurand7"), OTHER, OTHER)
+    office.door.passwords.use_reset(reset_link("mdurand7"), OTHER, OTHER)
     fresh = office.door.remember("mdurand7")
     attack(office, 5 * 60, 1, first=1000)
     with pytest.raises((CredentialsRefused, NetworkThrottled)):
@@ -441,7 +441,7 @@ def test_a_known_browser_is_known_to_that_account_alone_until_the_password_chang
     assert both == marie
     assert not knows("mdurand7", "", now)
     assert not knows("mdurand7", marie, now + timedelta(days=181))
-    office.door.change_password("mdurand7", GOOD, OTHER, OTHER, client=marie)
+    office.door.passwords.change("mdurand7", GOOD, OTHER, OTHER, client=marie)
     assert not knows("mdurand7", marie, now)
     assert knows("pmartin2", both, now)
 
@@ -484,7 +484,7 @@ def test_where_accounts_are_locked_instead_the_tenth_failure_in_a_row_does_it(
     with pytest.raises(CredentialsRefused) as caught:
         locking.door.check("mdurand7", GOOD, address=ADDRESS, client=known)
     assert caught.value.reason is LoginFailure.LOCKED
-    locking.door.use_reset(reset_link("mdurand7"), GOOD, GOOD)
+    locking.door.passwords.use_reset(reset_link("mdurand7"), GOOD, GOOD)
     assert not locking.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
 
 
@@ -504,9 +504,9 @@ def test_a_letter_of_a_list_opens_a_locked_account_and_forgets_what_locked_it(
     if way == "list":
         listing = tmp_path / "next.csv"
         listing.write_text("Identifiant;Nom\npmartin2;MARTIN\n", encoding="utf-8")
-        locking.door.import_list(listing, each=letters.append)
+        locking.door.lists.import_list(listing, each=letters.append)
     else:
-        locking.door.reissue(["pmartin2"], each=letters.append)
+        locking.door.lists.reissue(["pmartin2"], each=letters.append)
     (letter,) = letters
     assert letter.provisional is not None
     with pytest.raises(CredentialsRefused) as caught:
@@ -529,8 +529,8 @@ def test_an_import_interrupted_before_it_forgot_what_locked_an_account_forgets_i
     with monkeypatch.context() as broken:
         broken.setattr(Throttle, "clear", Mock(side_effect=Unavailable("the state does not answer")))
         with pytest.raises(Unavailable):
-            locking.door.import_list(listing, letters_to=tmp_path / "letters.csv")
-    assert locking.door.import_list(listing, letters_to=tmp_path / "letters.csv").resumed
+            locking.door.lists.import_list(listing, letters_to=tmp_path / "letters.csv")
+    assert locking.door.lists.import_list(listing, letters_to=tmp_path / "letters.csv").resumed
     assert locking.account("pmartin2").state is AccountState.PROVISIONAL
     with pytest.raises(CredentialsRefused) as caught:
         locking.door.check("pmartin2", WRONG, address=ADDRESS)
@@ -549,7 +549,7 @@ def test_tries_on_an_account_that_was_closed_do_not_keep_a_letter_of_a_list_from
             locking.door.check("pmartin2", WRONG, address=ADDRESS)
     locking.door.desk.enable("pmartin2")
     letters: list[Letter] = []
-    locking.door.reissue(["pmartin2"], each=letters.append)
+    locking.door.lists.reissue(["pmartin2"], each=letters.append)
     assert letters[0].provisional is not None
     assert locking.door.check("pmartin2", letters[0].provisional, address=ADDRESS).must_choose
 
@@ -624,7 +624,7 @@ def test_a_hundred_failures_in_a_row_lock_the_account_until_a_link_is_used(
     with pytest.raises(CredentialsRefused) as caught:
         office.door.check("mdurand7", GOOD, address=ADDRESS)
     assert caught.value.reason is LoginFailure.LOCKED
-    office.door.use_reset(reset_link("mdurand7"), GOOD, GOOD)
+    office.door.passwords.use_reset(reset_link("mdurand7"), GOOD, GOOD)
     assert not office.door.check("mdurand7", GOOD, address=ADDRESS).must_choose
 
 
@@ -636,7 +636,7 @@ def test_a_dead_store_refuses_and_evaluates_nothing(office: Office) -> None:
         office.door.check("mdurand7", GOOD, address=ADDRESS)
     assert caught.value.code is Code.STORE_UNAVAILABLE
     with pytest.raises(Unavailable):
-        office.door.ask_reset("mdurand7", address=ADDRESS)
+        office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     assert office.hasher.verifications == 0
 
 
@@ -648,7 +648,7 @@ def test_thirty_requests_bring_three_mails_and_change_nothing_in_the_account(
     office.door.deliver_due()
     before = office.account("mdurand7")
     for number in range(30):
-        office.door.ask_reset("mdurand7", address=f"192.0.2.{number}")
+        office.door.passwords.ask_reset("mdurand7", address=f"192.0.2.{number}")
         office.door.deliver_due()
     sent = [event for event in office.named("mail_sent") if event["detail"]["mail"] == "reset"]
     assert len(sent) == 3
@@ -663,9 +663,9 @@ def test_thirty_requests_bring_three_mails_and_change_nothing_in_the_account(
 @pytest.mark.row("RST-09")
 def test_a_network_that_asks_for_many_links_must_wait(office: Office) -> None:
     for number in range(LINKS_PER_NETWORK):
-        office.door.ask_reset(f"compte{number}", address="2001:db8:1:2::1")
+        office.door.passwords.ask_reset(f"compte{number}", address="2001:db8:1:2::1")
     with pytest.raises(NetworkThrottled):
-        office.door.ask_reset("mdurand7", address="2001:db8:1:2::2")
-    office.door.ask_reset("mdurand7", address="2001:db8:1:3::2")
+        office.door.passwords.ask_reset("mdurand7", address="2001:db8:1:2::2")
+    office.door.passwords.ask_reset("mdurand7", address="2001:db8:1:3::2")
     office.clock.move(3601)
-    office.door.ask_reset("mdurand7", address="2001:db8:1:2::2")
+    office.door.passwords.ask_reset("mdurand7", address="2001:db8:1:2::2")

@@ -42,7 +42,7 @@ sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
 def use(number):
     new = Secret(f"vingt-et-une girafes {name} {number}")
     try:
-        door.use_reset(what["token"], new, new)
+        door.passwords.use_reset(what["token"], new, new)
     except GatewayError as error:
         return error.code.value
     return new.reveal()

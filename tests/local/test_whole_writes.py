@@ -115,24 +115,24 @@ def whole_or_nothing(office: Office, act: Act, least: int) -> None:
 
 def first_password(office: Office, _: MailServer, __: Path) -> Act:
     version = office.door.check("mdurand7", office.letters["mdurand7"], address=ADDRESS).account.version
-    return lambda: office.door.choose_first_password("mdurand7", GOOD, GOOD, version=version)
+    return lambda: office.door.passwords.choose_first("mdurand7", GOOD, GOOD, version=version)
 
 
 def changed_password(office: Office, _: MailServer, __: Path) -> Act:
     office.personalise("mdurand7")
-    return lambda: office.door.change_password("mdurand7", GOOD, OTHER, OTHER, address=ADDRESS)
+    return lambda: office.door.passwords.change("mdurand7", GOOD, OTHER, OTHER, address=ADDRESS)
 
 
 def link_asked(office: Office, _: MailServer, __: Path) -> Act:
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     return office.door._resets.answer_one
 
 
 def link_used(office: Office, mail: MailServer, __: Path) -> Act:
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     office.door.deliver_due()
     token = token_in(mail.inbox.body())
-    return lambda: office.door.use_reset(token, GOOD, GOOD)
+    return lambda: office.door.passwords.use_reset(token, GOOD, GOOD)
 
 
 def address_asked(office: Office, _: MailServer, __: Path) -> Act:
@@ -140,7 +140,7 @@ def address_asked(office: Office, _: MailServer, __: Path) -> Act:
 
     def ask() -> None:
         office.clock.move(7200)  # as often as it must be tried here
-        office.door.ask_address("mdurand7", GOOD, NEW, address=ADDRESS)
+        office.door.address.ask("mdurand7", GOOD, NEW, address=ADDRESS)
 
     return ask
 
@@ -149,10 +149,10 @@ def address_confirmed(office: Office, mail: MailServer, __: Path) -> Act:
     office.personalise("mdurand7")
     office.door.deliver_due()
     mail.inbox.received.clear()
-    office.door.ask_address("mdurand7", GOOD, NEW, address=ADDRESS)
+    office.door.address.ask("mdurand7", GOOD, NEW, address=ADDRESS)
     office.door.deliver_due()
     got = codes(office, mail)
-    return lambda: office.door.confirm_address("mdurand7", got[NEW], got[OLD])
+    return lambda: office.door.address.confirm("mdurand7", got[NEW], got[OLD])
 
 
 def closed(office: Office, _: MailServer, __: Path) -> Act:
@@ -176,15 +176,15 @@ def change_demanded(office: Office, _: MailServer, __: Path) -> Act:
 
 def leak_answered(office: Office, _: MailServer, __: Path) -> Act:
     office.personalise("mdurand7")
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     office.door._resets.answer_one()
-    office.door.ask_reset("pmartin2", address=ADDRESS)
+    office.door.passwords.ask_reset("pmartin2", address=ADDRESS)
     return lambda: office.door.leaks.answer(letters=True, actor="cli:marie")
 
 
 def person_erased(office: Office, _: MailServer, __: Path) -> Act:
     enrol(office)
-    office.door.ask_reset("mdurand7", address=ADDRESS)
+    office.door.passwords.ask_reset("mdurand7", address=ADDRESS)
     return lambda: office.door.personal.erase("mdurand7")
 
 

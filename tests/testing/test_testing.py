@@ -188,7 +188,7 @@ def test_mail_is_captured(make: Callable[..., Gateway], tmp_path: Path) -> None:
     gateway = make()
     listing = tmp_path / "list.csv"
     listing.write_text("Identifiant;Nom;Courriel\nmdurand7;DURAND;marie@exemple.test\n", encoding="utf-8")
-    gateway.house.direct.import_list(listing)
+    gateway.house.direct.lists.import_list(listing)
     mailbox = testing.Mailbox(gateway)
     assert mailbox.receive() == []
     client = browser(gateway)
