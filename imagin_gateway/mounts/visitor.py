@@ -65,7 +65,8 @@ def place_of(request: Any) -> Mapping[str, Any]:
     """Return the ASGI scope or the WSGI environ of a request. See `visitor`."""
     if isinstance(request, dict) and isinstance(request.get(KEY), Visitor):
         return request
-    for name in ("scope", "environ", "META"):
+    # In this order: Flask's request is a proxy, which makes and drops an error for a name that it does not have.
+    for name in ("environ", "scope", "META"):
         place = getattr(request, name, None)
         # A dictionary first, as it nearly always is: asking an abstract class costs more.
         if isinstance(place, (dict, Mapping)) and isinstance(place.get(KEY), Visitor):

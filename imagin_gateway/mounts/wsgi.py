@@ -51,8 +51,8 @@ class HostAnswer:
         if self.instead and not self.begun:
             return _nowhere  # the gateway answers once the host has done
         self.begun = True
-        if self._private and not any(name.lower() == "cache-control" for name, _ in headers):
-            headers = [*headers, ("Cache-Control", "no-store")]
+        if self._private:
+            headers = _not_stored(headers)
         return self._start(status, headers, exc_info) if exc_info else self._start(status, headers)
 
     def replaced(self, refused: Any = None) -> Iterable[bytes]:
@@ -86,6 +86,13 @@ class HostAnswer:
                 close()
         if self.instead:
             yield from self.replaced(refused)
+
+
+def _not_stored(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    for name, _ in headers:
+        if name == "Cache-Control" or name.lower() == "cache-control":
+            return headers
+    return [*headers, ("Cache-Control", "no-store")]
 
 
 def _nowhere(_: bytes) -> None:
