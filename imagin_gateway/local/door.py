@@ -123,7 +123,6 @@ class DirectDoor:
         self._hasher = hasher
         self._throttle = Throttle(state, lock=passwords.attempts == "lock", in_a_row=passwords.in_a_row)
         self._clients = KnownClients(state)
-        self.links = Links(database, clock, events)
         self._history = History(database, clock, settings.events.retention)
         events.listen(self._history.hear)
         self.trusted = TrustedComputers(state)
@@ -176,6 +175,7 @@ class DirectDoor:
             database, credentials, self._login, self._resets, self._clients, clock, self._tell, wake
         )
         self.address = OwnAddress(database, addresses, self._login, self._throttle, clock, self._tell, wake)
+        self.links = Links(database, clock, events, wake)
         self.desk = HelpDesk(
             database,
             provisionals,

@@ -6,16 +6,19 @@ else: never by a mail address, a name or an identifier that look alike (row RTE-
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from imagin_gateway.clock import Clock
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventLog, EventName
-from imagin_gateway.local import store
+from imagin_gateway.local import outbox, store
 from imagin_gateway.local.accounts import AccountView, identifier_key
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.lifecycle import AccountState, state_at
+from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.schema import account_links
 from imagin_gateway.local.telling import Telling
 
@@ -27,15 +30,19 @@ class Links:
         database: of the accounts.
         clock: the time.
         events: where each link made or removed is told.
+        wake: tells the sender that a mail waits: the owner is told of both.
 
     Every method raises `Unavailable` when the database does not answer.
     """
 
-    def __init__(self, database: Database, clock: Clock, events: EventLog) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, events: EventLog, wake: Callable[[], None] = lambda: None
+    ) -> None:
         self._database = database
         self._clock = clock
         self._events = events
         self._telling = Telling(events)
+        self._wake = wake
 
     def account(self, issuer: str, subject: str) -> AccountView | None:
         """Return the account linked to a person of another service, None when there is none or it is not in use.
@@ -116,8 +123,11 @@ class Links:
                         connection.execute(link)
                 except IntegrityError:
                     taken = True
+            if not taken:
+                outbox.add(connection, MailKind.ACCOUNT_LINKED, account, {"at": now.isoformat()}, now)
         if taken:
             raise Refused("one of the two is linked already", code=Code.LINK_TAKEN)
+        self._wake()
         self._tell(EventName.ACCOUNT_LINKED, identifier, issuer, subject, address, correlation, actor)
 
     def remove(
@@ -133,6 +143,9 @@ class Links:
             if subject is None:
                 return False
             connection.execute(account_links.delete().where(*wanted))
+            now = self._clock.now()
+            outbox.add(connection, MailKind.ACCOUNT_UNLINKED, account, {"at": now.isoformat()}, now)
+        self._wake()
         self._tell(EventName.ACCOUNT_UNLINKED, identifier, issuer, str(subject), address, correlation, actor)
         return True
 

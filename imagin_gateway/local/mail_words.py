@@ -244,6 +244,38 @@ Was it you? Nothing to do.
 
 If not, change your password on {host}, then write to {contact} at once.""",
         ),
+        MailKind.ACCOUNT_LINKED: (
+            "Votre accès direct est relié à ProConnect – Your direct access is linked to ProConnect",
+            """\
+Votre accès direct a été relié à un compte ProConnect le {date} à {heure} (heure de Paris). Ce compte ouvre \
+maintenant votre accès.
+
+C’était vous\u00a0? Rien à faire.
+
+Sinon, écrivez tout de suite à {contact}.""",
+            """\
+Your direct access was linked to a ProConnect account on {day} at {time} (Paris time). That account now opens \
+your access.
+
+Was it you? Nothing to do.
+
+If not, write to {contact} at once.""",
+        ),
+        MailKind.ACCOUNT_UNLINKED: (
+            "Votre accès direct n’est plus relié à ProConnect – Your direct access is no longer linked to ProConnect",
+            """\
+Votre accès direct n’est plus relié à un compte ProConnect depuis le {date} à {heure} (heure de Paris).
+
+C’était vous\u00a0? Rien à faire.
+
+Sinon, changez de mot de passe sur {host}, puis écrivez tout de suite à {contact}.""",
+            """\
+Your direct access is no longer linked to a ProConnect account since {time} on {day} (Paris time).
+
+Was it you? Nothing to do.
+
+If not, change your password on {host}, then write to {contact} at once.""",
+        ),
         MailKind.LETTER_ISSUED: (
             "Un nouveau mot de passe provisoire – A new provisional password",
             """\

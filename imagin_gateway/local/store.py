@@ -18,7 +18,7 @@ from imagin_gateway.local.accounts import Account
 from imagin_gateway.local.database import insert_many
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, move, state_at
 from imagin_gateway.local.provisional import Kept
-from imagin_gateway.local.schema import accounts, address_changes, reset_tokens
+from imagin_gateway.local.schema import account_links, accounts, address_changes, reset_tokens
 from imagin_gateway.local.search import keys_of
 
 _COLUMNS: Final = [
@@ -126,6 +126,8 @@ def apply(connection: sa.Connection, account: Account, act: Act, now: datetime) 
         # A password that opens nothing any more would keep its owner from the letter that does.
         values |= {"password_hash": None, **_NO_LETTER}
     _update(connection, account, values)
+    if act is Act.ENABLE:
+        _unlink(connection, account.id)
     if act is Act.DISABLE:
         _kill_all(connection, account.id)
 
@@ -207,6 +209,11 @@ def update_details(connection: sa.Connection, account: Account, values: Mapping[
         _kill_all(connection, account.id)
 
 
+def _unlink(connection: sa.Connection, account_id: int) -> None:
+    """Remove what links an account to other services: whoever chose its password may have linked themselves."""
+    connection.execute(sa.delete(account_links).where(account_links.c.account_id == account_id))
+
+
 def issue_provisional(
     connection: sa.Connection, account: Account, kept: Kept, ends_at: datetime, now: datetime, *, run: str
 ) -> None:
@@ -224,7 +231,7 @@ def issue_provisional(
 def replace_password(
     connection: sa.Connection, account: Account, kept: Kept, ends_at: datetime, now: datetime, *, run: str
 ) -> None:
-    """Take a chosen password away, and give a provisional one instead; links and codes die.
+    """Take a chosen password away, and give a provisional one instead; links and codes die, links to services too.
 
     Raises:
         TransitionRefused: no password was chosen, the account is disabled, or it changed meanwhile.
@@ -234,6 +241,7 @@ def replace_password(
     values = _moved(account, Act.REPLACE, now)
     _update(connection, account, {**values, "password_hash": None, **_provisional_values(kept, ends_at, run)})
     _kill_all(connection, account.id)
+    _unlink(connection, account.id)
 
 
 def _provisional_values(kept: Kept, ends_at: datetime, run: str) -> dict[str, object]:

@@ -458,3 +458,36 @@ def test_an_account_with_a_second_factor_is_linked_by_who_proved_it_alone(house:
     # The session that is open proved the password alone.
     assert client.get("/connexion/proconnect").location.startswith("/connexion/confirmer")
     assert client.post("/connexion/proconnect", {}).status == 403
+
+
+@pytest.mark.parametrize("act", ["replace", "enable"])
+def test_whoever_linked_themselves_in_the_owners_place_is_out_once_the_password_is_taken_away(
+    house: TheHouse,  # noqa: F811
+    act: str,
+) -> None:
+    there, desk = Linked.open(house), house.gateway.house.direct.desk
+    there.link(there.by_password())  # somebody who opened the letter
+    if act == "enable":
+        desk.disable("mdurand7")
+        desk.enable("mdurand7")
+    letter = desk.reissue("mdurand7", actor="desk", replace=act == "replace")
+    assert letter is not None
+    assert letter.provisional is not None
+    house.letters["mdurand7"] = letter.provisional.reveal()
+    owner = there.by_password()
+    assert owner.get("/missions").status == 200
+    assert there.come(house.client()).status == 403
+    assert there.link(owner).title == "ProConnect est relié à votre accès direct", "the owner may link themselves"
+
+
+def test_the_owner_is_told_by_mail_of_a_link_and_of_its_end(house: TheHouse) -> None:  # noqa: F811
+    there = Linked.open(house)
+    owner = there.by_password()
+    house.mailed()
+    page = there.link(owner)
+    (mail, *_) = house.mailed()
+    assert mail.to == "marie@exemple.test"
+    assert mail.subject.startswith("Votre accès direct est relié à ProConnect")
+    owner.submit(page, {})
+    assert house.mailed()[0].subject.startswith("Votre accès direct n’est plus relié à ProConnect")
+    assert [each["detail"]["mail"] for each in there.names("mail_sent")][-2:] == ["account_linked", "account_unlinked"]
