@@ -5,11 +5,13 @@ The device checks its owner, by a code, a face or a finger: both factors are the
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import urlencode
 
 from imagin_gateway.errors import Code, FlowLost, RequestRefused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response
+from imagin_gateway.flows import share
 from imagin_gateway.flows.attempts import attempt
 from imagin_gateway.flows.direct_login import PASSKEY, enter_again
 from imagin_gateway.flows.forms import form_token, posted
@@ -23,6 +25,9 @@ from imagin_gateway.local.door import FactorRefused
 TICKET = "key"
 """Use of the cookie that ties the challenge to its browser."""
 
+PAGES: Final = 300
+"""Pages shown to one network within the life of a challenge: each leaves one, before anybody has proved anything."""
+
 
 def _offered(house: House) -> None:
     if not house.settings.factors.passkey_alone:
@@ -32,6 +37,8 @@ def _offered(house: House) -> None:
 def show(house: House, visit: Visit) -> Response:
     """Explain, and ask the browser for a passkey of this site."""
     _offered(house)
+    # Tries that fail, which show it again, have a share of their own.
+    share.count(house, visit, "passkey pages", PAGES, WAITING)
     return _page(house, visit, visit.request.query.get("next", ""))
 
 

@@ -18,7 +18,7 @@ from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import AnswerRefused, Code, RequestRefused
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, SetCookie, see_other
-from imagin_gateway.flows import proconnect
+from imagin_gateway.flows import proconnect, share
 from imagin_gateway.flows.admission import admit
 from imagin_gateway.flows.arrival import Waiting
 from imagin_gateway.flows.attempts import attempt
@@ -29,7 +29,6 @@ from imagin_gateway.flows.proconnect import EitherRecall
 from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out, turnstile
 from imagin_gateway.identity import Identity
 from imagin_gateway.keys import digest, new_token
-from imagin_gateway.local.throttle import NetworkThrottled, network_of
 from imagin_gateway.pages.views import host_of
 from imagin_gateway.providers.portal import ENTRY, Arrival, Departure, Portal
 from imagin_gateway.settings.proconnect import PROCONNECT
@@ -100,22 +99,14 @@ def depart(
         asked: page to land on; one that is not allowed is replaced by the usual one.
         prepare: the portal's own `depart`.
     """
-    _count_departure(house, visit)
+    # One network must not fill the store with journeys it never makes.
+    share.count(house, visit, "departures", DEPARTURES, JOURNEY)
     back_to = landed(house, visit, asked)
     with turnstile(house, portal.door):
         departure = prepare(house.clock.now())
     response = set_out(house, Purpose.LOGIN, portal, departure, back_to)
     visit.event(house, EventName.LOGIN_STARTED, method=portal.method)
     return response
-
-
-def _count_departure(house: House, visit: Visit) -> None:
-    """Keep one network from filling the store with journeys it never makes."""
-    now = timestamp(house.clock.now())
-    key = digest(f"departures\x00{network_of(visit.request.address)}")
-    life = JOURNEY.total_seconds()
-    if house.state.increment(Space.COUNTER, key, expires_at=now + life, now=now) > DEPARTURES:
-        raise NetworkThrottled(int(life))
 
 
 def answer(house: House, visit: Visit) -> Response:

@@ -17,12 +17,12 @@ from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import AnswerRefused, Code, GatewayError, Refused, RequestRefused, Unavailable
 from imagin_gateway.events import EventName
 from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.flows import share
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.flows.refusals import detail_of, logout_refusal
 from imagin_gateway.flows.round_trip import Purpose, Recall, portal_of, set_out, turnstile
 from imagin_gateway.identity import DIRECT_ISSUER
 from imagin_gateway.keys import digest
-from imagin_gateway.local.throttle import NetworkThrottled, network_of
 from imagin_gateway.providers.portal import SHOWN, Departure, LogoutOrder, LogoutWay, Portal, PortalSession, PostedForm
 from imagin_gateway.sessions.session import Session
 from imagin_gateway.settings.proconnect import PROCONNECT
@@ -130,21 +130,13 @@ def status_of(error: Refused) -> int:
 
 def _told(house: House, visit: Visit, way: LogoutWay) -> Response:
     portal = portal_of(house, visit)
-    _count(house, visit, portal)
+    # LGO-10: whoever guesses is soon told to wait.
+    share.count(house, visit, f"orders\x00{portal.door}", ORDERS, ORDERS_LIFE)
     with turnstile(house, portal.door):
         order = portal.logout_asked(visit.request, way, house.clock.now())
     if order is None:
         raise RequestRefused("this portal asks for no logout here", code=Code.NOT_FOUND)
     return _carry_out(house, visit, portal, order)
-
-
-def _count(house: House, visit: Visit, portal: Portal) -> None:
-    """Hear so many orders from one network at one door (row LGO-10): whoever guesses is soon told to wait."""
-    now = timestamp(house.clock.now())
-    key = digest(f"orders\x00{portal.door}\x00{network_of(visit.request.address)}")
-    life = ORDERS_LIFE.total_seconds()
-    if house.state.increment(Space.COUNTER, key, expires_at=now + life, now=now) > ORDERS:
-        raise NetworkThrottled(int(life))
 
 
 def _carry_out(house: House, visit: Visit, portal: Portal, order: LogoutOrder) -> Response:

@@ -437,6 +437,20 @@ def test_a_passkey_alone_is_bound_to_its_browser(make_house: Callable[..., TheHo
     assert sessions(house) == 1
 
 
+def test_one_network_cannot_fill_the_store_with_challenges(make_house: Callable[..., TheHouse]) -> None:
+    house = make_house(second_factor={"mode": "optional", "passkey_alone": True})
+    client, other = house.client(), house.client(address="198.51.100.1")
+    for _ in range(300):
+        assert client.get("/connexion/cle").status == 200
+    refused = client.get("/connexion/cle")
+    assert refused.status == 429
+    assert refused.header("retry-after") == "300"
+    assert other.get("/connexion/cle").status == 200
+    assert client.get("/connexion/direct").status == 200
+    house.clock.move(300)
+    assert client.get("/connexion/cle").status == 200
+
+
 def test_a_passkey_alone_is_no_page_unless_allowed(house: TheHouse) -> None:
     assert house.client().get("/connexion/cle").status == 404
     assert "/cle" not in house.client().get("/connexion/direct").text
