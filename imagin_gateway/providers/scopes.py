@@ -53,9 +53,12 @@ def check(section: FederatedPortal, told: Mapped, subject: str) -> None:
 def _is_ours(mail: str, academie: int, domains: Collection[str]) -> bool:
     """Tell whether an address is of this académie, of a domain of the portal, or of no académie at all."""
     known = register()
-    domain = mail.rpartition("@")[2].lower()
-    owner = known.by_domain.get(domain) or known.former.get(domain)
-    return owner is None or owner.code == academie or domain in {each.lower() for each in domains}
+    # With the dot of the root after it (RFC 1034 §3.1), or with names before it, a domain is still that académie's.
+    names = mail.rpartition("@")[2].rstrip(".").lower().split(".")
+    within = [".".join(names[start:]) for start in range(len(names))]
+    owners = (known.by_domain.get(domain) or known.former.get(domain) for domain in within)
+    owner = next((each for each in owners if each is not None), None)
+    return owner is None or owner.code == academie or not {each.lower() for each in domains}.isdisjoint(within)
 
 
 def problems(key: str, section: FederatedPortal) -> list[Problem]:

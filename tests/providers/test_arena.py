@@ -78,6 +78,8 @@ def section_of(**more: Any) -> FederatedPortal:
         ({"ctemail": ["j.dupont@ac-versailles.fr"]}, "jdupont", "ct-remote-user"),
         ({"mail": ["j@exemple.fr", "j.dupont@AC-Paris.fr"]}, "jdupont", "ct-remote-user"),
         ({"ctemail": ["j.dupont@ac-caen.fr"]}, "jdupont", "ct-remote-user"),
+        ({"ctemail": ["j.dupont@ac-paris.fr."]}, "jdupont", "ct-remote-user"),
+        ({"ctemail": ["j.dupont@rectorat.AC-Paris.fr"]}, "jdupont", "ct-remote-user"),
         ({}, "jdupont@ac-versailles.fr", "subject-id"),
         ({}, "jdupont@ac-creteil.fr.evil.fr", "urn:oasis:names:tc:SAML:attribute:subject-id"),
         ({}, "jdupont", "eppn"),
@@ -98,6 +100,8 @@ def test_a_portal_does_not_speak_for_another_academie(
     [
         ({"codaca": ["024"], "ctemail": ["j.dupont@Ac-Creteil.fr"]}, "jdupont", {}),
         ({"ctemail": ["jeanne@exemple.fr", "j@region-academique-idf.fr"]}, "jdupont", {}),
+        ({"ctemail": ["j@rectorat.ac-creteil.fr", "j@ac-paris.fr.exemple.fr", "j@xac-paris.fr"]}, "jdupont", {}),
+        ({"ctemail": ["j@dsi.ac-paris.fr"]}, "jdupont", {"domains": ("ac-creteil.fr", "dsi.ac-paris.fr")}),
         ({"ctemail": ["j@ac-paris.fr"]}, "jdupont", {"domains": ("ac-creteil.fr", "AC-PARIS.fr")}),
         ({}, "JDupont@AC-CRETEIL.fr", {"subject_attribute": "subject-id"}),
         ({"ctemail": ["j@ac-paris.fr"], "codaca": ["1"]}, "jdupont", {"academie": None}),
