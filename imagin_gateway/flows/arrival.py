@@ -159,7 +159,7 @@ def _opened(house: House, visit: Visit, waiting: Waiting) -> Response:
     if identity.door not in house.portals:
         raise RequestRefused("the portal was closed meanwhile", code=Code.PORTAL_DISABLED)
     if not still_linked(house, identity):
-        raise RequestRefused("the account was closed meanwhile", code=Code.NOT_LINKED)
+        raise _unlinked()
     cookie = house.sessions.open(
         identity,
         portal_session=waiting.portal_session,
@@ -170,6 +170,16 @@ def _opened(house: House, visit: Visit, waiting: Waiting) -> Response:
         device=device(visit),
         address=visit.request.address,
     )
+    # Closed or unlinked just now, which ended every session: this one must not slip in after.
+    linked = False
+    try:
+        linked = still_linked(house, identity)
+    finally:
+        # Nor must it stay, held by nobody, when that cannot be known.
+        if not linked:
+            house.sessions.end(cookie)
+    if not linked:
+        raise _unlinked()
     visit.event(
         house,
         EventName.LOGIN,
@@ -183,6 +193,10 @@ def _opened(house: House, visit: Visit, waiting: Waiting) -> Response:
     remembered = remembered_door(house, identity.door)
     # The ticket stays with the browser until its end: the cookie may be that of another tab, which comes in a moment.
     return see_other(waiting.next, house.cookie("session", cookie), *remembered)
+
+
+def _unlinked() -> RequestRefused:
+    return RequestRefused("the account was closed, or its link removed, meanwhile", code=Code.NOT_LINKED)
 
 
 def device(visit: Visit) -> str:

@@ -445,6 +445,35 @@ def test_an_account_that_is_closed_is_opened_by_no_link(house: TheHouse) -> None
     assert "ig-session" not in client.cookies
 
 
+@pytest.mark.parametrize("change", ["disable", "unlink"])
+def test_an_account_closed_or_unlinked_while_its_session_opens_keeps_none(
+    house: TheHouse,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    there = Linked.open(house)
+    there.link(there.by_password())
+    client = house.client()
+    reply = there.back(client, client.get("/connexion/portail/proconnect"))
+    rooms = house.gateway.house
+    open_session = rooms.sessions.open
+
+    def opened(*args: Any, **named: Any) -> str:
+        if change == "disable":
+            rooms.direct.disable("mdurand7")
+        else:
+            rooms.direct.links.remove("mdurand7", ISSUER)
+        rooms.sessions.end_person("urn:imagin-gateway:direct", "mdurand7")
+        return open_session(*args, **named)
+
+    monkeypatch.setattr(rooms.sessions, "open", opened)
+    assert client.get(reply.location).status == 403
+    assert rooms.sessions.list_person("urn:imagin-gateway:direct", "mdurand7") == []
+    assert house.codes("login")[-1:] == [""]
+    assert house.codes("login_refused") == [Code.NOT_LINKED]
+    assert client.get("/missions").status == 303
+
+
 def test_an_account_with_a_second_factor_is_linked_by_who_proved_it_alone(house: TheHouse) -> None:  # noqa: F811
     there = Linked.open(house)
     client = there.by_password()
