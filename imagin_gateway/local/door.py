@@ -175,7 +175,7 @@ class DirectDoor:
             database, credentials, self._login, self._resets, self._clients, clock, self._tell, wake
         )
         self.address = OwnAddress(database, addresses, self._login, self._throttle, clock, self._tell, wake)
-        self.links = Links(database, clock, events, wake)
+        self.links = Links(database, clock, events, wake, of_a_portal)
         self.desk = HelpDesk(
             database,
             provisionals,

@@ -15,7 +15,7 @@ from imagin_gateway.clock import Clock
 from imagin_gateway.errors import Code, Refused
 from imagin_gateway.events import EventLog, EventName
 from imagin_gateway.local import outbox, store
-from imagin_gateway.local.accounts import AccountView, identifier_key
+from imagin_gateway.local.accounts import Account, AccountView, identifier_key
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.lifecycle import AccountState, state_at
 from imagin_gateway.local.mail_kinds import MailKind
@@ -31,23 +31,31 @@ class Links:
         clock: the time.
         events: where each link made or removed is told.
         wake: tells the sender that a mail waits: the owner is told of both.
+        of_a_portal: tells of a mail address whether its owner must enter by a portal: no link opens the account.
 
     Every method raises `Unavailable` when the database does not answer.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, events: EventLog, wake: Callable[[], None] = lambda: None
+        self,
+        database: Database,
+        clock: Clock,
+        events: EventLog,
+        wake: Callable[[], None] = lambda: None,
+        of_a_portal: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._database = database
         self._clock = clock
         self._events = events
         self._telling = Telling(events)
         self._wake = wake
+        self._of_a_portal = of_a_portal
 
     def account(self, issuer: str, subject: str) -> AccountView | None:
         """Return the account linked to a person of another service, None when there is none or it is not in use.
 
-        An account whose password is still to be chosen, or that is closed, is opened by no link.
+        An account whose password is still to be chosen, or that is closed, is opened by no link; nor is that of
+        somebody who must enter by a portal.
         """
         with self._database.read() as connection:
             found = connection.execute(
@@ -56,10 +64,11 @@ class Links:
                 )
             ).scalar()
             account = None if found is None else store.find_id(connection, found, lock=False)
-        if account is None:
-            return None
+        return account.view(AccountState.ACTIVE) if account is not None and self._may_open(account) else None
+
+    def _may_open(self, account: Account) -> bool:
         state = state_at(account.state, account.provisional_ends_at, self._clock.now())
-        return account.view(state) if state is AccountState.ACTIVE else None
+        return state is AccountState.ACTIVE and not self._of_a_portal(account.email)
 
     def is_of(self, account_id: int, issuer: str, subject: str) -> bool:
         """Tell whether an account is linked to this person of another service, whatever its state."""
@@ -75,10 +84,7 @@ class Links:
         """Tell whether an account is in use, and linked to this service."""
         with self._database.read() as connection:
             account = store.find(connection, identifier_key(identifier))
-        if account is None:
-            return False
-        state = state_at(account.state, account.provisional_ends_at, self._clock.now())
-        return state is AccountState.ACTIVE and self.is_linked(identifier, issuer)
+        return account is not None and self._may_open(account) and self.is_linked(identifier, issuer)
 
     def is_linked(self, identifier: str, issuer: str) -> bool:
         """Tell whether an account has a link to this service."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from imagin_gateway.providers.oidc.portal import OidcPortal
 from imagin_gateway.settings import ProConnect
 from imagin_gateway.settings.proconnect import PROCONNECT
 from tests.client import Client, Reply
-from tests.flows.conftest import TheHouse, direct, house, redis_server, settings_of  # noqa: F401  # fixtures
+from tests.flows.conftest import TheHouse, direct, house, make_house, redis_server, settings_of  # noqa: F401  # fixtures
 from tests.providers.oidc.provider import CLIENT_ID, CLIENT_SECRET, Answer, Provider
 
 ISSUER = "https://fca.proconnect.example/api/v2"
@@ -441,6 +442,28 @@ def test_an_account_that_is_closed_is_opened_by_no_link(house: TheHouse) -> None
     assert there.come(house.client()).status == 403
     assert house.codes("login_refused")[-1] == Code.NOT_LINKED
     # ... nor by what was recognised a moment before
+    assert client.get(waiting.location).status == 403
+    assert "ig-session" not in client.cookies
+
+
+@pytest.mark.row("RTE-04")
+def test_the_account_of_somebody_who_must_enter_by_a_portal_is_opened_by_no_link(
+    make_house: Callable[..., TheHouse],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    there = Linked.open(
+        make_house(accounts={"url": f"sqlite:///{tmp_path}/reserved.db", "portal_domains": ["ac-paris.fr"]})
+    )
+    there.link(there.by_password())
+    client = there.house.client()
+    waiting = there.back(client, client.get("/connexion/portail/proconnect"))
+    # Posted to Paris since: the office's list tells the address they have there.
+    listed = tmp_path / "list.csv"
+    listed.write_text("Identifiant;Nom;Prénom;Courriel;Qualité\nmdurand7;DURAND;Marie;marie@ac-paris.fr;professeur\n")
+    there.house.gateway.house.direct.lists.import_list(listed)
+    assert direct(there.house.client(), "mdurand7", PASSWORD).status == 403
+    assert there.come(there.house.client()).status == 403
+    assert there.house.codes("login_refused")[-1] == Code.NOT_LINKED
     assert client.get(waiting.location).status == 403
     assert "ig-session" not in client.cookies
 
