@@ -18,6 +18,8 @@ _DECLARED: Final = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._
 
 _BLANKS: Final = b" \t\r\n"
 
+_DECLARES: Final = b"xmlns"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -28,11 +30,13 @@ class Limits:
     depth: int = 64
     attributes: int = 64
     """On one element: canonicalisation sorts them, one by one."""
+    namespaces: int = 0
+    """Declared on one element; they are no attributes, and each is looked up for each element within. 0: any number."""
     comments: bool = False
     """Whether comments and processing instructions may stand in it."""
 
 
-MESSAGE: Final = Limits(size=256 * 1024, marks=10_000)
+MESSAGE: Final = Limits(size=256 * 1024, marks=10_000, namespaces=64)
 """An answer of a portal. A comment there is covered by no signature and helps nobody but a forger."""
 
 METADATA: Final = Limits(size=64 * 1024 * 1024, marks=8_000_000, comments=True)
@@ -76,6 +80,9 @@ def parse(raw: bytes, limits: Limits = MESSAGE) -> etree._Element:
     if len(raw) > limits.size or raw.count(b"<") > limits.marks:
         raise AnswerRefused(Code.TOO_LARGE, "the document is too large")
     _check_encoding(raw)
+    # Asked of the whole first: few documents hold so many.
+    if 0 < limits.namespaces < raw.count(_DECLARES) and _declares_more_than(limits.namespaces, raw):
+        raise AnswerRefused(Code.TOO_LARGE, "an element declares too many namespaces")
     # One letter is looked for first: an honest message holds none, and finding words costs as much as parsing it.
     if b"!" in raw and (b"<!DOCTYPE" in raw or b"<!ENTITY" in raw):
         raise AnswerRefused(Code.SAML_XML, "the document holds a document type")
@@ -86,6 +93,11 @@ def parse(raw: bytes, limits: Limits = MESSAGE) -> etree._Element:
         raise AnswerRefused(Code.SAML_XML, "the document is not well-formed XML") from None
     _check_tree(root, limits)
     return root
+
+
+def _declares_more_than(most: int, raw: bytes) -> bool:
+    """Tell whether one tag declares more namespaces. Between two `<` there is one tag at most, and text."""
+    return any(piece.count(_DECLARES) > most for piece in raw.split(b"<"))
 
 
 def canonical(raw: bytes) -> etree._Element:

@@ -161,6 +161,32 @@ def test_an_element_with_a_flood_of_attributes_is_refused(there: House) -> None:
     assert there.code(forged(with_attributes(most + 1))) is Code.TOO_LARGE
 
 
+@pytest.mark.parametrize("quote", [b'"', b"'"])
+def test_an_element_with_a_flood_of_namespaces_is_refused(there: House, quote: bytes) -> None:
+    """They are no attributes to XPath; canonicalising, and opening what is encrypted, look each of them up."""
+
+    def with_namespaces(count: int) -> bytes:
+        told = b"".join(b" xmlns:n%d=%su:%d%s" % (number, quote, number, quote) for number in range(count))
+        return forge.raw(forged(lambda root: forge.extensions(root, etree.Element("{urn:elsewhere}thing")))).replace(
+            b"<ns0:thing", b"<ns0:thing" + told
+        )
+
+    # One more is the element's own. Those that nothing uses are no part of what is signed.
+    most = documents.MESSAGE.namespaces - 1
+    assert there.come_back(with_namespaces(most)).subject == forge.PERSON.login
+    assert there.code(with_namespaces(most + 1)) is Code.TOO_LARGE
+
+
+def test_as_many_namespaces_may_be_declared_as_there_are_elements(there: House) -> None:
+    """Some portals declare two for each value."""
+
+    def in_every_value(root: etree._Element) -> None:
+        forge.add_attribute(root, "FrEduRneResp", *("X",) * 400)
+
+    told = forge.raw(forged(in_every_value)).replace(b"<saml:AttributeValue", b'<saml:AttributeValue xmlns:u="u:u"')
+    assert there.come_back(told).subject == forge.PERSON.login
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -38,8 +38,8 @@ def with_a_new_parser(raw: bytes) -> etree._Element:
 
 @pytest.mark.row("SAM-31")
 def test_the_limits_are_those_that_the_documents_tell() -> None:
-    assert Limits(size=262_144, marks=10_000, depth=64, attributes=64, comments=False) == MESSAGE
-    assert Limits(size=67_108_864, marks=8_000_000, depth=64, attributes=64, comments=True) == METADATA
+    assert Limits(size=262_144, marks=10_000, depth=64, attributes=64, namespaces=64, comments=False) == MESSAGE
+    assert Limits(size=67_108_864, marks=8_000_000, depth=64, attributes=64, namespaces=0, comments=True) == METADATA
 
 
 def test_each_limit_is_reached_and_not_passed() -> None:
