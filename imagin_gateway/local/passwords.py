@@ -44,6 +44,13 @@ TAG_BYTES: Final = 32
 MAX_BYTES: Final = 1024
 """Longest password, in UTF-8. Longer is refused, never cut (row PWD-04)."""
 
+MAX_TYPED: Final = 4 * MAX_BYTES
+"""Longest text put in NFC, in code points; of anything longer, NFC makes more than `MAX_BYTES`.
+
+Accents are put in order one by one, which takes the square of their number: those that one form can hold would
+stop a process, every thread of it, for seconds.
+"""
+
 WAITING_PER_WORKER: Final = 16
 
 WAIT_SECONDS: Final = 5.0
@@ -56,8 +63,12 @@ _log = logging.getLogger("imagin_gateway.local")
 
 
 def normalized(password: Secret) -> Secret:
-    """Return the password as it is hashed: as typed, in NFC and nothing else (row PWD-05)."""
-    return Secret(unicodedata.normalize("NFC", password.reveal()))
+    """Return the password as it is hashed: as typed, in NFC and nothing else (row PWD-05).
+
+    One that is too long for any comes back as it is.
+    """
+    text = password.reveal()
+    return Secret(unicodedata.normalize("NFC", text)) if len(text) <= MAX_TYPED else password
 
 
 def byte_length(password: Secret) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -647,3 +649,42 @@ def test_an_address_that_was_pasted_is_taken_without_what_nobody_sees(house: The
     pending = house.gateway.house.direct.address.pending("mdurand7")
     assert pending is not None
     assert pending.address == "marie@autre.test"
+
+
+@pytest.mark.parametrize("form", ["login", "first", "repeated", "current", "confirm", "address", "json"])
+def test_a_flood_of_accents_in_a_password_is_never_put_in_order(
+    house: TheHouse, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Unicode has them sorted, one by one: what one form can hold stopped a whole process for eleven seconds."""
+    flood = "a" + "\u0300" * 10_000 + "\u0316" * 10_000
+    client = house.client()
+    if form == "first" or form == "repeated":
+        page = client.follow(direct(client, "mdurand7", house.letters["mdurand7"]))
+        fields = {"nouveau": GOOD if form == "repeated" else flood, "encore": flood}
+    elif form in ("login", "json"):
+        page, fields = client.get("/connexion/direct"), {"identifiant": "mdurand7", "motdepasse": flood}
+    else:
+        client = personalised(house)
+        address, name = {
+            "current": ("/connexion/mot-de-passe", "actuel"),
+            "confirm": ("/connexion/confirmer", "motdepasse"),
+            "address": ("/connexion/adresse", "actuel"),
+        }[form]
+        house.clock.move(120)
+        page = client.get(address)
+        fields = {name: flood, "nouveau": GOOD + " !", "encore": GOOD + " !", "courriel": "m@exemple.test"}
+    normalize, sorted_at_once = unicodedata.normalize, [0]
+
+    def seen(how: Any, text: str) -> str:
+        sorted_at_once.append(len(text))
+        return normalize(how, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", seen)
+    if form == "json":
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        body = json.dumps({**fields, "formulaire": page.field("formulaire")}, ensure_ascii=False).encode()
+        assert client.request("POST", "/connexion/direct", raw=body, headers=headers).status == 403
+    else:
+        assert client.submit(page, fields).status in (403, 422)
+    assert max(sorted_at_once) <= 4096
+    assert len(sorted_at_once) > 1

@@ -409,3 +409,11 @@ def test_what_is_handed_over_withholds_every_secret_and_nothing_else() -> None:
     secret.add("address_changes.key")
     assert secret == personal.WITHHELD & columns
     assert columns >= personal.WITHHELD
+
+
+def test_a_flood_of_accents_is_no_search_and_is_never_put_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(how: str, text: str) -> str:
+        raise AssertionError(f"{how} of {len(text)} signs")
+
+    monkeypatch.setattr(unicodedata, "normalize", never)
+    assert not search.long_enough("durand" + "\u0300\u0316" * 10_000)

@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import threading
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,12 +19,14 @@ from imagin_gateway.keys import Keyring, Secret
 from imagin_gateway.local.door import CredentialsRefused
 from imagin_gateway.local.passwords import (
     MAX_BYTES,
+    MAX_TYPED,
     PROFILES,
     WAITING_PER_WORKER,
     Hasher,
     Limiter,
     byte_length,
     cores,
+    normalized,
 )
 from imagin_gateway.settings import Passwords
 from tests.local.conftest import Office, settings_of
@@ -368,3 +371,19 @@ def test_the_longest_password_is_hashed_whole_and_a_longer_one_opens_nothing() -
         assert hasher.verify(unreadable, longest) is False
     assert hasher.needs_rehash(stored) is False
     assert hasher.needs_rehash("") is True
+
+
+@pytest.mark.parametrize("syllable", ["\u1112\u1161\u11ab", "e\u0301", "u\u0308\u0301", "s\u0323\u0307"])
+def test_a_password_typed_in_pieces_is_taken_up_to_the_limit(syllable: str) -> None:
+    """What NFC shortens most is far from too long to be put in NFC."""
+    whole = len(unicodedata.normalize("NFC", syllable).encode())
+    most = syllable * (MAX_BYTES // whole)
+    assert MAX_BYTES - whole < byte_length(Secret(most)) <= MAX_BYTES
+    hasher = Hasher("unsafe-tests")
+    assert hasher.verify(hasher.hash(Secret(most)), Secret(unicodedata.normalize("NFC", most)))
+    assert byte_length(Secret(most + "a" * whole)) > MAX_BYTES
+
+
+def test_what_is_too_long_to_be_put_in_nfc_is_too_long() -> None:
+    assert byte_length(Secret("e\u0301" * MAX_TYPED)) > MAX_BYTES
+    assert normalized(Secret("e\u0301" * MAX_TYPED)) == Secret("e\u0301" * MAX_TYPED)
