@@ -41,8 +41,8 @@ class Links:
         database: Database,
         clock: Clock,
         events: EventLog,
-        wake: Callable[[], None] = lambda: None,
-        of_a_portal: Callable[[str], bool] = lambda _: False,
+        wake: Callable[[], None],
+        of_a_portal: Callable[[str], bool],
     ) -> None:
         self._database = database
         self._clock = clock
