@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote, unquote_plus
 
 import httpx2
 import pytest
 
-from imagin_gateway.errors import SettingsError
+from imagin_gateway.errors import AnswerRefused, SettingsError
 from imagin_gateway.keys import Secret
 from imagin_gateway.providers.oidc.portal import OidcPortal
 from imagin_gateway.providers.portal import Portal
@@ -127,6 +130,19 @@ def test_the_client_shows_its_secret_in_the_configured_way_only(
         assert "authorization" not in seen.headers
         assert (seen.form["client_id"], seen.form["client_secret"]) == (CLIENT_ID, CLIENT_SECRET)
     assert all(CLIENT_SECRET not in other.query for other in provider.seen)
+
+
+@pytest.mark.parametrize("decoded", [unquote, unquote_plus])
+def test_a_secret_is_read_whichever_way_the_provider_decodes_it(
+    provider: Provider, clock: ManualClock, decoded: Callable[[str], str]
+) -> None:
+    """RFC 6749 §2.3.1 wants a form's encoding, where a space is `+`; Authlib and pyop take that for a plus sign."""
+    name, secret = "un client", "p+s :%/ss&=é~*'()"
+    there = house(provider, clock, client_id=name, client_secret=Secret(secret))
+    with pytest.raises(AnswerRefused):
+        there.login()  # this one knows another client
+    told = provider.last("/token").headers["authorization"].removeprefix("Basic ")
+    assert [decoded(part) for part in base64.b64decode(told).decode("ascii").split(":")] == [name, secret]
 
 
 @pytest.mark.parametrize("authentication", ["none", "client_secret_jwt", "tls_client_auth"])

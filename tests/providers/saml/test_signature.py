@@ -14,7 +14,7 @@ import xmlsec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -488,7 +488,7 @@ def test_octets_are_verified_with_an_rsa_key(hashed: str) -> None:
 @pytest.mark.parametrize("hashed", HASHES)
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()])
 def test_octets_are_verified_with_an_elliptic_key(curve: ec.EllipticCurve, hashed: str) -> None:
-    """XML Signature §6.4.3: the two numbers one after the other, each as long as the curve; not the DER of others."""
+    """XML Signature §6.4.3: the two numbers one after the other, each as long as the curve; or DER, as Java signs."""
     private = ec.generate_private_key(curve)
     key = signature.VerificationKey(private.public_key())
     size = (curve.key_size + 7) // 8
@@ -496,12 +496,14 @@ def test_octets_are_verified_with_an_elliptic_key(curve: ec.EllipticCurve, hashe
     r, s = decode_dss_signature(der)
     made = r.to_bytes(size, "big") + s.to_bytes(size, "big")
     assert key.bits == curve.key_size
-    assert key.verifies_octets(b"SAMLRequest=x", made, EC_SHA[hashed]) is True
-    assert key.verifies_octets(b"SAMLRequest=y", made, EC_SHA[hashed]) is False
-    for wrong in (b"", der, made + b"\0", b"\0" + made, made[:-1], made[size:] + made[:size], bytes(2 * size)):
+    for fine in (made, der):
+        assert key.verifies_octets(b"SAMLRequest=x", fine, EC_SHA[hashed]) is True
+        assert key.verifies_octets(b"SAMLRequest=y", fine, EC_SHA[hashed]) is False
+        for other in {*RSA_SHA.values(), *EC_SHA.values(), ""} - {EC_SHA[hashed]}:
+            assert key.verifies_octets(b"SAMLRequest=x", fine, other) is False
+    others = (made + b"\0", b"\0" + made, made[:-1], made[size:] + made[:size], bytes(2 * size))
+    for wrong in (b"", *others, der[:-1], der + b"\0", encode_dss_signature(s, r), encode_dss_signature(0, 0)):
         assert key.verifies_octets(b"SAMLRequest=x", wrong, EC_SHA[hashed]) is False
-    for other in {*RSA_SHA.values(), *EC_SHA.values(), ""} - {EC_SHA[hashed]}:
-        assert key.verifies_octets(b"SAMLRequest=x", made, other) is False
 
 
 @pytest.mark.row("SAM-05")
