@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote, urlencode
 
 from authlib.oauth2 import ClientAuth, OAuth2Client
 from authlib.oauth2.rfc6749.parameters import prepare_token_request
@@ -180,8 +180,11 @@ def _authenticated(
 
 
 def _basic(client: ClientAuth, _method: str, uri: str, headers: dict[str, str], body: str) -> tuple[Any, ...]:
-    """RFC 6749 §2.3.1: both parts are form-encoded before they are joined by a colon."""
-    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+    """RFC 6749 §2.3.1: both parts are form-encoded before they are joined by a colon.
+
+    A space is `%20`, which every reader decodes: Authlib and pyop take the `+` of a form for a plus sign.
+    """
+    pair = f"{quote(client.client_id, safe='')}:{quote(client.client_secret, safe='')}"
     headers["Authorization"] = "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
     return uri, headers, body
 
