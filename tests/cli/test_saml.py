@@ -119,6 +119,21 @@ def test_what_is_wrong_is_told_in_words(operator: Operator) -> None:
     assert "nowhere.xml" in missing.stderr
 
 
+def test_the_roles_of_another_protocol_are_no_fault_of_a_document(operator: Operator) -> None:
+    """Metadata §2.4.1: RoleDescriptor is there for others to extend; ADFS puts those of WS-Federation first."""
+    fed = "http://docs.oasis-open.org/wsfed/federation/200706"
+    role = (
+        f'<md:RoleDescriptor xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:fed="{fed}"'
+        f' xsi:type="fed:SecurityTokenServiceType" protocolSupportEnumeration="{fed}">'
+        "<fed:TokenTypesOffered/></md:RoleDescriptor>"
+    ).encode()
+    for name, more, told in (("fine.xml", b"", False), ("odd.xml", b"<md:Odd/>", True)):
+        document = logouts.metadata().replace(b"<md:IDPSSODescriptor", role + more + b"<md:IDPSSODescriptor")
+        (operator.folder / name).write_bytes(document)
+        done = operator.run("saml", "check", DOOR, name)
+        assert (done.returncode, "schémas" in done.stdout + done.stderr) == (0, told), done.stdout
+
+
 def test_a_good_answer_passes_every_step_and_shows_nobody(operator: Operator) -> None:
     done = operator.run("saml", "inspect", write(operator, forged()), "--door", DOOR)
     assert done.returncode == 0, done.stderr

@@ -121,6 +121,11 @@ def examine(
         root = documents.parse(raw, documents.METADATA)
     except AnswerRefused:
         return Examination(tuple(facts), (), tuple(problems))
+    for role in list(root.iter(md("RoleDescriptor"))):
+        # Metadata §2.4.1: a place for other protocols (ADFS and Entra ID fill it), whose schemas are not ours to have.
+        parent = role.getparent()
+        if parent is not None:
+            parent.remove(role)
     if not schema.is_valid(root):
         warnings.append("le document ne suit pas les schémas de SAML 2.0")
     entities = list(root.iter(md("EntityDescriptor")))
