@@ -60,7 +60,7 @@ OF_CODES: Final = {
     "oidc.algorithm": "`algorithms` does not hold the one the provider signs with, which is `statuses` in the event.",
     "oidc.signature": "Look: no key of the provider made this. Alone, after a change of keys: the next try reads them afresh.",
     "oidc.token_type": (
-        "Of a logout: its tokens do not say that they are some (Glewlwyd, LemonLDAP::NG, an older Keycloak), and no "
+        "Of a logout: its tokens do not say that they are some (Glewlwyd, LemonLDAP::NG, idpy-oidc, an older Keycloak), and no "
         'session ends here with the portal\'s: `logout_tokens = "early"`.'
     ),
     "oidc.time": "A clock is off, ours or the provider's: check NTP; then `leeway_seconds`.",

@@ -473,7 +473,7 @@ class TestToldInAFrame:
             {"sid": "s-1"},
             {"iss": ISSUER},
             {"iss": ISSUER, "sid": ""},
-            {"iss": ISSUER, "sid": "x" * 300},
+            {"iss": ISSUER, "sid": "x" * 2049},
             {},
         ],
     )

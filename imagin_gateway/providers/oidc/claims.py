@@ -21,7 +21,10 @@ Claims = Mapping[str, Any]
 MAX_SUBJECT_CHARS: Final = 255
 
 MAX_TEXT_CHARS: Final = 255
-"""Longest `acr`, `amr` or `sid` taken."""
+"""Longest `acr` or `amr` taken."""
+
+MAX_SESSION_CHARS: Final = 2048
+"""Longest `sid` taken: that of idpy-oidc is the whole session, encrypted, in some three hundred."""
 
 MAX_METHODS: Final = 16
 
@@ -238,13 +241,15 @@ def check_recency(
 
 def check_session(claims: Claims) -> str:
     """Back-Channel Logout 1.0 §2.1 `sid`: a text, if told; kept for the logout."""
-    return _text(claims, "sid") if "sid" in claims else ""
+    return _text(claims, "sid", MAX_SESSION_CHARS) if "sid" in claims else ""
 
 
-def _text(claims: Claims, name: str) -> str:
+def _text(claims: Claims, name: str, longest: int = MAX_TEXT_CHARS) -> str:
     value = claims[name]
-    if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS or not value.isprintable():
+    if not isinstance(value, str) or not value.isprintable():
         raise AnswerRefused(Code.OIDC_CLAIMS, f"{name} is not a text")
+    if len(value) > longest:
+        raise AnswerRefused(Code.OIDC_CLAIMS, f"{name} is too long")
     return value
 
 

@@ -52,7 +52,7 @@ def tells_nothing_more(config: OidcPortal, signed: Signed, arrival: Arrival) -> 
     if not signed.header.keys() <= OF_THE_SIGNATURE or not all(map(_is_word, signed.header.values())):
         return False
     return all(
-        _is_short(value) if name in OF_THE_PROTOCOL else _is_kept(config, name, value, arrival)
+        (name in OF_THE_PROTOCOL and _is_short(value)) or _is_kept(config, name, value, arrival)
         for name, value in signed.claims.items()
     )
 
@@ -62,6 +62,8 @@ def _is_kept(config: OidcPortal, name: str, value: object, arrival: Arrival) -> 
     if len(told) != (len(value) if isinstance(value, list) else 1):
         return False  # it holds something that is no text, of which nothing was read
     if name.lower() == config.subject_attribute.lower() and told == (arrival.subject,):
+        return True
+    if name == "sid" and told == (arrival.portal_session,):
         return True
     attribute = canonical_name(name, config.attributes)
     return bool(told) and set(told) <= set(arrival.attributes.get(attribute, ()))

@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 from imagin_gateway.errors import AnswerRefused, Code, RequestRefused
 from imagin_gateway.exchange import Params, Request, Response
 from imagin_gateway.providers.oidc.claims import (
+    MAX_SESSION_CHARS,
     MAX_TEXT_CHARS,
     Claims,
     check_audience,
@@ -176,7 +177,7 @@ def front_channel_order(issuer: str, query: Params) -> LogoutOrder:
     if query.get("iss") != issuer:
         raise AnswerRefused(Code.OIDC_ISSUER, "the logout is of another issuer")
     session = query.get("sid", "")
-    if not session or len(session) > MAX_TEXT_CHARS:
+    if not session or len(session) > MAX_SESSION_CHARS:
         raise AnswerRefused(Code.OIDC_LOGOUT_TOKEN, "the logout names no session")
 
     def shown(whole: bool) -> Response:

@@ -322,10 +322,19 @@ def test_a_token_of_events_is_not_an_id_token(there: House, events: object) -> N
         {"amr": ["pwd"] * 17},
         {"sid": 5},
         {"sid": "a\x1b[31m"},
+        {"sid": "x" * 2049},
     ],
 )
 def test_a_claim_of_the_wrong_type_is_refused(there: House, claims: dict[str, Any]) -> None:
     assert refusal(there, **claims) is Code.OIDC_CLAIMS
+
+
+def test_a_session_of_the_portal_may_have_a_long_name(there: House) -> None:
+    """Back-Channel Logout 1.0 §2.1 sets no bound; that of idpy-oidc is a whole session, encrypted."""
+    there.provider.edit_claims = telling(sid="x" * 2048)
+    arrival = there.login()
+    assert arrival.portal_session == "x" * 2048
+    assert arrival.logout_hint, "it is kept anyway: the token tells nothing more"
 
 
 def test_an_authentication_in_the_future_is_refused(there: House) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from imagin_gateway.errors import AnswerRefused, Code
 from imagin_gateway.exchange import Request
 from imagin_gateway.providers.oidc.logout import EVENT
-from imagin_gateway.providers.portal import Arrival, LogoutWay
+from imagin_gateway.providers.portal import Arrival, LogoutOrder, LogoutWay
 from tests.clock import ManualClock
 from tests.providers.oidc.journey import House, house, telling
 from tests.providers.oidc.provider import CLIENT_ID, Answer, Document, Provider, base64url, public, rsa_key
@@ -249,7 +250,17 @@ def test_a_claim_of_a_logout_token(there: House, claim: str) -> None:
         assert refused.value.code.value.startswith("oidc."), value
 
 
-def _told(there: House, **claims: object) -> object:
+def test_an_order_names_a_session_by_a_name_as_long_as_a_login_takes(there: House) -> None:
+    longest = "x" * 2048
+    frame = Request("GET", "/arena-paris/fin/cadre", urlencode({"iss": there.portal.issuer, "sid": longest}).encode())
+    for order in (_told(there, sid=longest), there.portal.logout_asked(frame, LogoutWay.FRAME, there.clock.now())):
+        assert order is not None
+        assert order.portal_sessions == (longest,)
+    with pytest.raises(AnswerRefused, match="too long"):
+        _told(there, sid=longest + "x")
+
+
+def _told(there: House, **claims: object) -> LogoutOrder | None:
     provider = there.provider
     now = int(provider.now.timestamp())
     plain: Document = {"iss": provider.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 120, "jti": "one"}
