@@ -159,6 +159,13 @@ def inspect(
         raise typer.Exit(EXIT_REFUSED)
 
 
+def _where(encoded: str) -> str:
+    """Return where an answer leaves the schemas."""
+    from imagin_gateway.providers.saml import documents, schema
+
+    return schema.fault(documents.parse(documents.decoded(encoded)))
+
+
 def _steps(portal: SamlPortalClient, encoded: str, moment: datetime, section: SamlPortal) -> bool:
     """Take every step of a login, and show each; return whether all passed."""
     from imagin_gateway.providers.saml.steps import Step
@@ -180,6 +187,8 @@ def _steps(portal: SamlPortalClient, encoded: str, moment: datetime, section: Sa
             _show("REFUSÉ", begun[-1])
         err.print(f"Refusée : {error.code} ({error})", style="red", markup=False)
         err.print(f"  {words().code(error.code)}", style="red", markup=False)
+        if begun[-1:] == [Step.SCHEMA]:
+            err.print(f"  à commencer par : {_plain(_where(encoded))}", style="red", markup=False)
         missing: tuple[str, ...] = getattr(error, "missing", ())
         for name in missing:
             err.print(f"  attribut manquant : {_plain(name)}", style="red", markup=False)

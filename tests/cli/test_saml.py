@@ -106,7 +106,7 @@ def test_what_is_wrong_is_told_in_words(operator: Operator) -> None:
         "broken.xml": (b"<x", 1, "XML"),
         "old.xml": (saml_messages.metadata(PORTAL, SSO, [old]), 0, "un certificat a expiré"),
         "soon.xml": (saml_messages.metadata(PORTAL, SSO, [soon]), 0, "va sans doute changer de clé"),
-        "odd.xml": (logouts.metadata().replace(b"<md:NameIDFormat>", b"<md:Odd/><md:NameIDFormat>"), 0, "schémas"),
+        "odd.xml": (logouts.metadata().replace(b"<md:NameIDFormat>", b"<md:Odd/><md:NameIDFormat>"), 0, "Odd (element"),
     }
     for name, (content, status, told) in wrong.items():
         (operator.folder / name).write_bytes(content)
@@ -185,6 +185,18 @@ def test_the_step_that_refuses_is_shown_with_its_code(operator: Operator, how: s
     assert "Traceback" not in done.stderr
     if code is Code.ATTRIBUTE_MISSING:
         assert "attribut manquant : rne" in done.stderr
+    where = "à commencer par : Response/@Odd (cvc-complex-type-3-2-1)"
+    assert (where in done.stderr) == (code is Code.SAML_SCHEMA)
+
+
+def test_where_an_answer_leaves_the_schemas_is_shown_without_its_values(operator: Operator) -> None:
+    def typed(root: etree._Element) -> None:
+        value = next(root.iter(forge.saml("AttributeValue")))
+        value.set("{http://www.w3.org/2001/XMLSchema-instance}type", "canary")
+
+    done = operator.run("saml", "inspect", write(operator, forged(typed)), "--door", DOOR)
+    assert "à commencer par : AttributeValue/@type (cvc-" in done.stderr
+    assert "canary" not in done.stdout + done.stderr
 
 
 def test_times_are_those_of_the_night_before(operator: Operator) -> None:

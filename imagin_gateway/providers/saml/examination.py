@@ -126,8 +126,8 @@ def examine(
         parent = role.getparent()
         if parent is not None:
             parent.remove(role)
-    if not schema.is_valid(root):
-        warnings.append("le document ne suit pas les schémas de SAML 2.0")
+    if where := schema.fault(root):
+        warnings.append(f"le document ne suit pas les schémas de SAML 2.0 : {where}")
     entities = list(root.iter(md("EntityDescriptor")))
     facts.append(("document", f"{etree.QName(root).localname}, {len(entities)} entité{'s' * (len(entities) > 1)}"))
     facts.append(("signature", "signé" if root.find(SIGNATURE) is not None else "non signé"))

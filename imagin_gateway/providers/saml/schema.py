@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import threading
 from importlib.resources import files
 from typing import Any, Final
@@ -52,3 +53,22 @@ def is_valid(root: etree._Element) -> bool:
     """Tell whether a message or metadata follows the schemas of SAML 2.0."""
     with _one_at_a_time:  # a compiled schema keeps its last errors: one user at a time, 30 µs each
         return _compiled().validate(root)
+
+
+_PLACE: Final = re.compile(r"Element '(?:\{[^}']*\})?([^']+)'(?:, attribute '(?:\{[^}']*\})?([^']+)')?")
+
+
+def fault(root: etree._Element) -> str:
+    """Return where a message or metadata first leaves the schemas, and which rule it breaks; "" when it does not.
+
+    Names of elements and attributes, and of the rule (XML Schema 1 appendix C); no value, which may tell somebody's.
+    """
+    with _one_at_a_time:
+        if _compiled().validate(root):
+            return ""
+        log: Any = _compiled().error_log
+        first = log[0]
+    place = _PLACE.match(first.message)
+    names = [each for each in place.groups() if each] if place is not None else []
+    rule = first.type_name.removeprefix("SCHEMAV_").lower().replace("_", "-")
+    return f"{'/@'.join(names) or '?'} ({rule})"
