@@ -56,7 +56,14 @@ OF_CODES: Final = {
     "oidc.state": "Nothing, alone.",
     "oidc.issuer": "`issuer` must be exactly what the provider writes. Else look: another provider answered.",
     "oidc.code": "Nothing, alone: the provider refuses a code that is old or was used.",
-    "oidc.token_response": "Often `client_secret` or `client_authentication`; `statuses` in the event says what the provider said.",
+    "oidc.token_response": (
+        "Often `client_secret` or `client_authentication`; `statuses` in the event says what the provider said, or the HTTP "
+        "status of a page. Where `reason` says that the token is encrypted: the provider is to sign it alone."
+    ),
+    "oidc.userinfo": (
+        "`reason` in the event says what is wrong with it, `statuses` with which HTTP status it was refused. It comes as JSON, or "
+        "signed with one of `algorithms`, and is not encrypted."
+    ),
     "oidc.algorithm": "`algorithms` does not hold the one the provider signs with, which is `statuses` in the event.",
     "oidc.signature": "Look: no key of the provider made this. Alone, after a change of keys: the next try reads them afresh.",
     "oidc.token_type": (

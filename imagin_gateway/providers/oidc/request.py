@@ -190,15 +190,25 @@ def _basic(client: ClientAuth, _method: str, uri: str, headers: dict[str, str], 
 
 
 def read(reply: Reply) -> Tokens:
-    """Core 1.0 §3.1.3.3, §3.1.3.5: a success is a JSON object with both tokens, of type Bearer."""
-    answer = reply.json(Code.OIDC_TOKEN_RESPONSE)
+    """Core 1.0 §3.1.3.3, §3.1.3.5: a success is a JSON object with both tokens, of type Bearer.
+
+    A refusal should be one too (RFC 6749 §5.2); of a page, or nothing, the HTTP status is all that is told.
+    """
+    answer = reply.json(Code.OIDC_TOKEN_RESPONSE) if reply.status == 200 else _of_refusal(reply)
     if reply.status != 200 or "error" in answer:
-        statuses = told_error(answer.get("error"))
+        statuses = told_error(answer.get("error")) or ((str(reply.status),) if reply.status != 200 else ())
         raise AnswerRefused(Code.OIDC_TOKEN_RESPONSE, "the portal refuses the code", statuses=statuses)
     kind = answer.get("token_type")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise AnswerRefused(Code.OIDC_TOKEN_RESPONSE, "the access token is of another type")
     return Tokens(_token(answer, "access_token"), _token(answer, "id_token"))
+
+
+def _of_refusal(reply: Reply) -> dict[str, Any]:
+    try:
+        return reply.json(Code.OIDC_TOKEN_RESPONSE)
+    except AnswerRefused:
+        return {}
 
 
 def _token(answer: dict[str, Any], name: str) -> Secret:

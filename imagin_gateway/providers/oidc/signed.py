@@ -138,7 +138,8 @@ class Verifier:
             jws = None
         # Raised here, so that the token does not hang from the error.
         if jws is None or not isinstance(jws.headers(), dict):
-            raise AnswerRefused(code, "not a signed token")
+            # RFC 7516 §7.1: five parts. A provider encrypts what it was told to when we were registered.
+            raise AnswerRefused(code, "the token is encrypted" if token.count(".") == 4 else "not a signed token")
         return jws
 
     def _any(self, jws: CompactSignature, keys: KeySet, alg: str, kid: str | None) -> bool:

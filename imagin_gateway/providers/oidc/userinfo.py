@@ -53,7 +53,8 @@ def ask(
     headers = {"Authorization": f"Bearer {access_token.reveal()}", "Accept": f"{JSON}, {JWT}"}
     reply = wire.get(provider.userinfo_endpoint, Code.OIDC_USERINFO, headers)
     if reply.status != 200:
-        raise AnswerRefused(Code.OIDC_USERINFO, "the portal refuses its own access token")
+        told = (str(reply.status),)
+        raise AnswerRefused(Code.OIDC_USERINFO, "the portal refuses its own access token", statuses=told)
     claims: Claims
     if reply.media_type == JSON:
         claims = reply.json(Code.OIDC_USERINFO)

@@ -89,3 +89,39 @@ def test_a_wrong_client_secret_is_told_by_the_name_of_the_error(provider: Provid
     with pytest.raises(AnswerRefused) as refused:
         there.login()
     assert (refused.value.code, refused.value.statuses) == (Code.OIDC_TOKEN_RESPONSE, ("invalid_client",))
+
+
+PAGE = b"<!doctype html><p>Unauthorized"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Answer(401, PAGE, "text/html"), "401"),
+        (Answer(403, b""), "403"),
+        (Answer.json({"message": "no"}, 400), "400"),
+        (Answer.json({"error": "Un mot de passe ?"}, 401), "401"),
+        (Answer.json({"error": "invalid_client"}, 401), "invalid_client"),
+    ],
+)
+def test_a_refusal_in_words_of_the_providers_own_is_told_by_its_status(there: House, reply: Answer, told: str) -> None:
+    """RFC 6749 §5.2 wants JSON; a server before the provider, or its framework, answers a page."""
+    there.provider.replies["/token"] = lambda: reply
+    with pytest.raises(AnswerRefused, match="refuses the code") as refused:
+        there.login()
+    assert (refused.value.code, refused.value.statuses) == (Code.OIDC_TOKEN_RESPONSE, (told,))
+
+
+def test_a_success_that_is_a_page_is_not_a_refusal(there: House) -> None:
+    there.provider.replies["/token"] = lambda: Answer(200, PAGE, "text/html")
+    with pytest.raises(AnswerRefused, match="not a JSON object") as refused:
+        there.login()
+    assert (refused.value.code, refused.value.statuses) == (Code.OIDC_TOKEN_RESPONSE, ())
+
+
+def test_a_token_that_is_encrypted_is_told_as_that(there: House) -> None:
+    """RFC 7516 §7.1: five parts. What a client is registered for; nothing here reads it."""
+    there.provider.edit_tokens = telling(id_token="a.b.c.d.e")
+    with pytest.raises(AnswerRefused, match="encrypted") as refused:
+        there.login()
+    assert refused.value.code is Code.OIDC_TOKEN_RESPONSE

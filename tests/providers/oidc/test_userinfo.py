@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from joserfc import jwe
 
 from imagin_gateway.errors import AnswerRefused, Code, Unavailable
 from imagin_gateway.providers.oidc.userinfo import about_the_person
@@ -114,6 +115,19 @@ def test_claims_about_the_token_are_not_about_the_person() -> None:
 def test_a_userinfo_that_is_none_is_refused(there: House, answer: Answer) -> None:
     there.provider.replies["/userinfo"] = lambda: answer
     assert refusal(there) is Code.OIDC_USERINFO
+
+
+def test_a_userinfo_that_is_encrypted_or_refused_is_told_as_that(there: House) -> None:
+    """Core §5.3.2 has it signed, encrypted, or both, as the client was registered."""
+    encrypted = jwe.encrypt_compact({"alg": "RSA-OAEP", "enc": "A128GCM"}, b'{"sub":"person-1"}', rsa_key("ours"))
+    there.provider.replies["/userinfo"] = lambda: Answer(body=encrypted.encode(), content_type="application/jwt")
+    with pytest.raises(AnswerRefused, match="is encrypted") as refused:
+        there.login()
+    assert refused.value.code is Code.OIDC_USERINFO
+    there.provider.replies["/userinfo"] = lambda: Answer(403)
+    with pytest.raises(AnswerRefused) as refused:
+        there.login()
+    assert (refused.value.code, refused.value.statuses) == (Code.OIDC_USERINFO, ("403",))
 
 
 def test_a_userinfo_that_fails_makes_the_portal_unavailable(there: House) -> None:
