@@ -15,7 +15,16 @@ from lxml import etree
 
 from imagin_gateway.providers.saml.documents import text
 
-_UNSPECIFIED: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+_1_1: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:"
+_2_0: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:"
+
+_UNSPECIFIED: Final = _1_1 + "unspecified"
+
+_FORMATS: Final = (
+    *(_1_1 + each for each in ("emailAddress", "X509SubjectName", "WindowsDomainQualifiedName")),
+    *(_2_0 + each for each in ("kerberos", "entity", "persistent", "transient")),
+)
+"""Core §8.3.2 to §8.3.8: what else a Format may say."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,7 +45,8 @@ class NameId:
         """Return `kept` of every way in which this name may have been written, its own first.
 
         Core §8.3.7, §8.3.8: a qualifier that says what the message says anyway, the portal's name or ours, may be left
-        out; one message may leave it out, and the next not.
+        out; one message may leave it out, and the next not. So may it be with the Format (Core §8.3.1), which says
+        nothing against any other where it is not told.
 
         Args:
             portal: entityID of the portal.
@@ -44,8 +54,10 @@ class NameId:
         """
         qualifiers = (self.name_qualifier, *(("", portal) if self.name_qualifier in ("", portal) else ()))
         others = (self.sp_name_qualifier, *(("", ours) if self.sp_name_qualifier in ("", ours) else ()))
+        formats = (self.format, "") if self.format else ("", *_FORMATS)
         ways = (
-            replace(self, name_qualifier=each, sp_name_qualifier=other).kept()
+            replace(self, format=form, name_qualifier=each, sp_name_qualifier=other).kept()
+            for form in formats
             for each in qualifiers
             for other in others
         )

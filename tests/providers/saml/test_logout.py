@@ -241,11 +241,29 @@ def test_a_qualifier_that_the_message_tells_anyway_may_be_left_out(
     one_way, other_way = (NameId("n", "f", *each, "p") for each in (first, second))
     spelled = other_way.spellings("portal", "ours")
     assert spelled[0] == other_way.kept()
-    assert len(spelled) == len(set(spelled)) <= 4
+    assert len(spelled) == len(set(spelled)) <= 8
     implied = [
         tuple(each or told for each, told in zip(way, ("portal", "ours"), strict=True)) for way in (first, second)
     ]
     assert (one_way.kept() in spelled) == (implied[0] == implied[1])
+
+
+MAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+LASTING = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+
+
+@pytest.mark.row("LGO-13")
+@pytest.mark.parametrize(
+    ("told", "asked_for", "same"),
+    [(MAIL, "", True), ("", MAIL, True), (LASTING, "", True), (MAIL, MAIL, True), (MAIL, LASTING, False)],
+)
+def test_a_format_that_is_not_told_contradicts_none(told: str, asked_for: str, same: bool) -> None:
+    """Core §8.3.1: unspecified leaves open what the name is. samlify tells it at the login and in no order."""
+    named = [NameId("n", each, "portal", "ours") for each in (told, asked_for)]
+    spelled = named[1].spellings("portal", "ours")
+    assert spelled[0] == named[1].kept()
+    assert (named[0].kept() in spelled) is same
+    assert NameId("other", told, "portal", "ours").kept() not in spelled
 
 
 @pytest.mark.row("LGO-13")
