@@ -25,7 +25,8 @@ from imagin_gateway.mounts.asking import Denied
 from imagin_gateway.mounts.doorman import Doorman
 from imagin_gateway.mounts.host_request import host_request, scope_path
 from imagin_gateway.mounts.incoming import INSTEAD, KEY, PATH, TOO_LONG, HeaderUses, declared_too_long
-from imagin_gateway.mounts.mistakes import HOOKS_OFFLOADED, MOUNTED_TWICE, NOT_ASYNCIO, WRONG_PREFIX, WSGI_BY_ASGI
+from imagin_gateway.mounts.mistakes import HOOKS_OFFLOADED, MOUNTED_TWICE, NOT_ASYNCIO, WSGI_BY_ASGI
+from imagin_gateway.mounts.own_root import own_root
 from imagin_gateway.mounts.passage import Passage
 from imagin_gateway.mounts.peer import certificate_of_scope, doubtful_names, peer_address
 from imagin_gateway.mounts.visitor import Visitor
@@ -106,7 +107,7 @@ class GatewayASGI:
 
     Raises:
         TypeError: hooks are coroutine functions, which `offload` would not run; or `app` is no ASGI application.
-        RuntimeError: `app` is behind the gateway already.
+        RuntimeError: `app` is behind the gateway already, or below a prefix of its own that the settings do not know.
     """
 
     def __init__(self, gateway: Gateway, app: ASGIApp, offload: Offload | None = None) -> None:
@@ -118,6 +119,9 @@ class GatewayASGI:
         self._app = app
         self._doorman = Doorman(gateway)
         self._uses = HeaderUses()
+        self._roots = {kind: own_root(app, kind) for kind in ("http", "websocket")}
+        for root in filter(None, self._roots.values()):
+            self._doorman.check_root(root)
         self._offload = offload
         self._waiting = 0
         self._hooked = bool(gateway.house.hooks.coroutines)
@@ -146,7 +150,12 @@ class GatewayASGI:
         if KEY in scope:
             raise RuntimeError(MOUNTED_TWICE)
         doorman = self._doorman
-        passage = doorman.passage(self._path_below(scope) if scope.get("root_path") else scope["path"])
+        root = self._roots[kind] or scope.get("root_path")
+        if root:
+            scope = self._below(scope, root)
+            passage = doorman.passage(scope_path(scope))
+        else:
+            passage = doorman.passage(scope["path"])
         headers = scope["headers"]
         if not isinstance(headers, (list, tuple)):
             headers = list(headers)
@@ -230,11 +239,15 @@ class GatewayASGI:
             self._waiting -= 1
         await _write(send, response, head=scope["method"] == "HEAD")
 
-    def _path_below(self, scope: Scope) -> str:
-        root = scope["root_path"].rstrip("/")
-        if not under(self._gateway.settings.mount_path, root):
-            raise RuntimeError(WRONG_PREFIX.format(root=root, mount=self._gateway.settings.mount_path))
-        return scope_path(scope)
+    def _below(self, scope: Scope, told: str) -> Scope:
+        """Return the scope of an application that is served below a prefix, so that it is read in one way only."""
+        root, path = self._doorman.check_root(told), scope["path"]
+        scope = {**scope, "root_path": told}
+        # Some servers tell the rest alone. Some frameworks take the prefix off wherever they find it, in the middle of
+        # a path or of a name: what is judged is then told them whole (ASGI, HTTP connection scope, `path`).
+        if root and root in path and not under(path, root):
+            scope["path"] = root + path
+        return scope
 
 
 def _takes_three(app: ASGIApp) -> bool:

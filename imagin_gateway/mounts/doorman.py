@@ -22,10 +22,12 @@ from imagin_gateway.local.throttle import network_of
 from imagin_gateway.mounts.asked import Asked
 from imagin_gateway.mounts.cookie import CookieFinder
 from imagin_gateway.mounts.host_request import host_request, written_query
+from imagin_gateway.mounts.mistakes import PROTECTED_ELSEWHERE, WRONG_PREFIX
 from imagin_gateway.mounts.passage import Passage, Passages
 from imagin_gateway.mounts.visitor import Visitor
 from imagin_gateway.sessions.reader import COOKIE_LENGTH
 from imagin_gateway.sessions.session import SECOND_FACTOR, Session
+from imagin_gateway.settings import under
 
 _log = logging.getLogger("imagin_gateway")
 
@@ -42,6 +44,7 @@ class Doorman:
         self._cookie_name = gateway.settings.cookie_name("session")
         self._find_cookie = CookieFinder(self._cookie_name, COOKIE_LENGTH).find
         self._glance = gateway.house.sessions.glance
+        self._root = ""
         self.passage = Passages(gateway.settings).of
         """What is known of a path."""
         self.anonymous = self.visitor_of(None)
@@ -52,6 +55,27 @@ class Doorman:
         bare, plain = pages.bare_headers(), "text/plain; charset=utf-8"
         self._unreadable = Response(400, pages.plain("unreadable"), plain, bare)
         self._rush = Response(503, pages.plain("busy"), plain, [*bare, ("Retry-After", "5")])
+
+    def check_root(self, told: str) -> str:
+        """Return the prefix below which the application is served, without a final slash.
+
+        Args:
+            told: by the server (`root_path`, `SCRIPT_NAME`), some of which believe a header of the request.
+
+        Raises:
+            RuntimeError: the gateway's own pages, or what the settings protect, are not there.
+        """
+        root = told.rstrip("/")
+        if root != self._root:
+            settings = self._gateway.settings
+            if not under(settings.mount_path, root):
+                raise RuntimeError(WRONG_PREFIX.format(root=root, mount=settings.mount_path))
+            prefixes = dict.fromkeys(part.prefix for part in settings.protect)
+            elsewhere = [each for each in prefixes if not under(each, root) and not under(root, each)]
+            if elsewhere:
+                raise RuntimeError(PROTECTED_ELSEWHERE.format(root=root, prefixes=", ".join(elsewhere)))
+            self._root = root
+        return root
 
     def glance(self, passage: Passage, cookies: str) -> Visitor | None:
         """Return the visitor who may go on at once, or None: then `admit` decides. Waits for nobody.

@@ -37,6 +37,11 @@ WRONG_PREFIX: Final = (
     "with {root!r} too"
 )
 
+PROTECTED_ELSEWHERE: Final = (
+    "this application is served below {root!r}, where the settings protect nothing by the prefixes {prefixes}: begin "
+    "them with {root!r}"
+)
+
 HOOKS_WITHOUT_LOOP: Final = (
     "under WSGI no event loop runs the hooks {names}: write them as plain functions (def, not async def)"
 )

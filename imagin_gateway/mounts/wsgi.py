@@ -15,11 +15,10 @@ from imagin_gateway.mounts.asking import Denied
 from imagin_gateway.mounts.doorman import Doorman
 from imagin_gateway.mounts.host_request import environ_path, host_request
 from imagin_gateway.mounts.incoming import INSTEAD, KEY, TOO_LONG, HeaderUses, declared_too_long, is_identity_header
-from imagin_gateway.mounts.mistakes import ASGI_BY_WSGI, HOOKS_WITHOUT_LOOP, MOUNTED_TWICE, WRONG_PREFIX
+from imagin_gateway.mounts.mistakes import ASGI_BY_WSGI, HOOKS_WITHOUT_LOOP, MOUNTED_TWICE
 from imagin_gateway.mounts.passage import Passage
 from imagin_gateway.mounts.peer import certificate_of_environ, peer_address
 from imagin_gateway.mounts.visitor import Visitor
-from imagin_gateway.settings import under
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -129,7 +128,7 @@ class GatewayWSGI:
             raise RuntimeError(MOUNTED_TWICE)
         doorman = self._doorman
         if environ.get("SCRIPT_NAME"):
-            self._check_prefix(environ["SCRIPT_NAME"])
+            doorman.check_root(environ["SCRIPT_NAME"])
         passage = doorman.passage(environ_path(environ))
         visitor = doorman.glance(passage, environ.get("HTTP_COOKIE", ""))
         if visitor is None:
@@ -169,11 +168,6 @@ class GatewayWSGI:
                 certificate=certificate_of_environ(environ),
             )
         )
-
-    def _check_prefix(self, prefix: str) -> None:
-        root, mount = prefix.rstrip("/"), self._gateway.settings.mount_path
-        if not under(mount, root):
-            raise RuntimeError(WRONG_PREFIX.format(root=root, mount=mount))
 
     def _remove_pretenders(self, inside: Environ) -> None:
         """Remove what pretends to say who somebody is; remember the names that do not: requests repeat the same few."""

@@ -1,0 +1,138 @@
+"""Below a prefix, what the settings protect is what the framework answers with, whoever tells the prefix."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from litestar import Litestar, get
+from starlette.middleware.cors import CORSMiddleware
+
+from imagin_gateway import Gateway, testing
+from imagin_gateway.mounts.wsgi import GatewayWSGI
+from tests.client import Client, Mount, over_asgi, over_wsgi
+
+ROOT = Path(__file__).parent.parent.parent
+
+Make = Callable[..., Gateway]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Return what makes a gateway, which is closed at the end."""
+    with ExitStack() as opened:
+
+        def made(mount_path: str = "/api/connexion", protected: str = "/api/frais") -> Gateway:
+            settings = testing.settings(tmp_path, mount_path=mount_path, protect=[{"prefix": protected}])
+            return opened.enter_context(Gateway(settings, sends_mail=False))
+
+        yield made
+
+
+def of_fastapi() -> FastAPI:
+    api = FastAPI(root_path="/api")
+
+    @api.get("/frais")
+    async def expenses() -> str:
+        return "the secret"
+
+    @api.get("/ouvert")
+    async def opened() -> str:
+        return "open"
+
+    return api
+
+
+@get("/frais", sync_to_thread=False)
+def expenses_of_litestar() -> str:
+    return "the secret"
+
+
+def told(app: Any, root: str) -> Mount:
+    """Return a mount over a server that tells a prefix, and the path without it."""
+
+    async def served(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "root_path": root}, receive, send)
+
+    return over_asgi(served)
+
+
+@pytest.mark.filterwarnings("ignore:The `root_path` parameter is deprecated")  # and does what it did
+@pytest.mark.parametrize("wrap", [lambda api: api, CORSMiddleware], ids=["bare", "in-middleware"])
+class TestAPrefixThatFastAPITakesOffByItself:
+    def test_is_that_of_the_settings(self, make: Make, wrap: Callable[[FastAPI], Any]) -> None:
+        client = Client(over_asgi(make().asgi(wrap(of_fastapi()))))
+        for path in ("/api/frais", "/frais"):  # one page
+            reply = client.get(path, host="127.0.0.1")
+            assert (reply.status, reply.location) == (303, "/api/connexion/?next=%2Fapi%2Ffrais")
+        for path in ("/api/ouvert", "/ouvert"):
+            assert client.get(path, host="127.0.0.1").text == '"open"'
+        assert client.get("/api/connexion/", host="127.0.0.1").status == 200
+
+    def test_is_refused_when_the_gateway_is_mounted_and_does_not_know_it(
+        self, make: Make, wrap: Callable[[FastAPI], Any]
+    ) -> None:
+        with pytest.raises(RuntimeError, match=r'write mount_path = "/api/connexion"'):
+            make("/connexion", "/frais").asgi(wrap(of_fastapi()))
+
+
+def test_a_prefix_that_django_takes_off_by_itself(tmp_path: Path) -> None:
+    # In a process of its own: Django is configured once.
+    act = [sys.executable, "-W", "error", "-m", "tests.mounts.django_root_act", str(tmp_path)]
+    done = subprocess.run(act, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", ["/frais", "/api/frais", "/x/api/frais", "/apifrais", "/x/api/api/frais"])
+def test_a_prefix_in_the_middle_of_a_path_opens_nothing(make: Make, path: str) -> None:
+    # Litestar takes off what comes before it, too; Quart and Channels take it off the beginning of a name.
+    site = Litestar([expenses_of_litestar])
+    reply = Client(told(make().asgi(site), "/api")).get(path, host="127.0.0.1")
+    assert reply.status in (303, 404)
+    assert (reply.status == 303) == (path in {"/frais", "/api/frais"})
+
+
+def test_the_host_is_told_the_path_that_was_judged(make: Make) -> None:
+    seen: list[tuple[str, str]] = []
+
+    async def host(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((scope["root_path"], scope["path"]))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    client = Client(told(make().asgi(host), "/api"))
+    for path in ("/ouvert", "/api/ouvert", "/apiculture", "/x/api"):
+        client.get(path, host="127.0.0.1")
+    assert seen == [("/api", each) for each in ("/ouvert", "/api/ouvert", "/api/apiculture", "/api/x/api")]
+
+
+class TestAPrefixToldThatIsNotThatOfWhatIsProtected:
+    """As `SCRIPT_NAME` or `Daphne-Root-Path`, which some servers take from a header that anybody may send."""
+
+    def test_under_asgi(self, make: Make) -> None:
+        site = Litestar([expenses_of_litestar])
+        mount = told(make("/espace/connexion", "/frais").asgi(site), "/espace")
+        with pytest.raises(RuntimeError, match=r"below '/espace'.*the prefixes /frais: begin them with '/espace'"):
+            Client(mount).get("/frais", host="127.0.0.1")
+
+    def test_under_wsgi(self, make: Make) -> None:
+        def host(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            start_response("200 OK", [])
+            return [b"the secret"]
+
+        app: GatewayWSGI = make("/espace/connexion", "/frais").wsgi(host)
+        mount = over_wsgi(lambda environ, start: app({**environ, "SCRIPT_NAME": "/espace"}, start))
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="protect nothing by the prefixes /frais"):
+                Client(mount).get("/frais", host="127.0.0.1")
+
+    def test_what_protects_all_protects_what_is_below(self, make: Make) -> None:
+        site = Litestar([expenses_of_litestar])
+        reply = Client(told(make("/espace/connexion", "/").asgi(site), "/espace")).get("/frais", host="127.0.0.1")
+        assert (reply.status, reply.location) == (303, "/espace/connexion/?next=%2Fespace%2Ffrais")
