@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, MutableMapping
 from datetime import UTC, datetime
+from inspect import signature
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -68,7 +69,7 @@ def sign_in(client: Any, gateway: Gateway, who: Identity | None = None) -> Ident
     found, name, cookie = _opened(gateway, who)
     if _is_django(client):
         client.handler = _Told(client.handler, Doorman(gateway).visitor_of(gateway.session({name: cookie})))
-    elif hasattr(client, "set_cookie"):
+    elif _is_werkzeug(client):
         # werkzeug keeps a cookie for one host: that of its own addresses, and that of BASE_URL.
         for host in ("localhost", urlsplit(gateway.settings.base_url).hostname):
             client.set_cookie(name, cookie, domain=host)
@@ -109,6 +110,14 @@ class _Told:
 
 def _is_django(client: Any) -> bool:
     return hasattr(client, "handler") and hasattr(client, "cookies")
+
+
+def _is_werkzeug(client: Any) -> bool:
+    # The clients of Quart and WebTest have a method of that name, which takes something else.
+    try:
+        return list(signature(client.set_cookie).parameters)[:1] == ["key"]
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 def headers(gateway: Gateway, who: Identity | None = None) -> dict[str, str]:

@@ -113,6 +113,21 @@ class TestClients:
         with pytest.raises(TypeError, match=r"testing\.headers"):
             testing.sign_in(object(), gateway)
 
+    @pytest.mark.parametrize(
+        "method",
+        [
+            lambda self, server_name, key, value="", **more: pytest.fail("a cookie of another name"),
+            lambda self, name, value: None,
+        ],
+        ids=["quart", "webtest"],
+    )
+    def test_a_client_whose_cookies_are_set_in_another_way(
+        self, make: Callable[..., Gateway], method: Callable[..., None]
+    ) -> None:
+        client = type("Client", (), {"set_cookie": method})()
+        with pytest.raises(TypeError, match=r"testing\.headers"):
+            testing.sign_in(client, make())
+
 
 class TestPortal:
     """A login through a portal that is a function call."""
