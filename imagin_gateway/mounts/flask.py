@@ -68,7 +68,7 @@ def person() -> Identity | None:
 def signed_in(
     *activities: Activity | str, recent: timedelta | None = None, strength: Collection[str] = ()
 ) -> Callable[[View], View]:
-    """Protect a view. Stands below the route's own decorator.
+    """Protect a view. Stands below the route's own decorator, above those that change what the view answers.
 
     Args:
         activities: each must be open to the person.

@@ -54,6 +54,7 @@ def visitor(request: Any) -> Visitor:
     Args:
         request: an ASGI scope, a WSGI environ, or a request object that carries one
             as `scope` (Starlette, FastAPI, Litestar), `environ` (Flask) or `META` (Django).
+            The environ of an application that an ASGI one mounts by a2wsgi leads to its scope.
 
     Raises:
         RuntimeError: the gateway is not mounted around this application.
@@ -71,7 +72,19 @@ def place_of(request: Any) -> Mapping[str, Any]:
         # A dictionary first, as it nearly always is: asking an abstract class costs more.
         if isinstance(place, (dict, Mapping)) and isinstance(place.get(KEY), Visitor):
             return place
+    around = _scope_around(request)
+    if around is not None:
+        return around
     raise RuntimeError(NOT_MOUNTED_DJANGO if hasattr(request, "META") else NOT_MOUNTED)
+
+
+def _scope_around(request: Any) -> Mapping[str, Any] | None:
+    """Return the scope in which an ASGI application called a WSGI one: a2wsgi, as FastAPI advises, tells it there."""
+    for place in (request, getattr(request, "environ", None), getattr(request, "META", None)):
+        scope = place.get("asgi.scope") if isinstance(place, dict) else None
+        if isinstance(scope, dict) and isinstance(scope.get(KEY), Visitor):
+            return scope
+    return None
 
 
 def person(request: Any) -> Identity | None:

@@ -538,6 +538,24 @@ class TestMistakes:
             assert (reply.status, reply.location) == (303, "/app/connexion/?next=%2Fapp%2Fmissions")
 
 
+def test_a_wsgi_application_that_an_asgi_one_calls_asks_as_well(make_house: Callable[..., TheHouse]) -> None:  # noqa: F811
+    opened = make_house("asgi")
+
+    async def calls(scope: Any, receive: Any, send: Any) -> None:
+        # As the middleware of a2wsgi does, which FastAPI advises.
+        environ = {"wsgi.version": (1, 0), "REQUEST_METHOD": "GET", "SCRIPT_NAME": "/ancien", "PATH_INFO": "/page"}
+        with suppress(Denied):
+            body = lets_it_through({**environ, "asgi.scope": scope}, lambda *_: None)
+            await _say(send, b"".join(body))
+
+    client = Client(over_asgi(opened.gateway.asgi(calls)))
+    assert client.get("/ancien/page?a=1").location == "/connexion/?next=%2Fancien%2Fpage%3Fa%3D1"
+    client.cookies |= signed_in(opened)
+    assert client.get("/ancien/page").status == 403
+    with pytest.raises(RuntimeError, match="not mounted"):
+        require({"asgi.scope": {KEY: "root"}})
+
+
 def test_the_problem_of_a_protected_prefix_is_the_same_as_that_of_a_route(opened: TheHouse) -> None:
     def told(reply: Reply) -> Any:
         return {**json.loads(reply.body), "reference": ""}
