@@ -71,6 +71,7 @@ def test_no_mount_is_forgotten() -> None:
         "host_request",
         "incoming",
         "mistakes",
+        "own_root",
         "passage",
         "peer",
         "visitor",
