@@ -12,7 +12,8 @@ from typing import Final
 from fuzz.frame import Target, any_change, demand
 from imagin_gateway.errors import ImportRefused
 from imagin_gateway.local.checked_list import CheckedList
-from imagin_gateway.local.list_reader import COLUMNS, REQUIRED, Row
+from imagin_gateway.local.list_columns import COLUMNS, REQUIRED
+from imagin_gateway.local.list_reader import Row
 
 _FILE: Final = Path(tempfile.mkdtemp(prefix="fuzz-list-")) / "list.csv"
 

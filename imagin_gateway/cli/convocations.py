@@ -127,7 +127,7 @@ def import_(
     if not (report.created + report.updated + report.unchanged + report.problem_count):
         err.print("La liste n'a aucune ligne sous son en-tête : personne n'a été importé.", style="yellow")
     if report.ignored_columns:
-        err.print(f"Colonnes non lues : {', '.join(report.ignored_columns)}", markup=False)
+        err.print(f"Colonnes non lues : {shown(', '.join(report.ignored_columns))}", markup=False)
     if report.resumed:
         out.print("Un import interrompu de cette même liste vient d'être achevé.")
     done = f"créés : {report.created} ; mis à jour : {report.updated} ; inchangés : {report.unchanged}."

@@ -16,7 +16,8 @@ from imagin_gateway.local.kept_runs import COUNTS, ImportReport, Output
 from imagin_gateway.local.letter_files import LetterFiles
 from imagin_gateway.local.letters import Letter, LetterKind
 from imagin_gateway.local.lifecycle import AccountState, TransitionRefused, state_at
-from imagin_gateway.local.list_reader import COLUMNS, Row
+from imagin_gateway.local.list_columns import COLUMNS
+from imagin_gateway.local.list_reader import Row
 from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.provisional import Provisionals
 

@@ -16,33 +16,19 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import TextIOWrapper
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final, TextIO
 
 import msgspec
 
 from imagin_gateway.errors import ImportRefused, LineProblem
-from imagin_gateway.local.accounts import MAX_IDENTIFIER, identifier_key
-from imagin_gateway.local.outbox import MAX_EMAIL, is_address
+from imagin_gateway.local.accounts import identifier_key
+from imagin_gateway.local.list_columns import BY_NAME, COLUMNS, REQUIRED, plain
+from imagin_gateway.local.list_damage import damage, is_of_dos, lost_accents
+from imagin_gateway.local.outbox import is_address
 
-COLUMNS: Final[Mapping[str, tuple[str, int]]] = MappingProxyType(
-    {
-        "identifier": ("Identifiant", MAX_IDENTIFIER),
-        "family_name": ("Nom", 100),
-        "given_name": ("Prénom", 100),
-        "email": ("Courriel", MAX_EMAIL),
-        "situation": ("Qualité", 150),
-        "academie": ("Académie d’origine", 100),
-        "office": ("Service gestionnaire", 150),
-    }
-)
-"""Name of each column in the list, and the most characters of its values."""
-
-REQUIRED: Final = ("identifier", "family_name")
-
-_LOOKED_AT: Final = frozenset({*REQUIRED, "email"})
+_LOOKED_AT: Final = frozenset({*REQUIRED, "given_name", "email"})
 """Columns whose values are held to more than their length and their signs."""
 
 _NUMEN: Final = re.compile(r"\d{2}[A-Za-z]\d{7}[A-Za-z]{3}")
@@ -59,12 +45,20 @@ _SEPARATOR: Final = re.compile(r"sep=([;,])\s*", re.IGNORECASE)
 _SAVE: Final = "\u00a0: l’enregistrer en «\u00a0CSV UTF-8\u00a0»"
 """What to do with a file that a spreadsheet saved otherwise."""
 
+_EXPORT: Final = "\u00a0: l’exporter de nouveau, en «\u00a0CSV UTF-8\u00a0»"
+"""What to do with a file that was read wrongly, then saved."""
+
+_HEADINGS: Final = frozenset(identifier_key(name) for name, _ in COLUMNS.values())
+
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How files of spreadsheets begin: .xlsx and .ods, .xls."""
 
 _CHUNK: Final = 1 << 20
 
 _TELL_EVERY: Final = 1000
+
+_OF_ERRORS: Final = ("#", "E")
+"""How what a spreadsheet shows in the place of a value begins."""
 
 _TOGETHER: Final = 16
 """Rows that Excel writes at once: the last columns that are empty in all of them are left out of each."""
@@ -142,23 +136,27 @@ class ConvocationList:
             first = file.readline(_CHUNK)
             told = _SEPARATOR.fullmatch(first)
             first = file.readline(_CHUNK) if told else first
-        self._before = 1 if told else 0
-        header = 1 + self._before
-        if not first.strip():
-            raise _unreadable(header, "le fichier est vide" if not first else "la ligne d’en-tête est vide")
-        delimiter = told[1] if told else ";" if first.count(";") >= first.count(",") else ","
-        if delimiter not in first and "\t" in first:
-            raise _unreadable(
-                header, "les champs sont séparés par des tabulations\u00a0: l’enregistrer en «\u00a0CSV\u00a0»"
-            )
-        try:
-            names = next(csv.reader([first], delimiter=delimiter, strict=True), [])
-        except csv.Error:
-            raise _unreadable(header, "la ligne d’en-tête ne peut pas être lue") from None
-        if self._encoding == "cp1252" and any(map(_is_of_dos, names)):
+            self._before = 1 if told else 0
+            header = 1 + self._before
+            if not first.strip():
+                raise _unreadable(header, "le fichier est vide" if not first else "la ligne d’en-tête est vide")
+            delimiter = told[1] if told else ";" if first.count(";") >= first.count(",") else ","
+            if delimiter not in first and "\t" in first:
+                raise _unreadable(
+                    header, "les champs sont séparés par des tabulations\u00a0: l’enregistrer en «\u00a0CSV\u00a0»"
+                )
+            # A cell of it may have several lines.
+            lines = chain([first], iter(lambda: file.readline(_CHUNK), ""))
+            try:
+                names = next(csv.reader(lines, delimiter=delimiter, strict=True), [])
+            except csv.Error:
+                raise _unreadable(header, "la ligne d’en-tête ne peut pas être lue") from None
+        if self._encoding == "cp1252" and any(map(is_of_dos, names)):
             told_as = "«\u00a0CSV (MS-DOS)\u00a0» ou «\u00a0CSV (Macintosh)\u00a0»"
             raise _unreadable(header, f"le fichier est en {told_as}{_SAVE}")
-        columns = tuple(_BY_NAME.get(_plain(name)) for name in names)
+        if any(map(lost_accents, names)):
+            raise _unreadable(header, "le fichier a perdu ses lettres accentuées" + _EXPORT)
+        columns = tuple(BY_NAME.get(plain(name)) for name in names)
         known = [column for column in columns if column is not None]
         problems = [
             LineProblem(header, f"la colonne «\u00a0{COLUMNS[column][0]}\u00a0» manque")
@@ -173,11 +171,11 @@ class ConvocationList:
         problems += [
             LineProblem(header, "une colonne de mots de passe ne s’importe pas")
             for name in names
-            if _plain(name) in _SECRET
+            if plain(name) in _SECRET
         ]
         if problems:
             raise ImportRefused(problems)
-        unknown = tuple(name for name, column in zip(names, columns, strict=True) if column is None)
+        unknown = tuple(" ".join(name.split()) for name, column in zip(names, columns, strict=True) if column is None)
         return delimiter, columns, unknown
 
     def read(self, read: Callable[[int], None] | None = None) -> Iterator[Row | BadLine]:
@@ -245,11 +243,14 @@ class ConvocationList:
             if column is not None:
                 values[column] = value = field.strip(" ") if field.isascii() else _clean(field)
                 # Most values are short and plain: only the others are looked at more closely.
-                if value.isprintable() and len(value) <= longest and column not in _LOOKED_AT:
+                plain_enough = value.isascii() and value.isprintable() and value[:1] not in _OF_ERRORS
+                if plain_enough and len(value) <= longest and column not in _LOOKED_AT:
                     continue
                 if (reason := _wrong(column, value)) is not None:
                     reasons.append(reason)
         key = identifier_key(values["identifier"])
+        if key in _HEADINGS and all(plain(value) in BY_NAME for value in values.values() if value):
+            return _bad(line, "la ligne d’en-tête figure une seconde fois\u00a0: la retirer")
         if not reasons and not key:
             reasons.append("«\u00a0Identifiant\u00a0» ne peut pas être un identifiant")
         if reasons:
@@ -270,6 +271,8 @@ def _wrong(column: str, value: str) -> str | None:
         return f"«\u00a0{name}\u00a0» contient un caractère de contrôle ou invisible"
     if len(value) > longest:
         return f"«\u00a0{name}\u00a0» dépasse {longest} caractères"
+    if (spoiled := damage(column, value)) is not None:
+        return f"«\u00a0{name}\u00a0» {spoiled}"
     if column == "identifier" and _NUMEN.fullmatch(value.replace(" ", "")):
         return "«\u00a0Identifiant\u00a0» ressemble à un NUMEN, qui est confidentiel et ne sert pas d’identifiant"
     if column == "email" and not is_address(value):
@@ -282,35 +285,16 @@ def _clean(field: str) -> str:
     return unicodedata.normalize("NFC", field.replace("\u00a0", " ").replace("\u202f", " ")).strip(" ")
 
 
-def _is_of_dos(name: str) -> bool:
-    """Tell whether a column has no name of ours, and has one in an encoding that most bytes do not tell apart.
-
-    « Pr‚nom » is « Prénom »: read so, every name of the list would be another one.
-    """
-    if name.isascii() or _plain(name) in _BY_NAME:
-        return False
-    written = name.encode("cp1252")
-    return any(_plain(written.decode(encoding)) in _BY_NAME for encoding in ("cp850", "mac_roman"))
-
-
-def _plain(name: str) -> str:
-    """Return a column name without case, accents, quotes and repeated spaces."""
-    decomposed = unicodedata.normalize("NFKD", name.casefold())
-    letters = "".join(sign if sign.isalnum() else " " for sign in decomposed if not unicodedata.combining(sign))
-    return " ".join(letters.split())
-
-
-_BY_NAME: Final = {_plain(name): column for column, (name, _) in COLUMNS.items()}
-
-
 def _encoding(path: Path) -> tuple[str, str]:
     """Return the encoding of the whole file (UTF-8 if every byte of it fits, else Windows-1252) and its SHA-256."""
     with path.open("rb") as file:
-        start = file.read(4)
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        start = file.read(64)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or start[1:4:2] == b"\0\0":
         raise _unreadable(1, "le fichier est en UTF-16" + _SAVE)
     if start.startswith(_WORKBOOKS):
         raise _unreadable(1, "le fichier est un classeur, pas une liste" + _SAVE)
+    if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
+        raise _unreadable(1, "le fichier est une page (HTML ou XML), pas une liste" + _SAVE)
     for encoding in ("utf-8-sig", "cp1252"):
         decoder = codecs.getincrementaldecoder(encoding)("strict")
         seen = hashlib.sha256()

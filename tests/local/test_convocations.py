@@ -27,6 +27,10 @@ DATA = Path(__file__).parents[1] / "data"
 
 NUMEN = "« Identifiant » ressemble à un NUMEN, qui est confidentiel et ne sert pas d’identifiant"
 
+ABRIDGED = "« Identifiant » est un nombre que le tableur a abrégé : mettre la colonne au format « Texte »"
+
+LOST = "a perdu ses lettres accentuées : exporter la liste de nouveau, en « CSV UTF-8 »"
+
 HEADER = "Identifiant;Nom;Prénom;Courriel\n"
 
 
@@ -266,6 +270,14 @@ def test_blank_lines_are_passed_and_counted(listing: Callable[..., Path]) -> Non
         ),
         ("BON;b;;", "même identifiant qu’à la ligne 2"),
         (" bon ;b;;", "même identifiant qu’à la ligne 2"),
+        ("1,23457E+11;b;;", ABRIDGED),
+        ("1.2E+15;b;;", ABRIDGED),
+        ("a;#N/A;;", "« Nom » est une erreur de formule du tableur"),
+        ("a;b;#NOM?;", "« Prénom » est une erreur de formule du tableur"),
+        ("a;b;;#REF!", "« Courriel » est une erreur de formule du tableur"),
+        ("Err:508;b;;", "« Identifiant » est une erreur de formule du tableur"),
+        ("Identifiant;Nom;Prénom;Courriel", "la ligne d’en-tête figure une seconde fois : la retirer"),
+        ("IDENTIFIANT;NOM;;", "la ligne d’en-tête figure une seconde fois : la retirer"),
         ('a;"b"c;;', "guillemets mal fermés, ou champ trop long"),
         ('a;"b;;', "guillemets mal fermés, ou champ trop long"),
         (f"a;{'b' * 140_000};;", "guillemets mal fermés, ou champ trop long"),
@@ -323,6 +335,8 @@ def test_files_in_no_encoding_of_ours_are_told(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(codecs.BOM_UTF16_LE + HEADER.encode("utf-16-le"))
     assert problems(path) == ["ligne 1 : le fichier est en UTF-16 : l’enregistrer en « CSV UTF-8 »"]
+    path.write_bytes(HEADER.encode("utf-16-le"))
+    assert problems(path) == ["ligne 1 : le fichier est en UTF-16 : l’enregistrer en « CSV UTF-8 »"]
     path.write_bytes(b"Identifiant;Nom\na;\x81\n")
     told = "ligne 1 : le fichier n’est ni en UTF-8 ni en Windows-1252 : l’enregistrer en « CSV UTF-8 »"
     assert problems(path) == [told]
@@ -363,6 +377,70 @@ def test_a_list_of_another_age_is_told_by_its_columns_and_no_name_is_changed(
     # A column of theirs, whose name has another accent, is theirs.
     path.write_bytes("Identifiant;Nom;Téléphone\r\na;Léger;é\r\n".encode("cp1252"))
     assert problems(path) == []
+
+
+@pytest.mark.parametrize("header", ["Identifiant;Nom;Prénom", "Identifiant;Nom;Qualité", HEADER.strip()])
+@pytest.mark.parametrize(
+    ("wrote", "read"), [("utf-8", "cp1252"), ("cp1252", "utf-8"), ("cp1252", "ascii")], ids=["twice", "signs", "ascii"]
+)
+def test_a_list_that_was_read_wrongly_before_it_came_is_told_by_its_columns(
+    listing: Callable[..., Path], header: str, wrote: str, read: str
+) -> None:
+    path = listing(f"{header}\r\na;Léger;é\r\n".encode(wrote).decode(read, "replace"))
+    told = "le fichier a perdu ses lettres accentuées : l’exporter de nouveau, en « CSV UTF-8 »"
+    assert problems(path) == [f"ligne 1 : {told}"]
+
+
+@pytest.mark.parametrize("family_name", ["ROUX-LÉGER", "LEBŒUF", "L’HAŸ", "Ô", "Ûr"])
+@pytest.mark.parametrize(
+    ("wrote", "read"),
+    [("utf-8", "cp1252"), ("cp1252", "utf-8"), ("ascii", "ascii"), ("iso-8859-15", "cp1252")],
+    ids=["twice", "signs", "ascii", "latin-9"],
+)
+def test_a_name_that_was_read_wrongly_before_it_came_is_told_and_printed_on_no_letter(
+    tmp_path: Path, family_name: str, wrote: str, read: str
+) -> None:
+    path = tmp_path / "list.csv"
+    text = f"Identifiant;Nom\r\na;{family_name}\r\n"
+    if wrote == "iso-8859-15":
+        path.write_bytes(text.replace("’", "'").encode(wrote))
+        if not set(family_name) & {"Œ", "Ÿ"}:
+            # The other letters are the same in both.
+            assert problems(path) == []
+            return
+    elif wrote == "ascii":
+        path.write_bytes(text.encode(wrote, "replace"))
+        if family_name == "Ô":
+            # Nothing shows: « ? » alone may be what somebody wrote.
+            assert problems(path) == []
+            return
+    else:
+        path.write_bytes(text.encode(wrote).decode(read, "replace").encode())
+    assert problems(path) == [f"ligne 2 : « Nom » {LOST}"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_signs_that_look_like_damage_and_are_none_are_taken(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "list.csv"
+    values = "JOÃO;Åse;;IRMÃ LUCIA;½ journée;« SANTÉ »–É’ n° 2 ?"
+    header = "Nom;Prénom;Courriel;Qualité;Académie d’origine;Service gestionnaire"
+    path.write_bytes(f"Identifiant;{header}\r\nnom;{values}\r\n#1;NOM;;;;;\r\n1E5;NOM;;;;;\r\n".encode(encoding))
+    assert [row.values["family_name"] for row in rows(path)] == ["JOÃO", "NOM", "NOM"]
+
+
+def test_a_header_with_cells_of_several_lines_is_read(office: Office, listing: Callable[..., Path]) -> None:
+    path = listing('Identifiant;Nom;"Service\ngestionnaire";"Adresse\r\npostale"\r\na;b;DEC 2;"1 rue\nX"\r\n;b;;\r\n')
+    assert problems(path) == ["ligne 6 : « Identifiant » est vide"]
+    report = import_list(office.door, path, skip_bad=True)
+    assert report.ignored_columns == ("Adresse postale",)
+    assert [letter.office for letter in report.letters] == ["DEC 2"]
+    assert problems(listing('Identifiant;"Nom\na;b\n')) == ["ligne 1 : la ligne d’en-tête ne peut pas être lue"]
+
+
+@pytest.mark.parametrize("start", ["<html><body>", "\ufeff<!DOCTYPE html>", "\r\n<table>", "<?xml version='1.0'?>"])
+def test_a_page_under_the_name_of_a_list_is_told(listing: Callable[..., Path], start: str) -> None:
+    told = "ligne 1 : le fichier est une page (HTML ou XML), pas une liste : l’enregistrer en « CSV UTF-8 »"
+    assert problems(listing(start + "<tr><td>Identifiant;Nom</td></tr>")) == [told]
 
 
 @pytest.mark.parametrize("start", [b"PK\x03\x04\x14\x00", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
