@@ -30,12 +30,14 @@ def read_question(reader: Reader, raw: Any, hints: list[Hint]) -> Question:
     for number, item in enumerate(reader.tables(piece, "hints", where), 1):
         place = f"{where}.hints[{number}]"
         hint = reader.keys(item, place, needs="when", may="fr en")
-        hints.append(Hint(name, reader.when(hint.get("when", {}), place), reader.text(hint, place)))
+        hints.append(
+            Hint(name, reader.when(hint.get("when", {}), place), reader.fill(reader.text(hint, place), {}, place))
+        )
     answers = tuple(_answer(reader, item, where) for item in reader.listed(piece, "answers"))
     if len(answers) < 2:
         reader.note(Flaw.SHAPE, where, "une question a deux réponses au moins")
-    hint_text = reader.text_at(piece, "hint", where) if "hint" in piece else None
-    return Question(name, reader.text_at(piece, "title", where), hint_text, answers)
+    hint_text = reader.said_at(piece, "hint", where) if "hint" in piece else None
+    return Question(name, reader.said_at(piece, "title", where), hint_text, answers)
 
 
 def _answer(reader: Reader, raw: Any, where: str) -> Answer:
@@ -48,8 +50,8 @@ def _answer(reader: Reader, raw: Any, where: str) -> Answer:
             reader.note(Flaw.SHAPE, f"{place}.{name}", "une réponse dit une seule valeur")
         else:
             (sets[name],) = words
-    hint = reader.text_at(piece, "hint", place) if "hint" in piece else None
-    return Answer(told, reader.text_at(piece, "label", place), hint, MappingProxyType(sets))
+    hint = reader.said_at(piece, "hint", place) if "hint" in piece else None
+    return Answer(told, reader.said_at(piece, "label", place), hint, MappingProxyType(sets))
 
 
 def _rests_on(reader: Reader, piece: Raw, where: str, names: Names) -> tuple[Mark, tuple[str, ...]]:
@@ -100,7 +102,7 @@ def read_rule(reader: Reader, raw: Any, names: Names) -> Rule:
         line=reader.number(piece, "line", where),
         mark=mark,
         clauses=clauses,
-        situation=reader.text_at(piece, "situation", where),
+        situation=reader.said_at(piece, "situation", where),
         sentence=reader.text_at(piece, "sentence", where),
         when=reader.alternatives(piece, where),
         outcome=_outcome(reader, piece, where, names),
@@ -127,7 +129,7 @@ def read_crossing(reader: Reader, raw: Any, names: Names) -> Crossing:
         id=reader.string(piece, "id", where),
         mark=mark,
         clauses=clauses,
-        situation=reader.text_at(piece, "situation", where),
+        situation=reader.said_at(piece, "situation", where),
         over=reader.names(piece, "over", where, names.targets | {ASK, ELSEWHERE}),
         when=reader.alternatives(piece, where),
         outcome=_outcome(reader, piece, where, names) if "door" in piece else None,

@@ -18,6 +18,8 @@ Raw = Mapping[str, Any]
 
 _HOLE = re.compile(r"\{([^{}]*)\}")
 
+_BRACE = re.compile(r"[{}]")
+
 
 def read_file(path: str | Path) -> tuple[str, str]:
     """Return the text of a file and its name, for what is wrong in it. Raises `TableRefused` if it cannot be read."""
@@ -169,6 +171,10 @@ class Reader:
             self.keys(value, f"{where}.{key}", may="fr en")
         return self.text(value, f"{where}.{key}")
 
+    def said_at(self, raw: Raw, key: str, where: str) -> Text:
+        """Return the text under a key, in which nothing is to be filled."""
+        return self.fill(self.text_at(raw, key, where), {}, f"{where}.{key}")
+
     def statements(self, raw: Raw, key: str, where: str) -> tuple[Statement, ...]:
         """Return a list of marked texts."""
         found = []
@@ -189,6 +195,8 @@ class Reader:
                     self.note(Flaw.PLACEHOLDER, where, f"« {{{name}}} » n’a pas de valeur ici")
                 else:
                     words = words.replace(f"{{{name}}}", values[name].get(language))
+            if _BRACE.search(_HOLE.sub("", text.get(language))):
+                self.note(Flaw.PLACEHOLDER, where, "une accolade y est seule")
             filled.append(words)
         fr, en = filled
         return Statement(fr, en, text.mark) if isinstance(text, Statement) else Text(fr, en)

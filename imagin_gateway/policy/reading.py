@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +25,11 @@ from imagin_gateway.policy.values import (
     Text,
     When,
 )
+
+_MAIL = re.compile(r"[^\s@<>,;:\"]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+
+_IN_NO_LINK = re.compile(r"[\s\"<>\\^`{|}]")
+"""Signs that an address holds encoded (RFC 3986, §2)."""
 
 
 def read_sheet(raw: Raw, reader: Reader) -> Sheet:
@@ -61,7 +67,7 @@ def read_sheet(raw: Raw, reader: Reader) -> Sheet:
     names = Names(targets, contacts, clauses)
     return Sheet(
         name=reader.string(raw, "name", "table"),
-        title=reader.text_at(raw, "title", "table"),
+        title=reader.said_at(raw, "title", "table"),
         max_questions=reader.number(raw, "max_questions", "table") or 1,
         contacts=contacts,
         clauses=clauses,
@@ -87,7 +93,10 @@ def _tables(reader: Reader, raw: Raw, key: str) -> Iterable[tuple[str, Any]]:
 def _contact(reader: Reader, name: str, raw: Any) -> Contact:
     where = f"contacts.{name}"
     piece = reader.keys(raw, where, needs="mail", may="fr en")
-    return Contact(name, reader.text(piece, where), reader.string(piece, "mail", where))
+    mail = reader.string(piece, "mail", where)
+    if mail and not _MAIL.fullmatch(mail):
+        reader.note(Flaw.SHAPE, f"{where}.mail", "une adresse électronique est attendue, ou rien")
+    return Contact(name, reader.fill(reader.text(piece, where), {}, where), mail)
 
 
 def _clause(reader: Reader, name: str, raw: Any) -> Clause:
@@ -114,6 +123,17 @@ _DOOR_KEYS = (
 )
 
 
+def _host(link: str) -> str:
+    """Return the host of a link in https that a browser follows as it is written, or ""."""
+    try:
+        parts = urlsplit(link)
+        # Read for what it refuses: a port that is none.
+        right = parts.scheme == "https" and parts.username is None and parts.port != 0
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if right and link.isprintable() and not _IN_NO_LINK.search(link) else ""
+
+
 def _door(reader: Reader, name: str, raw: Any, families: Raw, contacts: Mapping[str, Contact]) -> DoorInfo:
     where = f"doors.{name}"
     own = reader.keys(raw, where, may=_DOOR_KEYS)
@@ -126,14 +146,13 @@ def _door(reader: Reader, name: str, raw: Any, families: Raw, contacts: Mapping[
     link = reader.string(piece, "link", where)
     recovery_link = reader.string(piece, "recovery_link", where)
     for key, value in (("link", link), ("recovery_link", recovery_link)):
-        parts = urlsplit(value)
-        if (value or key == "link") and (parts.scheme != "https" or not parts.hostname):
+        if (value or key == "link") and not _host(value):
             reader.note(Flaw.NO_LINK, f"{where}.{key}", "il faut un lien en https")
     contact_id = reader.string(piece, "contact", where)
     if contact_id not in contacts:
         reader.note(Flaw.UNKNOWN_NAME, f"{where}.contact", f"« {contact_id} » n’existe pas")
     contact = contacts.get(contact_id, Contact("", Text("", ""), ""))
-    host, recovery = urlsplit(link).hostname or "", recovery_link.removeprefix("https://")
+    host, recovery = _host(link), recovery_link.removeprefix("https://")
     values = {"host": Text(host, host), "recovery": Text(recovery, recovery), "contact": _told(contact)}
     if place is not None:
         values["place"] = place
@@ -174,13 +193,13 @@ def _door(reader: Reader, name: str, raw: Any, families: Raw, contacts: Mapping[
 def _offer(reader: Reader, raw: Any, where: str) -> Offer:
     place = f"{where}.offers"
     piece = reader.keys(raw, place, needs="activity", may="fr en note")
-    note = reader.text_at(piece, "note", place) if "note" in piece else None
+    note = reader.said_at(piece, "note", place) if "note" in piece else None
     try:
         activity = Activity(piece.get("activity", ""))
     except ValueError:
         reader.note(Flaw.UNKNOWN_NAME, place, "cette activité n’existe pas")
         activity = Activity.MARKING
-    return Offer(activity, reader.text(piece, place), note)
+    return Offer(activity, reader.fill(reader.text(piece, place), {}, place), note)
 
 
 def _page(reader: Reader, name: str, raw: Any, doors: Raw, contacts: Mapping[str, Contact]) -> EndPage:
@@ -190,10 +209,10 @@ def _page(reader: Reader, name: str, raw: Any, doors: Raw, contacts: Mapping[str
     text = _fill_all(reader, reader.statements(piece, "text", where), {"contact": _told(mail)}, where)
     return EndPage(
         id=name,
-        title=reader.text_at(piece, "title", where),
+        title=reader.said_at(piece, "title", where),
         text=text,
         doors=reader.names(piece, "doors", where, doors),
-        instead=reader.text_at(piece, "instead", where) if "instead" in piece else None,
+        instead=reader.said_at(piece, "instead", where) if "instead" in piece else None,
         answers=_answers(reader, piece.get("answers", {}), f"{where}.answers"),
     )
 

@@ -215,6 +215,59 @@ def test_a_text_that_names_what_is_not_known_there_is_refused() -> None:
     assert "rules.1.sentence : « {place} » n’a pas de valeur ici" in only(raw, Flaw.PLACEHOLDER)
 
 
+@pytest.mark.parametrize("text", ["Une accolade { seule.", "Une accolade } seule.", "{{place}}"])
+def test_a_brace_that_people_would_read_is_refused(text: str) -> None:
+    raw = siec_raw()
+    rule(raw, "29")["sentence"]["fr"] = text
+    assert "rules.29.sentence : une accolade y est seule" in only(raw, Flaw.PLACEHOLDER)
+
+
+@pytest.mark.parametrize(
+    ("where", "damage"),
+    [
+        ("contacts.siec", lambda raw: raw["contacts"]["siec"].update(fr="Écrivez à {contact}.")),
+        ("questions.poste.title", lambda raw: raw["questions"][1]["title"].update(fr="À {place} ?")),
+        ("questions.mail.hints[1]", lambda raw: raw["questions"][2]["hints"][0].update(fr="Se termine par {domain}")),
+        ("questions.mail.answers.oui.label", lambda raw: raw["questions"][2]["answers"][0]["label"].update(fr="{oui}")),
+        ("pages.elsewhere.instead", lambda raw: raw["pages"]["elsewhere"]["instead"].update(fr="{contact}")),
+        ("pages.help.title", lambda raw: raw["pages"]["help"]["title"].update(en="{contact}")),
+        ("doors.direct.offers", lambda raw: raw["doors"]["direct"]["offers"][1]["note"].update(fr="{contact}")),
+        ("rules.4.situation", lambda raw: rule(raw, "4")["situation"].update(fr="À {place}")),
+    ],
+)
+def test_a_text_in_which_nothing_is_filled_names_nothing(where: str, damage: Callable[[Raw], None]) -> None:
+    raw = siec_raw()
+    damage(raw)
+    assert f"{where} : «" in (told := only(raw, Flaw.PLACEHOLDER)) or f"{where}.note : «" in told
+
+
+@pytest.mark.parametrize("mail", ["imagin siec", "mailto:imagin@siec.education.fr", "imagin@siec", "a@b.fr, c@d.fr"])
+def test_a_contact_that_no_mail_reaches_is_refused(mail: str) -> None:
+    raw = siec_raw()
+    raw["contacts"]["siec"]["mail"] = mail
+    assert "contacts.siec.mail : une adresse électronique est attendue, ou rien" in only(raw, Flaw.SHAPE)
+
+
+@pytest.mark.parametrize("key", ["link", "recovery_link"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        *("https://[", "https://a.fr:port/", "https://a.fr:99999/", "https://a.fr/une page", " https://a.fr/"),
+        *("https://a.fr/\n", "https://a.fr/\u202e", "https://moi:secret@a.fr/", 'https://a.fr/"', "https:\\\\a.fr"),
+    ],
+)
+def test_a_link_that_no_browser_follows_as_written_is_refused_and_no_fault(key: str, link: str) -> None:
+    raw = siec_raw()
+    raw["doors"]["arena-paris"][key] = link
+    assert f"doors.arena-paris.{key} : il faut un lien en https" in only(raw, Flaw.NO_LINK)
+
+
+def test_a_link_may_have_a_port_a_query_and_accents() -> None:
+    raw = siec_raw()
+    raw["doors"]["arena-paris"]["link"] = "https://académie.example:8443/é?a=1&b=[2]#c"
+    assert build(raw).doors["arena-paris"].host == "académie.example"
+
+
 # marks
 
 
