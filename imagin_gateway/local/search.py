@@ -27,6 +27,14 @@ MOST: Final = 200
 _SIGNS: Final = re.compile(r"[\W_]+")
 """What is neither a letter nor a digit."""
 
+_TURNS: Final = 6
+"""Most words of a given name typed first, and one."""
+
+_ELIDED: Final = re.compile(r"\A([dlmno])(\w\w)")
+"""« ndiaye », « obrien »: recorded as « N’DIAYE », « O’BRIEN », that is « n diaye »."""
+
+_ELISION: Final = re.compile(r"\A([dlmno]) (\w)")
+
 _LAST: Final = "\U0010ffff"
 """After every sign that a key may go on with."""
 
@@ -122,9 +130,23 @@ def _meanings(typed: str, *, scoped: bool) -> Iterator[sa.ColumnElement[bool]]:
 
 
 def _names(name: str) -> Sequence[str]:
-    """Return a name as it may be recorded: family name first, as typed or when it was typed last."""
+    """Return a name as it may be recorded: family name first, as typed or when its words were typed last.
+
+    Nobody hears whether a name has « œ » or « oe », nor whether an apostrophe is in it.
+    """
     words = name.split()
-    return dict.fromkeys([name, " ".join([words[-1], *words[:-1]])]) if words else ()  # type: ignore[return-value]  # keys in order
+    turned = [" ".join([*words[start:], *words[:start]]) for start in range(min(len(words), _TURNS))]
+    written = [each for one in turned for each in (one, _ELIDED.sub(r"\1 \2", one), _ELISION.sub(r"\1\2", one))]
+    spelled = [each for one in written for each in (one, _apart(one), _together(one))]
+    return dict.fromkeys(spelled)  # type: ignore[return-value]  # keys in order
+
+
+def _apart(name: str) -> str:
+    return name.replace("œ", "oe").replace("æ", "ae")
+
+
+def _together(name: str) -> str:
+    return name.replace("oe", "œ").replace("ae", "æ")
 
 
 def _begins(column: sa.ColumnElement[str], start: str) -> sa.ColumnElement[bool]:

@@ -53,6 +53,34 @@ def test_an_account_is_found_by_what_a_person_says_at_a_desk(office: Office, typ
 
 
 @pytest.mark.parametrize(
+    ("family_name", "given_name", "typed"),
+    [
+        ("LE GOFF", "Noël", ["noel le goff", "Le Goff Noël", "legoff7"]),
+        ("DE LA TOUR D’AUVERGNE", "Anne", ["Anne de la Tour d'Auvergne", "de la tour d'auvergne anne"]),
+        ("ROUX", "Marie Ange", ["marie ange roux", "Ange Roux Marie"]),
+        ("LEBŒUF", "Mœris", ["leboeuf", "LEBŒUF", "leboeuf moeris", "moeris leboeuf", "Leboe"]),
+        ("LEBOEUF", "Laetitia", ["Lebœuf", "leboeuf", "lætitia lebœuf"]),
+        ("N’DIAYE", "Awa", ["ndiaye", "N'Diaye", "n diaye", "awa ndiaye", "Awa N’Diaye"]),
+        ("NDIAYE", "Awa", ["n'diaye", "ndiaye", "awa n'diaye"]),
+        ("O’BRIEN", "Seán", ["obrien", "sean o'brien"]),
+    ],
+)
+def test_a_name_is_found_however_it_is_heard(
+    office: Office, database: Database, family_name: str, given_name: str, typed: list[str]
+) -> None:
+    account = {"family_name": family_name, "given_name": given_name}
+    values = {
+        **account,
+        "identifier": "legoff7",
+        "identifier_key": "legoff7",
+        "name_key": search.keys_of(account)["name_key"],
+    }
+    with database.write() as connection:
+        connection.execute(sa.update(accounts).where(accounts.c.identifier == "sansmail").values(**values))
+    assert {said: found(office, said) for said in typed} == {said: ["legoff7"] for said in typed}
+
+
+@pytest.mark.parametrize(
     "typed", ["du", "", "  ", "%", "_", "du%", "' OR 1=1 --", "\x00", "é" * 300, "inconnu", "urand"]
 )
 def test_what_says_too_little_or_means_nobody_finds_nobody(office: Office, typed: str) -> None:
