@@ -18,6 +18,18 @@ _COUNTED: Final = {
         "files": ("fichier", "fichiers"),
         "left": ("restant", "restants"),
         "lost": ("perdu", "perdus"),
+        "accounts": ("compte", "comptes"),
+        "created": ("créé", "créés"),
+        "updated": ("mis à jour", "mis à jour"),
+        "unchanged": ("inchangé", "inchangés"),
+        "issued": ("mot de passe provisoire émis", "mots de passe provisoires émis"),
+        "letters": ("mot de passe provisoire annulé", "mots de passe provisoires annulés"),
+        "links": ("lien annulé", "liens annulés"),
+        "mails": ("courriel jeté", "courriels jetés"),
+        "factors": ("second facteur retiré", "seconds facteurs retirés"),
+        "events": ("événement", "événements"),
+        "days": ("jour", "jours"),
+        "untold": ("autre avant, non dit", "autres avant, non dits"),
     },
     "en": {
         "ended": ("session ended", "sessions ended"),
@@ -25,8 +37,36 @@ _COUNTED: Final = {
         "files": ("file", "files"),
         "left": ("left", "left"),
         "lost": ("lost", "lost"),
+        "accounts": ("account", "accounts"),
+        "created": ("made", "made"),
+        "updated": ("updated", "updated"),
+        "unchanged": ("unchanged", "unchanged"),
+        "issued": ("provisional password issued", "provisional passwords issued"),
+        "letters": ("provisional password ended", "provisional passwords ended"),
+        "links": ("link ended", "links ended"),
+        "mails": ("e-mail thrown away", "e-mails thrown away"),
+        "factors": ("second factor taken away", "second factors taken away"),
+        "events": ("event", "events"),
+        "days": ("day", "days"),
+        "untold": ("other before, not told", "others before, not told"),
     },
 }
+_TOLD_IF: Final = {
+    "fr": {
+        ("mailed", False): "aucun courriel ne part",
+        ("given_up", True): "abandonné",
+        ("given_up", False): "à réessayer",
+        ("replaced", True): "le mot de passe choisi est retiré",
+    },
+    "en": {
+        ("mailed", False): "no e-mail leaves",
+        ("given_up", True): "given up",
+        ("given_up", False): "to be tried again",
+        ("replaced", True): "the chosen password is taken away",
+    },
+}
+"""Facts that are true or false, where one of both is worth a word."""
+
 WORDED: Final = ("mail", "how", "kind", "means", "which", "sink", "where")
 """Facts whose values are words of ours, each told by one of the language."""
 
@@ -72,6 +112,7 @@ class Words:
         said = self.kind(record.event) + (self._type(f" : {why}") if why else "")
         counted = _COUNTED[self.language]
         facts = [self.fact(name, str(record.detail[name])) for name in _SAID if record.detail.get(name)]
+        facts += [told for (name, value), told in _TOLD_IF[self.language].items() if record.detail.get(name) is value]
         facts += [
             f"{count} {one if count == 1 else many}"
             for name, (one, many) in counted.items()

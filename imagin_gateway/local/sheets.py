@@ -37,7 +37,8 @@ dl {{ margin: 0 0 5mm; padding: 5mm 6mm; border: .5mm solid #000; }}
 dt {{ font-weight: bold; }}
 dd {{ margin: 0 0 3mm; }}
 dd:last-child {{ margin-bottom: 0; }}
-.code {{ font-family: "Liberation Mono", Consolas, monospace; font-size: 16pt; white-space: nowrap; }}
+.code {{ font-family: "Liberation Mono", Consolas, monospace; font-size: 16pt; }}
+dd, .to {{ overflow-wrap: anywhere; }}
 ol, ul {{ margin: 0; padding-left: 7mm; }}
 .to {{ margin: 10mm 0 0; padding-top: 2mm; border-top: .2mm solid #000; font-size: 10pt; }}
 @media screen {{ .sheet {{ padding: 10mm; border-bottom: 1mm dashed #888; }} }}

@@ -364,6 +364,28 @@ def test_every_value_of_a_fact_is_a_word_and_one_of_another_release_stands_as_it
         (EventName.SESSIONS_ENDED, {"ended": 2}, "Sessions terminées (2 sessions terminées)"),
         (EventName.SINK_RECOVERED, {"sink": "file", "lost": 1}, "…s'écrivent de nouveau (fichier, 1 perdu)"),
         (EventName.ACCOUNT_SHOWN, {"found": 1}, "Dossier consulté (1 trouvé)"),
+        (EventName.RESET_ASKED, {"mailed": False}, "…demande enregistrée (aucun courriel ne part)"),
+        (EventName.RESET_ASKED, {"mailed": True}, "…demande enregistrée"),
+        (
+            EventName.MAIL_FAILED,
+            {"mail": "reset", "attempt": 0, "error": "550 5.1.1", "given_up": True},
+            "…(lien pour choisir un mot de passe, 550 5.1.1, abandonné)",
+        ),
+        (EventName.MAIL_FAILED, {"error": "no answer", "given_up": False}, "…(no answer, à réessayer)"),
+        (
+            EventName.ACCOUNTS_IMPORTED,
+            {"created": 16, "updated": 0, "unchanged": 1, "issued": 16, "run": "5ab5484d"},
+            "…importée (16 créés, 1 inchangé, 16 mots de passe provisoires émis)",
+        ),
+        (EventName.ACCOUNTS_IMPORTED, {"created": 0, "updated": 0, "unchanged": 0, "issued": 0}, "…importée"),
+        (EventName.INACTIVE_ERASED, {"accounts": 1}, "Comptes inactifs effacés (1 compte)"),
+        (EventName.CHANGE_REQUIRED, {"accounts": 9, "ended": 2}, "…exigé (2 sessions terminées, 9 comptes)"),
+        (
+            EventName.LEAK_ANSWERED,
+            {"accounts": 3, "letters": 2, "links": 1, "codes": 0, "mails": 1, "ended": 0},
+            "…(3 comptes, 2 mots de passe provisoires annulés, 1 lien annulé, 1 courriel jeté)",
+        ),
+        (EventName.PROVISIONAL_ISSUED, {"replaced": True, "ended": 0}, "…émis (le mot de passe choisi est retiré)"),
         (EventName.HOOK_FAILED, {"hook": "after_login"}, "Une fonction de l'application a échoué (after_login)"),
     ],
 )

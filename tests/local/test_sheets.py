@@ -134,7 +134,7 @@ def test_a_browser_prints_one_page_a_person(tmp_path: Path, open_office: Callabl
     from playwright.sync_api import sync_playwright
 
     long = letter(
-        identifier="x" * 64, family_name="DE LA " * 16, given_name="Marie-Antoinette " * 5, office="Division " * 15
+        identifier="x" * 64, family_name="DE LA " * 3 + "W" * 80, given_name="Marie-Antoinette " * 5, office="Division " * 15
     )
     written = io.StringIO()
     writer = LetterSheets(written, WORDS)
@@ -150,6 +150,10 @@ def test_a_browser_prints_one_page_a_person(tmp_path: Path, open_office: Callabl
         )
         page = browser.new_page()
         page.goto(target.as_uri())
+        # Between the margins of A4: an identifier that went on beside the paper would be half an identifier.
+        page.set_viewport_size({"width": 643, "height": 900})
+        page.emulate_media(media="print")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 643
         raw = page.pdf(prefer_css_page_size=True)
         browser.close()
     assert len(re.findall(rb"/Type\s*/Page[^s]", raw)) == 3
