@@ -20,10 +20,16 @@ from imagin_gateway.local.list_columns import COLUMNS
 from imagin_gateway.local.list_reader import Row
 from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.provisional import Provisionals
+from imagin_gateway.local.search import mail_key
 
 _DETAILS: Final = tuple(column for column in COLUMNS if column != "identifier")
 
 _UNTOLD: Final = dict.fromkeys(COLUMNS, "")
+
+
+def _differs(column: str, told: str, known: str) -> bool:
+    # In other capitals, an address leads to the same mailbox: its owner has nothing to be told.
+    return mail_key(told) != mail_key(known) if column == "email" else told != known
 
 
 class LetterRun:
@@ -103,7 +109,7 @@ class LetterRun:
         changed = {
             column: row.values[column]
             for column in _DETAILS
-            if row.values.get(column) and row.values[column] != known[column]
+            if row.values.get(column) and _differs(column, row.values[column], known[column])
         }
         if changed:
             store.update_details(connection, account, changed)

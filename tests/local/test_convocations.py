@@ -19,7 +19,7 @@ from imagin_gateway.local.door import CredentialsRefused, DirectDoor, ImportRepo
 from imagin_gateway.local.letters import LettersCsv, neutral
 from imagin_gateway.local.lifecycle import AccountState, Act
 from imagin_gateway.local.list_reader import Row
-from imagin_gateway.local.schema import accounts
+from imagin_gateway.local.schema import accounts, outbox
 from tests.local.conftest import LIST, Office
 from tests.local.helper import ADDRESS, GOOD, Imported, import_list
 
@@ -169,6 +169,17 @@ def test_details_that_changed_are_updated_and_empty_cells_and_missing_columns_sa
     found = office.door.find("pmartin2")
     assert found is not None
     assert (found.email, found.academie) == ("p@m.fr", "Lyon")
+
+
+def test_an_address_in_other_capitals_is_the_same_address(office: Office, listing: Callable[..., Path]) -> None:
+    """Else its owner would be told that their address had changed, and a link just mailed to them would be dead."""
+    office.personalise("mdurand7")
+    before = office.rows(outbox), office.rows(accounts)
+    path = listing("Identifiant;Nom;Courriel\nmdurand7;DURAND;Marie.DURAND@Exemple.test\n")
+    assert counts(import_list(office.door, path)) == (0, 0, 1)
+    assert (office.rows(outbox), office.rows(accounts)) == before
+    import_list(office.door, listing("Identifiant;Nom;Courriel\nmdurand7;DURAND;marie.durand2@exemple.test\n"))
+    assert len(office.rows(outbox)) == len(before[0]) + 2
 
 
 def test_the_identifier_stays_as_first_written(office: Office, listing: Callable[..., Path]) -> None:
