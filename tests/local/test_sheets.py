@@ -134,7 +134,10 @@ def test_a_browser_prints_one_page_a_person(tmp_path: Path, open_office: Callabl
     from playwright.sync_api import sync_playwright
 
     long = letter(
-        identifier="x" * 64, family_name="DE LA " * 3 + "W" * 80, given_name="Marie-Antoinette " * 5, office="Division " * 15
+        identifier="x" * 64,
+        family_name="DE LA " * 3 + "W" * 80,
+        given_name="Marie-Antoinette " * 5,
+        office="Division " * 15,
     )
     written = io.StringIO()
     writer = LetterSheets(written, WORDS)
