@@ -249,7 +249,7 @@ def test_an_account_that_is_not_in_the_state_is_told_with_its_state_and_what_can
     assert desk.run("accounts", "enable", "mdurand7").returncode == 0
     again = desk.run("accounts", "enable", "mdurand7")
     assert again.returncode == 1
-    assert "(expiré)" in again.stderr
+    assert "(sans mot de passe valable)" in again.stderr
     assert "accounts reissue, ou accounts send-link" in again.stderr
 
 
