@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
-from urllib.parse import parse_qs
 
 import typer
 
+from imagin_gateway.cli import saml_message
 from imagin_gateway.cli.common import DEFAULT_FILE, EXIT_REFUSED, SettingsFile, err, explained, out
 from imagin_gateway.errors import GatewayError
 from imagin_gateway.events.telling import words
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from imagin_gateway.providers.saml.steps import Step
 
 app = typer.Typer(help="Portails SAML : métadonnées, et pourquoi une réponse est refusée.", no_args_is_help=True)
-
-MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
 
 DoorName = Annotated[str, typer.Argument(help="Porte, par exemple arena-creteil.")]
 
@@ -132,7 +129,10 @@ def check(
 @app.command("inspect")
 def inspect(
     file: Annotated[
-        Path, typer.Argument(help="Réponse SAML : XML, base64, ou le formulaire posté ; « - » : l’entrée.")
+        Path,
+        typer.Argument(
+            help="Réponse SAML : XML, base64, le formulaire posté, ou la page qui le poste ; « - » : l’entrée."
+        ),
     ],
     door: Annotated[str, typer.Option(help="Porte où elle est arrivée.")],
     at: Annotated[
@@ -145,7 +145,10 @@ def inspect(
     with _section(settings, door) as (loaded, section):
         from imagin_gateway.providers.saml.portal import SamlPortalClient
 
-        encoded = _encoded(file)
+        encoded = saml_message.encoded(file)
+        if not encoded:
+            err.print("Rien à vérifier : aucune réponse n’est là.", style="red", markup=False)
+            raise typer.Exit(EXIT_REFUSED)
         moment = _moment(at) or _issued(encoded) or datetime.now(UTC)
         portal = SamlPortalClient.open(door, section, **saml_surroundings(loaded, door, section), now=moment)
         out.print(
@@ -272,23 +275,6 @@ def _claims(root: etree._Element) -> Iterator[tuple[str, str]]:
     yield "algorithmes", ", ".join(methods) or "aucun"
 
 
-def _encoded(file: Path) -> str:
-    """Return the base64 of a message, from XML, base64, or the form that carried it."""
-    raw = sys.stdin.buffer.read(MAX_MESSAGE_BYTES) if str(file) == "-" else _bounded(file)
-    text = raw.strip()
-    if text.startswith(b"<"):
-        return base64.b64encode(text).decode("ascii")
-    if b"SAMLResponse=" in text:
-        fields = parse_qs(text.decode("ascii", "replace"))
-        return str(fields.get("SAMLResponse", [""])[0])
-    return text.decode("ascii", "replace")
-
-
-def _bounded(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return opened.read(MAX_MESSAGE_BYTES)
-
-
 def _moment(at: str) -> datetime | None:
     if not at:
         return None
@@ -297,7 +283,7 @@ def _moment(at: str) -> datetime | None:
     except ValueError:
         err.print("--at : une date comme 2026-11-24T21:03:00Z", markup=False)
         raise typer.Exit(2) from None
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+    return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
 
 
 def _issued(encoded: str) -> datetime | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from lxml import etree
@@ -145,6 +145,40 @@ def test_a_good_answer_passes_every_step_and_shows_nobody(operator: Operator) ->
     assert "2026 à 08:00:00 UTC" in done.stdout
     values = [value for values in PERSON.attributes.values() for value in values if len(value) > 3]
     assert not [value for value in values if value in done.stdout + done.stderr]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("{xml}", "\ufeff{xml}", "{b64}", "\ufeff{b64}", '"{b64}"', "{quoted}", "RelayState=x&SAMLResponse={quoted}"),
+        *("RelayState=a%20b&SAMLResponse={b64}", "SAMLResponse: {b64}\r\nRelayState: x\r\n", 'SAMLResponse: "{b64}"'),
+        '{{"name": "SAMLResponse", "SAMLResponse": "{b64}"}}',
+        '<!DOCTYPE html><form action="{acs}"><input type="hidden" name="SAMLResponse" value="{b64}"/></form>',
+        "<html><INPUT value='{entities}' name='SAMLResponse' type='hidden'></html>",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_an_answer_is_read_as_an_operator_got_hold_of_it(operator: Operator, form: str, encoding: str) -> None:
+    xml = etree.tostring(forged()).decode()
+    encoded = base64.b64encode(xml.encode()).decode()
+    entities = encoded.replace("+", "&#43;").replace("=", "&#x3D;")
+    told = {"xml": xml, "b64": encoded, "quoted": quote(encoded, safe=""), "acs": BASE + "/acs", "entities": entities}
+    (operator.folder / "answer").write_bytes(form.format(**told).encode(encoding))
+    done = operator.run("saml", "inspect", "answer", "--door", DOOR)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_empty_answer_is_told_and_not_refused_as_one_of_the_portal(operator: Operator) -> None:
+    (operator.folder / "answer").write_bytes(b"\n")
+    done = operator.run("saml", "inspect", "answer", "--door", DOOR)
+    assert (done.returncode, done.stderr) == (1, "Rien à vérifier : aucune réponse n’est là.\n")
+    assert "REFUSÉ" not in done.stdout
+
+
+def test_the_moment_is_shown_in_the_zone_that_is_named(operator: Operator) -> None:
+    at = (NOW.astimezone(UTC)).astimezone(timezone(timedelta(hours=1))).isoformat()
+    done = operator.run("saml", "inspect", write(operator, forged()), "--door", DOOR, "--at", at)
+    assert f"reçue le {NOW:%d/%m/%Y à %H:%M:%S} UTC" in done.stdout
 
 
 @pytest.mark.parametrize("form", ["base64", "form", "stdin"])
