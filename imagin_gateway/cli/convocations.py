@@ -16,6 +16,7 @@ from imagin_gateway.cli.common import (
     EXIT_USAGE,
     SettingsFile,
     actor,
+    counted,
     err,
     out,
     resumable,
@@ -133,6 +134,17 @@ def import_(
     done = f"créés : {report.created} ; mis à jour : {report.updated} ; inchangés : {report.unchanged}."
     out.print(f"{file.name} — {done}")
     told(report, letters, sheets)
+    if report.renamed:
+        err.print(_renamed(report), style="yellow", markup=False)
+
+
+def _renamed(report: ImportReport) -> str:
+    lines = ", ".join(map(str, report.renamed_lines)) + (" …" if report.renamed > len(report.renamed_lines) else "")
+    where = f" (ligne{'s' if report.renamed > 1 else ''} {lines})" if report.renamed_lines else ""
+    return (
+        f"Le nom et le prénom ont changé pour {counted(report.renamed, 'identifiant')}{where}. Si c'est une autre "
+        "personne, la précédente y entre encore : accounts reissue --replace-password."
+    )
 
 
 @app.command("reissue")

@@ -25,6 +25,7 @@ COUNTS: Final = (
     "issued",
     "reissued",
     "waiting",
+    "renamed",
 )
 
 
@@ -41,6 +42,8 @@ class ImportReport:
         issued: provisional passwords printed.
         reissued: those of them that killed a former one, or opened an account again.
         waiting: accounts without anything that opens them, because no letter was asked for.
+        renamed: accounts whose names are all others than before: the identifier may be another person's now.
+        renamed_lines: where the first of them are in the list.
         problems: lines left out, when asked to skip them; `problem_count` is how many problems there were.
         ignored_columns: columns of the list that nothing was read from.
         resumed: the run was done already; what its interruption left was finished now.
@@ -54,6 +57,8 @@ class ImportReport:
     issued: int = 0
     reissued: int = 0
     waiting: int = 0
+    renamed: int = 0
+    renamed_lines: tuple[int, ...] = ()
     problems: tuple[LineProblem, ...] = ()
     problem_count: int = 0
     ignored_columns: tuple[str, ...] = ()
@@ -121,5 +126,5 @@ def forget(connection: sa.Connection, before: datetime) -> None:
 
 def _kept_run(row: sa.Row[Any]) -> KeptRun:
     told = json.loads(row.report)
-    report = ImportReport(**{name: told[name] for name in COUNTS})
+    report = ImportReport(**{name: told.get(name, 0) for name in COUNTS})
     return KeptRun(row.id, row.source, row.actor, report, tuple(Path(path) for path in told["files"]))

@@ -20,9 +20,11 @@ from imagin_gateway.local.list_columns import COLUMNS
 from imagin_gateway.local.list_reader import Row
 from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.provisional import Provisionals
-from imagin_gateway.local.search import mail_key
+from imagin_gateway.local.search import folded, mail_key
 
 _DETAILS: Final = tuple(column for column in COLUMNS if column != "identifier")
+
+_RENAMED_TOLD: Final = 20
 
 _UNTOLD: Final = dict.fromkeys(COLUMNS, "")
 
@@ -30,6 +32,14 @@ _UNTOLD: Final = dict.fromkeys(COLUMNS, "")
 def _differs(column: str, told: str, known: str) -> bool:
     # In other capitals, an address leads to the same mailbox: its owner has nothing to be told.
     return mail_key(told) != mail_key(known) if column == "email" else told != known
+
+
+def _is_renamed(known: Mapping[str, str], changed: Mapping[str, str]) -> bool:
+    """Tell whether no word of the former names is left: nobody marries into another given name."""
+    if not (known["given_name"] and {"family_name", "given_name"} <= changed.keys()):
+        return False
+    before, after = (folded(f"{each['family_name']} {each['given_name']}").split() for each in (known, changed))
+    return set(before).isdisjoint(after)
 
 
 class LetterRun:
@@ -69,6 +79,7 @@ class LetterRun:
         self._again: list[int] = []
         self._counts: dict[str, Any] = dict.fromkeys(COUNTS, 0)
         self._letters: list[Letter] = []
+        self._renamed: list[int] = []
 
     def write(self, connection: sa.Connection, rows: list[Row], files: LetterFiles) -> None:
         """Write some rows, then their letters."""
@@ -111,6 +122,10 @@ class LetterRun:
             for column in _DETAILS
             if row.values.get(column) and _differs(column, row.values[column], known[column])
         }
+        if _is_renamed(known, changed):
+            self._counts["renamed"] += 1
+            if len(self._renamed) < _RENAMED_TOLD:
+                self._renamed.append(row.line)
         if changed:
             store.update_details(connection, account, changed)
             self._counts["updated"] += 1
@@ -185,4 +200,4 @@ class LetterRun:
 
     def report(self) -> ImportReport:
         """Return what was done."""
-        return ImportReport(**self._counts)
+        return ImportReport(**self._counts, renamed_lines=tuple(self._renamed))

@@ -194,6 +194,17 @@ def test_one_bad_line_imports_nothing_unless_asked(operator: Operator) -> None:
     assert "ligne 4" in done.stderr
 
 
+def test_two_people_whose_identifiers_are_swapped_are_told_and_how_to_keep_them_apart(operator: Operator) -> None:
+    header, *people = "Identifiant;Nom;Prénom\na1;ROUX;Zoé\na2;MARTIN;Paul\n".splitlines(keepends=True)
+    (operator.folder / "first.csv").write_text(header + "".join(people), encoding="utf-8")
+    swapped = "".join(people).replace("a1", "a3").replace("a2", "a1").replace("a3", "a2")
+    (operator.folder / "second.csv").write_text(header + swapped, encoding="utf-8")
+    assert operator.run("convocations", "import", "first.csv", "--letters", "1.csv").stderr == ""
+    done = operator.run("convocations", "import", "second.csv", "--letters", "2.csv")
+    assert "changé pour 2 identifiants (lignes 2, 3). Si c'est une autre personne" in done.stderr
+    assert operator.run("accounts", "reissue", "a1", "--replace-password").returncode == 0
+
+
 @pytest.mark.parametrize("content", [b"", b"\x00\x01\x02", b"rien;du;tout\n1;2;3\n"])
 def test_a_file_that_is_no_list_is_refused_in_words(operator: Operator, content: bytes) -> None:
     (operator.folder / "odd.csv").write_bytes(content)

@@ -182,6 +182,25 @@ def test_an_address_in_other_capitals_is_the_same_address(office: Office, listin
     assert len(office.rows(outbox)) == len(before[0]) + 2
 
 
+@pytest.mark.parametrize(
+    ("family_name", "given_name", "renamed"),
+    [
+        ("MARTIN", "Paul", True),
+        ("MARTIN", "Marie", False),
+        ("Marie", "DURAND", False),
+        ("DURAND MARTIN", "Anne", False),
+        ("MARTIN", "", False),
+        ("durand", "MARIE", False),
+    ],
+)
+def test_an_identifier_that_may_be_another_person_s_is_told(
+    office: Office, listing: Callable[..., Path], family_name: str, given_name: str, renamed: bool
+) -> None:
+    """The password of whoever had it opens the account still."""
+    report = import_list(office.door, listing(f"Identifiant;Nom;Prénom\nmdurand7;{family_name};{given_name}\n"))
+    assert (report.renamed, report.renamed_lines) == ((1, (2,)) if renamed else (0, ()))
+
+
 def test_the_identifier_stays_as_first_written(office: Office, listing: Callable[..., Path]) -> None:
     import_list(office.door, listing("Identifiant;Nom\n MDurand7 ;DURAND\n"))
     assert office.account("mdurand7").identifier == "mdurand7"
