@@ -30,7 +30,7 @@ from imagin_gateway.cli.common import (
 from imagin_gateway.cli.following import follow as followed
 from imagin_gateway.cli.moments import FORMS, moment
 from imagin_gateway.cli.selecting import Selection, files, now, select
-from imagin_gateway.cli.sessions import issuer_of
+from imagin_gateway.cli.sessions import issuer_of, subject_at
 from imagin_gateway.clock import SystemClock
 from imagin_gateway.errors import Code, GatewayError
 from imagin_gateway.events import Event, EventName
@@ -115,7 +115,8 @@ def show(
         log = open_events(loaded)
         who: tuple[str, str] | None = None
         if person:
-            who = (issuer_of(loaded, (door or [Door.DIRECT])[0]), person.strip())
+            behind = (door or [Door.DIRECT])[0]
+            who = (issuer_of(loaded, behind), subject_at(loaded, behind, person))
             selection = replace(selection, people=selection.people | log.pseudonyms(who))
         else:
             _doubt(loaded, door or ())

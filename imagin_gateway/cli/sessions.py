@@ -90,7 +90,15 @@ def _person(opened: Stores, door: str, subject: str) -> tuple[str, str] | None:
         return None
     if door == Door.DIRECT and (account := opened.direct.find(subject)) is not None:
         subject = account.identifier
-    return (issuer, subject)
+    return (issuer, subject_at(opened.settings, door, subject))
+
+
+def subject_at(settings: Settings, door: str, typed: str) -> str:
+    """Return an identifier as a door tells it: an academic one (`ct-remote-user`) is the same person in capitals."""
+    typed = typed.strip()
+    portal = settings.portals.get(door)
+    attribute = getattr(portal, "subject_attribute", "")
+    return typed.lower() if attribute.lower() == "ct-remote-user" and typed.isascii() else typed
 
 
 def issuer_of(settings: Settings, door: str) -> str:

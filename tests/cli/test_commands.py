@@ -548,19 +548,33 @@ def test_mail_that_waits_is_sent_by_a_command_once_or_until_it_is_stopped(
     assert relay.inbox.recipients == [["marie@exemple.test"]] * 2
 
 
-def open_session(operator: Operator, subject: str = "mdurand7") -> None:
+def open_session(
+    operator: Operator, subject: str = "mdurand7", *, issuer: str = DIRECT_ISSUER, door: str = "direct"
+) -> None:
     """Open a session behind the operator's back, as a process of the gateway would."""
     opened = open_stores(Settings.load(operator.folder / "gateway.toml"))
     who = Identity(
-        issuer=DIRECT_ISSUER,
+        issuer=issuer,
         subject=subject,
-        door="direct",
+        door=door,
         activities=frozenset(),
         authenticated_at=datetime.now(UTC),
         method="password",
     )
     opened.sessions.open(who, device="Firefox, [bold]Windows", address="192.0.2.7")
     opened.close()
+
+
+@pytest.mark.parametrize(("attribute", "same"), [("ct-remote-user", True), ("sub", False)])
+def test_an_academic_identifier_is_the_same_person_in_capitals(operator: Operator, attribute: str, same: bool) -> None:
+    file = operator.folder / "gateway.toml"
+    file.write_text(file.read_text("utf-8") + f'subject_attribute = "{attribute}"\n', encoding="utf-8")
+    open_session(operator, "jdupont", issuer="http://127.0.0.1:1/", door="arena-paris")
+    one = ("--door", "arena-paris", "--subject", " JDupont")
+    assert ("jdupont" in operator.run("sessions", "list", *one).stdout) is same
+    assert operator.run("sessions", "end", *one).stdout.startswith("1 session terminée" if same else "Aucune session")
+    told = operator.run("events", "--door", "arena-paris", "--person", "JDUPONT").stdout
+    assert ("Sessions terminées" in told) is same
 
 
 @pytest.mark.row("LOG-06", "SES-11")
