@@ -86,7 +86,7 @@ class Helping:
         letter = self._direct.desk.reissue(identifier, actor=self._by.actor, version=version, replace=replace)
         if letter is not None:
             ended = self._sessions.end_person(DIRECT_ISSUER, letter.identifier)
-            self.tell(EventName.PROVISIONAL_ISSUED, letter.identifier, ended=ended, replaced=replace)
+            self.tell(EventName.PROVISIONAL_ISSUED, letter.identifier, ended=ended, replaced=letter.replaced)
         return letter
 
     def unlock(self, identifier: str, *, version: int | None = None) -> Helped | None:

@@ -171,7 +171,8 @@ class HelpDesk:
             account = self._looked_at(connection, identifier, version)
             if account is None:
                 return None
-            if account.password_hash is not None and replace:
+            replaced = account.password_hash is not None and replace
+            if replaced:
                 store.replace_password(connection, account, kept, ends_at, now, run=run)
             else:
                 store.issue_provisional(connection, account, kept, ends_at, now, run=run)
@@ -186,6 +187,7 @@ class HelpDesk:
             kind=LetterKind.PROVISIONAL,
             provisional=value,
             ends_at=ends_at,
+            replaced=replaced,
         )
 
     def unlock(self, identifier: str, *, version: int | None = None) -> AccountView | None:

@@ -33,6 +33,7 @@ class Letter:
     Attributes:
         provisional: as printed; None unless `kind` is `PROVISIONAL`.
         ends_at: end of the provisional password, new or already sent.
+        replaced: a chosen password was taken away for it.
     """
 
     identifier: str
@@ -42,6 +43,7 @@ class Letter:
     kind: LetterKind
     provisional: Secret | None = None
     ends_at: datetime | None = None
+    replaced: bool = False
 
     @property
     def last_day(self) -> date | None:

@@ -221,6 +221,9 @@ def test_a_chosen_password_is_replaced_only_when_asked_in_so_many_words(desk: Op
     opened.close()
     (event,) = named(desk, "provisional_issued")
     assert event["detail"] == {"ended": 1, "replaced": True}
+    # The second time, there is none to take away, and none is said to be.
+    assert desk.run("accounts", "reissue", "mdurand7", "--replace-password").returncode == 0
+    assert named(desk, "provisional_issued")[-1]["detail"] == {"ended": 0, "replaced": False}
     assert desk.run("accounts", "reissue", "inconnu").returncode == 1
 
 
