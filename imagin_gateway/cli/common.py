@@ -137,8 +137,16 @@ _SYSTEM = {
     errno.ENOSPC: "plus de place sur le disque",
     errno.EISDIR: "c'est un dossier",
     errno.EROFS: "ce disque est en lecture seule",
+    errno.EDQUOT: "la part de disque de cet utilisateur est pleine",
+    errno.EIO: "le disque a rendu une erreur",
+    errno.EPERM: "le système le refuse",
     errno.ENOTDIR: "ce qui précède le nom n'est pas un dossier",
 }
+
+
+def system_words(error: OSError) -> str:
+    """Say what the system refused, in French where we know how."""
+    return _SYSTEM.get(error.errno or 0) or error.strerror or str(error)
 
 
 def _system(error: OSError) -> str:
@@ -149,7 +157,7 @@ def _system(error: OSError) -> str:
     # Of two names, the second is the one to be given.
     name = error.filename2 or error.filename
     told = target_of(os.fsdecode(name)) if isinstance(name, str | bytes | os.PathLike) else "Fichier"
-    return f"{told} : {_SYSTEM.get(error.errno or 0) or error.strerror or error}"
+    return f"{told} : {system_words(error)}"
 
 
 @contextlib.contextmanager
@@ -181,6 +189,8 @@ def explained() -> Iterator[None]:
     except Unavailable as error:
         err.print(f"Indisponible pour l'instant : {_in_words(error)}", style="red", markup=False)
         raise typer.Exit(EXIT_UNAVAILABLE) from None
+    except BrokenPipeError:  # whoever read what we say has had enough: no fault of a file
+        raise
     except OSError as error:
         err.print(_system(error), style="red", markup=False)
         raise typer.Exit(EXIT_REFUSED) from None

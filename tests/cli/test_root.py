@@ -122,3 +122,33 @@ def test_what_is_wrong_with_an_order_is_said_in_french(order: str, said: str) ->
 )
 def test_words_of_an_older_library_are_known_and_of_a_newer_one_kept(english: str, said: str) -> None:
     assert french(english).endswith(said)
+
+
+def _command(words: str, end: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    shell = f"set -o pipefail; {sys.executable} -m imagin_gateway.cli.main {words} {end}"
+    return subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False, cwd=folder)
+
+
+@pytest.mark.parametrize("words", ["version", "policy table", "policy graph", "--help"])
+def test_whoever_reads_only_the_beginning_sees_no_complaint(words: str, tmp_path: Path) -> None:
+    # The whole of it is written only at the end: by then nobody reads.
+    gone = _command(words, "| true", tmp_path)
+    assert gone.stderr == ""
+
+
+@pytest.mark.parametrize("words", ["version", "policy table", "policy graph", "metrics dashboard", "--help"])
+def test_an_answer_that_cannot_be_written_is_told_in_french(words: str, tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    full = _command(words, "> /dev/full", tmp_path)
+    assert full.returncode == 1
+    assert "plus de place sur le disque" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert "Exception" not in full.stderr
+    assert len(full.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", ["version", "policy table", "metrics dashboard"])
+def test_a_command_whose_output_is_closed_is_carried_out(words: str, tmp_path: Path) -> None:
+    closed = _command(words, ">&-", tmp_path)
+    assert (closed.returncode, closed.stderr) == (0, "")
