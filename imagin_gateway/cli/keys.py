@@ -55,7 +55,10 @@ def _told() -> Iterator[None]:
     with explained():
         try:
             yield
-        except (KeysRefused, KeyFileWrong) as error:
+        except KeyFileWrong as error:
+            err.print(f"{error}. Rien n’a changé.\n  → {error.remedy}", style="red", markup=False)
+            raise typer.Exit(EXIT_REFUSED) from None
+        except KeysRefused as error:
             err.print(f"{error}. Rien n’a changé.", style="red", markup=False)
             raise typer.Exit(EXIT_REFUSED) from None
 

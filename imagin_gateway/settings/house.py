@@ -52,8 +52,7 @@ class Keys(Section):
             try:
                 keys = key_files.read(Path(folder), purpose)
             except key_files.KeyFileWrong as error:
-                where = key_files.path_of(Path(folder), purpose)
-                raise wrong(f"{purpose} : {error}", f"restaurer {where}", id="keys.file") from None
+                raise wrong(f"{purpose} : {error}", error.remedy, id="keys.file") from None
             if keys is not None:
                 found[purpose] = tuple(each.secret for each in keys)
         return found

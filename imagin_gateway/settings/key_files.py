@@ -36,7 +36,15 @@ class KeyState(StrEnum):
 
 
 class KeyFileWrong(Exception):
-    """A key file cannot be used. Its message is French, and holds nothing of the file."""
+    """A key file cannot be used. Its message is French, and holds nothing of the file.
+
+    Attributes:
+        remedy: what to do, in French.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +94,23 @@ def read(folder: Path, purpose: str) -> tuple[HeldKey, ...] | None:
     except FileNotFoundError:
         return None
     except OSError:
-        raise KeyFileWrong("le fichier de clés ne peut pas être lu") from None
+        # Nothing says that it is damaged: an older copy in its place would lose the keys made since.
+        raise KeyFileWrong(
+            "le système ne laisse pas lire le fichier de clés",
+            f"vérifier le disque et les droits : {path} est au compte du service, sous lequel se lancent les commandes",
+        ) from None
+    restore = f"restaurer {path}"
     try:
         told = json.loads(raw[: MAX_BYTES + 1])
         found = in_order(tuple(_key(each) for each in told["keys"]))
     except (ValueError, KeyError, TypeError):
-        raise KeyFileWrong("le fichier de clés est abîmé") from None
+        raise KeyFileWrong("le fichier de clés est abîmé", restore) from None
     if told.get("schema") != SCHEMA:
-        raise KeyFileWrong("le fichier de clés vient d’une autre version de ce programme")
+        raise KeyFileWrong("le fichier de clés vient d’une autre version de ce programme", restore)
     if told.get("purpose") != purpose:
-        raise KeyFileWrong("ce fichier de clés est celui d’un autre usage")
+        raise KeyFileWrong("ce fichier de clés est celui d’un autre usage", restore)
     if sum(each.state is KeyState.CURRENT for each in found) != 1:
-        raise KeyFileWrong("le fichier de clés n’a pas une clé en service, et une seule")
+        raise KeyFileWrong("le fichier de clés n’a pas une clé en service, et une seule", restore)
     return found
 
 

@@ -294,6 +294,21 @@ def test_a_damaged_key_file_is_told_and_nothing_starts(house: House, breaks: Cal
     assert "signing.json" in found.remedy
 
 
+def test_a_key_file_that_the_system_does_not_let_read_is_not_called_one_to_restore(house: House) -> None:
+    # Somebody else's, or a failing disk: an older copy in its place would lose the keys made since.
+    file = house.folder / "cles" / "signing.json"
+    file.unlink()
+    file.symlink_to(file.name)  # to itself: nobody can open it, not even root
+    (problem,) = [each for each in refused(house).problems if each.id == "keys.file"]
+    assert problem.message == "signing : le système ne laisse pas lire le fichier de clés"
+    assert "restaurer" not in problem.remedy
+    assert "compte du service" in problem.remedy
+    told = run(house, "list")
+    assert told.returncode == 1
+    assert str(file) in told.stderr.replace("\n", "")
+    assert "compte du service" in told.stderr
+
+
 def test_the_steps_of_a_rotation_are_refused_out_of_turn(house: House) -> None:
     folder = house.folder / "cles"
     key_store.make(folder, "signing", NOW)

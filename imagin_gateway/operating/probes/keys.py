@@ -35,8 +35,7 @@ def _folder(ground: Ground, folder: Path) -> Iterator[Finding]:
         try:
             found = read(folder, purpose) or ()
         except KeyFileWrong as error:
-            remedy = f"restaurer {path_of(folder, purpose)}"
-            yield fatal("keys.file", "clés", f"{purpose} : {error}", remedy, f"keys.{purpose}")
+            yield fatal("keys.file", "clés", f"{purpose} : {error}", error.remedy, f"keys.{purpose}")
             continue
         if not found:
             continue
