@@ -59,15 +59,26 @@ def export(
             err.print("Aucun compte ne porte cet identifiant.")
             raise typer.Exit(EXIT_REFUSED)
         if to is not None:
-            descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(told, file, ensure_ascii=False, indent=2)
+            _write(told, to)
     if to is None:
         print_json(told)
     else:
         out.print(f"Données de {told['person']['subject']} : {to}", markup=False)  # type: ignore[index]  # made so
     if not logs:
         err.print("Les événements vont ailleurs que dans un fichier : les y chercher par leur pseudonyme.")
+
+
+def _write(told: dict[str, object], to: Path) -> None:
+    descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(told, file, ensure_ascii=False, indent=2)
+    except BaseException as error:
+        # Not whole, and in the way of the next one.
+        to.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(to)) from error
+        raise
 
 
 def _own_log(settings: Settings) -> list[Path]:

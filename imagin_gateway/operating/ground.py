@@ -18,6 +18,9 @@ LEAST_FREE_BYTES: Final = 512 * 1024 * 1024
 
 LEAST_FREE_SHARE: Final = 0.05
 
+FULL_BYTES: Final = 1024 * 1024
+"""Less than one import, or a minute of logins, writes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
@@ -32,6 +35,7 @@ class Ground:
         mail_to: address to which one real mail is sent; "" for none.
         mounts: where the system lists its file systems.
         least_free: bytes below which a disk is nearly full.
+        full: bytes below which it is full.
     """
 
     settings: Settings
@@ -42,6 +46,7 @@ class Ground:
     mail_to: str = ""
     mounts: Path = Path("/proc/self/mounts")
     least_free: int = LEAST_FREE_BYTES
+    full: int = FULL_BYTES
 
 
 class Look(Protocol):

@@ -10,6 +10,7 @@ import secrets
 import sqlite3
 import stat
 import subprocess
+import sys
 import time
 from contextlib import closing
 from datetime import timedelta
@@ -349,6 +350,25 @@ def rows_of(folder: Path, *names: str) -> str:
             tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             told += [str(row) for table in tables for row in db.execute(f"SELECT * FROM {table}")]  # noqa: S608  # names of tables, not of people
     return "\n".join(told)
+
+
+CUT = """
+import resource
+from pathlib import Path
+from imagin_gateway.cli.personal import _write
+resource.setrlimit(resource.RLIMIT_FSIZE, (70, resource.RLIM_INFINITY))
+try:
+    _write({"person": "x" * 1000}, Path("marie.json"))
+except OSError as error:
+    print(error.filename)
+"""
+
+
+def test_what_a_person_is_handed_is_whole_or_not_there(tmp_path: Path) -> None:
+    # As on a full disk: the first signs are written, and no more.
+    done = subprocess.run([sys.executable, "-c", CUT], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("marie.json\n", "")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.row("DPO-05")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -299,6 +300,7 @@ ROWS = [
     Row("disk.folder", say("events", "path", value="/nowhere/at/all/events.jsonl"), "mkdir", "events.path"),
     Row("disk.network", network, "PostgreSQL", "accounts.url"),
     Row("disk.nearly_full", lambda house: house.options.update(least_free=1 << 60), "place", "accounts.url", WARNING),
+    Row("disk.full", lambda house: house.options.update(full=1 << 60), "place", "accounts.url"),
     # -- accounts and state
     Row("accounts.missing", lambda house: (house.folder / "accounts.db").unlink(), "chemin", "accounts.url", WARNING),
     Row("accounts.not_sqlite", replaced("accounts.db", b"not a database" * 99), "sauvegarde", "accounts.url"),
@@ -413,6 +415,26 @@ def test_what_is_broken_is_named_with_what_to_do(house: House, row: Row) -> None
     assert found[0].remedy
     assert found[0].text
     assert report.exit_code == (2 if row.severity is FATAL else 1)
+
+
+def test_a_disk_in_read_only_is_told_as_such_and_not_as_somebody_else_s_folder(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # To access(2), nobody may write there, root included.
+    really, access = os.statvfs, os.access
+
+    def read_only(path: Any) -> os.statvfs_result:
+        told = list(really(path)[:10])
+        told[8] |= os.ST_RDONLY
+        return os.statvfs_result(told)
+
+    monkeypatch.setattr(os, "statvfs", read_only)
+    monkeypatch.setattr(os, "access", lambda path, mode, **more: not mode & os.W_OK and access(path, mode, **more))
+    report = house.checked()
+    assert {each.key for each in named(report, "disk.read_only")} == {"accounts.url", "state.url", "events.path"}
+    assert "dmesg" in named(report, "disk.read_only")[0].remedy
+    assert not named(report, "disk.folder_read_only")
+    assert not named(report, "disk.file_read_only")
 
 
 @pytest.mark.parametrize(("key", "module"), [("enabled", "prometheus_client"), ("traces", "opentelemetry")])

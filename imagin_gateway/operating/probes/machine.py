@@ -125,13 +125,20 @@ def disk(ground: Ground, key: str, path: Path) -> Iterator[Finding]:
     if not folder.is_dir():
         yield fatal("disk.folder", subject, "ce dossier n’existe pas", f"mkdir -p {folder}", key)
         return
-    if not os.access(folder, os.W_OK | os.X_OK):
+    left = os.statvfs(folder)
+    read_only = bool(left.f_flag & os.ST_RDONLY)
+    if read_only:
+        # Whoever the folder belongs to: access(2) refuses root, too.
+        text = "le disque est en lecture seule : rien n’y est plus écrit"
+        remedy = f"lire dmesg (un disque qui faillit est mis ainsi à l’abri) ; sous systemd, ReadWritePaths={folder}"
+        yield fatal("disk.read_only", subject, text, remedy, key)
+    elif not os.access(folder, os.W_OK | os.X_OK):
         text = "le compte système qui lance cette commande ne peut pas y écrire"
         yield fatal("disk.folder_read_only", subject, text, f"donner {folder} au compte du service", key)
     if path.is_dir():
         # SQLite, too, is told here before anything opens it.
         yield fatal("disk.file_is_folder", subject, f"{path} est un dossier", "le chemin d’un fichier", key)
-    elif path.exists() and not os.access(path, os.R_OK | os.W_OK):
+    elif not read_only and path.exists() and not os.access(path, os.R_OK | os.W_OK):
         text = f"{path.name} ne peut être ni lu ni écrit par ce compte système"
         yield fatal("disk.file_read_only", subject, text, f"donner {path} au compte du service", key)
     kind = file_system(folder, ground.mounts)
@@ -140,9 +147,11 @@ def disk(ground: Ground, key: str, path: Path) -> Iterator[Finding]:
         yield fatal(
             "disk.network", subject, text, "un disque local ; ou PostgreSQL et Redis, à plusieurs machines", key
         )
-    left = os.statvfs(folder)
     free, total = left.f_bavail * left.f_frsize, left.f_blocks * left.f_frsize
-    if free < ground.least_free or free < total * LEAST_FREE_SHARE:
+    if free < ground.full:
+        text = "ce disque est plein : connexions et mots de passe sont refusés"
+        yield fatal("disk.full", subject, text, "faire de la place, ou changer de disque", key)
+    elif free < ground.least_free or free < total * LEAST_FREE_SHARE:
         text = f"il reste {free // 1024 // 1024} Mo sur ce disque"
         yield warning("disk.nearly_full", subject, text, "faire de la place, ou changer de disque", key)
     else:
