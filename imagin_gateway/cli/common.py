@@ -88,7 +88,7 @@ def confirmed(question: str, expected: str, *, yes: bool) -> None:
     err.print(question, markup=False)
     try:
         typed = input()
-    except EOFError:
+    except (EOFError, OSError, RuntimeError):  # the last one is Python's, where standard input is closed
         err.print("Pas de réponse : dire --yes. Rien n'a été fait.", style="red")
         raise typer.Exit(EXIT_USAGE) from None
     if typed.strip() != expected:

@@ -14,7 +14,10 @@ def main() -> None:
     if absent("cli"):
         sys.stderr.write(f"La ligne de commande demande un complément : {how_to_install('cli')}\n")
         sys.exit(2)
-    from imagin_gateway.cli.root import app
+    try:
+        from imagin_gateway.cli.root import app
+    except KeyboardInterrupt:
+        sys.exit(130)  # as when the command itself is interrupted
 
     if sys.stdout is None:  # closed before we were started; what is opened next must not take its place
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # for as long as we live

@@ -97,7 +97,8 @@ def holding(marks: Sequence[str]) -> Wanted:
     """Return what passes the lines that hold one of these marks: most lines need not be decoded."""
     if not marks:
         return everything
-    sought = [mark.encode() for mark in marks]
+    # What was typed in another encoding is in no line of ours.
+    sought = [mark.encode(errors="surrogateescape") for mark in marks]
     return lambda line: any(mark in line for mark in sought)
 
 

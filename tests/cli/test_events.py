@@ -243,6 +243,11 @@ def test_what_does_not_exist_is_refused_with_a_sentence(office: Office) -> None:
     assert "ne vont pas dans un fichier" in office.run("events").stderr
 
 
+def test_a_pseudonym_pasted_in_another_encoding_is_nobody_s(office: Office) -> None:
+    told = office.run("events", "--pseudonym", "\udce9")  # as Python reads a lone é of Latin-1
+    assert (told.exit_code, "Rien de tel" in told.stdout) == (0, True)
+
+
 def test_a_door_of_no_table_is_doubted_and_sought_all_the_same(office: Office) -> None:
     office.log.emit(Event(name=EventName.LOGIN, door="arena-lille"))
     done = office.run("events", "--json", "--door", "arena-lille", "--door", "arena-paris")

@@ -592,3 +592,10 @@ def test_a_list_that_may_not_be_read_is_told_and_no_fault(
         bulk._lines(tmp_path / "liste.txt")
     assert ended.value.exit_code == 1
     assert "liste.txt : accès refusé" in capsys.readouterr().err
+
+
+def test_a_confirmation_that_nobody_can_give_does_nothing(desk: Operator) -> None:
+    shell = f"{sys.executable} -m imagin_gateway.cli.main accounts erase mdurand7 <&-"
+    done = subprocess.run(["bash", "-c", shell], cwd=desk.folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, "dire --yes" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+    assert desk.run("accounts", "show", "mdurand7").returncode == 0

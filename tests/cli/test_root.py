@@ -152,3 +152,20 @@ def test_an_answer_that_cannot_be_written_is_told_in_french(words: str, tmp_path
 def test_a_command_whose_output_is_closed_is_carried_out(words: str, tmp_path: Path) -> None:
     closed = _command(words, ">&-", tmp_path)
     assert (closed.returncode, closed.stderr) == (0, "")
+
+
+INTERRUPTED = """
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "imagin_gateway.cli.root":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+from imagin_gateway.cli.main import main
+main()
+"""
+
+
+def test_a_command_interrupted_while_it_starts_says_nothing(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -56,6 +56,16 @@ def test_each_setting_of_a_redis_that_endangers_the_state_is_named(house: House)
         house.values["state"]["url"] = server.url.replace("unix://", "unix://weak:canary@")
         (found,) = named(house.checked(), "redis.login")
         assert "canary" not in str(found)
+        house.values["state"]["url"] = server.url
+        with server.client() as client, server.client() as another:
+            client.ping()
+            another.ping()
+            for allowed in (2, 3):  # none is left, then one, where two are needed
+                client.config_set("maxclients", allowed)
+                told = house.checked(offline=True).findings
+                (found,) = [each for each in told if each.id.startswith("redis.") and each.severity != "ok"]
+                assert (found.id, "maxclients" in found.remedy) == ("redis.clients", True)
+            client.config_set("maxclients", 1000)
         server.stop()
         house.values["state"]["url"] = server.url
         assert fatal_ones(house) == ["redis.refused"]

@@ -105,6 +105,8 @@ def _quoted(path: Path) -> str:
 
 
 def _redis(ground: Ground, url: str) -> Iterator[Finding]:
+    import redis
+
     from imagin_gateway.state.address import parse
     from imagin_gateway.state.redis import RedisStateStore
 
@@ -128,15 +130,18 @@ def _redis(ground: Ground, url: str) -> Iterator[Finding]:
         try:
             client = store.dedicated()
             store.ping()
-        except Unavailable:
-            yield _why(url, address, ground)
+            # The second connection, too: what it does not answer would be taken for a right that is missing.
+            with contextlib.suppress(redis.ResponseError):
+                client.ping()
+        except (Unavailable, redis.ConnectionError) as error:
+            yield _why(url, address, ground, error)
             return
         with contextlib.closing(client):
             yield from _server(ground, store, client, address)
 
 
-def _why(url: str, address: Any, ground: Ground) -> Finding:
-    """Say why a server does not answer, by one plain connection of our own."""
+def _why(url: str, address: Any, ground: Ground, failed: Exception) -> Finding:
+    """Say why a server does not answer: by what was told us, or by one plain connection of our own."""
     import redis
 
     from imagin_gateway.operating.probes import reaching
@@ -154,9 +159,13 @@ def _why(url: str, address: Any, ground: Ground) -> Finding:
             "username": address.sentinel_username or None,
             "password": address.sentinel_password.reveal() or None,
         }
+    crowded = fatal(
+        "redis.clients", subject, "ce serveur n’a plus de connexion libre", "maxclients, ou moins de processus", KEY
+    )
+    if _is_crowded(failed):
+        return crowded
     try:
-        with contextlib.closing(redis.Redis(**options)) as one:
-            one.ping()
+        _ping(options)
     except redis.AuthenticationError:
         return fatal(
             "redis.login", subject, "le mot de passe est refusé, ou manque", "rediss://:motdepasse@hôte:6379/0", KEY
@@ -164,10 +173,10 @@ def _why(url: str, address: Any, ground: Ground) -> Finding:
     except redis.exceptions.NoPermissionError:
         return fatal("redis.acl", subject, "cet utilisateur n’a aucun droit", "les droits de docs/redis.md", KEY)
     except (redis.RedisError, OSError) as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, OSError):
-            cause = cause.__cause__ or cause.__context__
-        told = reaching.why(cause) if isinstance(cause, OSError) else None
+        if _is_crowded(error):
+            return crowded
+        cause = _of_system(error)
+        told = reaching.why(cause) if cause is not None else None
         if told is not None and told.name != "unreachable":
             return fatal(f"redis.{told.name}", subject, told.text, told.remedy.replace("ca_file", "ssl_ca_certs"), KEY)
         return fatal(
@@ -178,6 +187,34 @@ def _why(url: str, address: Any, ground: Ground) -> Finding:
         return fatal("redis.acl", subject, text, "les droits de docs/redis.md : ~{imagin-gateway}:*", KEY)
     text = "ce Redis répond, mais aucun serveur n’est maître de nos clés"
     return fatal("redis.no_master", subject, text, "vérifier Sentinel ou le cluster (docs/redis.md)", KEY)
+
+
+def _ping(options: dict[str, Any]) -> None:
+    """Ask one server for an answer. A full one says so and hangs up, maybe before it is heard: it is asked again."""
+    import redis
+
+    for left in reversed(range(5)):
+        try:
+            with contextlib.closing(redis.Redis(**options)) as one:
+                one.ping()
+            return
+        except redis.ConnectionError as error:
+            if not left or not isinstance(_of_system(error), BrokenPipeError | ConnectionResetError):
+                raise
+
+
+def _of_system(error: BaseException | None) -> OSError | None:
+    """Return what the system said, of which an error was made; None when it said nothing."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _is_crowded(error: BaseException | None) -> bool:
+    """Tell whether a server had no connection left: its own words, for which the library has no class."""
+    while error is not None and "max number of clients" not in str(error):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _server(ground: Ground, store: Any, client: Any, address: Any) -> Iterator[Finding]:
