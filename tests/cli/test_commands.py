@@ -460,7 +460,8 @@ def test_a_file_that_cannot_be_made_is_told_by_the_name_that_was_typed(
             OSError(errno.ENOENT, "No such file", f".x.part.{'0' * 32}.part"),
             "x.part : aucun fichier ou dossier de ce nom",
         ),
-        (OSError(errno.EIO, "Input/output error", ".own.part"), ".own.part : Input/output error"),
+        (OSError(errno.EIO, "Input/output error", ".own.part"), ".own.part : le disque a rendu une erreur"),
+        (OSError(errno.ENXIO, "No such device or address", "x"), "x : No such device or address"),
         (OSError("trop gros"), "Fichier : trop gros"),
     ],
 )
