@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from imagin_gateway.errors import Code, FlowLost
 from imagin_gateway.exchange import Response
 from imagin_gateway.flows.client import client_of
 from imagin_gateway.flows.direct_login import Strength, enter_again
-from imagin_gateway.flows.forms import form_token, posted
+from imagin_gateway.flows.forms import did, form_token, posted, sent_again
 from imagin_gateway.flows.house import JOURNEY, House, Visit
 from imagin_gateway.flows.landing import landed
 from imagin_gateway.flows.second_step import over
-from imagin_gateway.flows.security import confirmed, refusal, tell
+from imagin_gateway.flows.security import codes_page, confirmed, refusal, tell
 from imagin_gateway.keys import Secret, digest, new_token
 from imagin_gateway.local.door import AccountView, FactorRefused
 from imagin_gateway.local.factors import MFA, Enrolled
@@ -74,6 +72,8 @@ def _totp_page(
 
 def submit_totp(house: House, visit: Visit) -> Response:
     """Add the application once it made a right code; every other session of the person ends."""
+    if again := sent_again(house, visit):
+        return again
     kept = house.peek(_key(visit.session, "application")) if visit.session else None
     sealed = str(kept["sealed"]) if kept is not None else ""
     form = posted(house, visit, digest(sealed))
@@ -100,6 +100,7 @@ def submit_totp(house: House, visit: Visit) -> Response:
             raise over("the account changed meanwhile", refused.code) from None
         return _totp_page(house, visit, account, sealed, form.get("next", ""), refused)
     house.take(_key(session, "application"))
+    did(house, visit, digest(sealed), house.path("/securite"))
     return _added(house, visit, session, added, form.get("next", ""))
 
 
@@ -141,6 +142,8 @@ def _passkey_page(
 
 def submit_passkey(house: House, visit: Visit) -> Response:
     """Add the passkey the browser made for this very page; every other session of the person ends."""
+    if again := sent_again(house, visit):
+        return again
     form = posted(house, visit, visit.session.handle if visit.session else "")
     mine = confirmed(house, visit, "/securite/cle")
     if isinstance(mine, Response):
@@ -167,6 +170,7 @@ def submit_passkey(house: House, visit: Visit) -> Response:
             raise over("the account changed meanwhile", refused.code) from None
         name, next_page = form.get("nom", ""), form.get("next", "")
         return _passkey_page(house, visit, session, account, next_page=next_page, name=name, refused=refused)
+    did(house, visit, session.handle, house.path("/securite"))
     return _added(house, visit, session, added, form.get("next", ""))
 
 
@@ -178,17 +182,4 @@ def _added(house: House, visit: Visit, session: Session, added: Enrolled, next_p
     strength = before if MFA in before.amr else Strength(before.method, (*before.amr, *added.amr, MFA))
     page = landed(house, visit, next_page) if next_page else house.path("/securite")
     done = enter_again(house, visit, added.account, page, strength)
-    return _codes(house, visit, [code.reveal() for code in added.codes], page, done) if added.codes else done
-
-
-def _codes(house: House, visit: Visit, codes: Sequence[str], page: str, done: Response) -> Response:
-    return house.page(
-        visit,
-        "recovery_codes",
-        action="",
-        csrf="",
-        codes=codes,
-        recovery_left=len(codes),
-        continue_href=page,
-        cookies=done.cookies,
-    )
+    return codes_page(house, visit, added.codes, page, done.cookies) if added.codes else done

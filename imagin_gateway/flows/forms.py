@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 
 from imagin_gateway.errors import Code, RequestRefused
-from imagin_gateway.exchange import Params
+from imagin_gateway.exchange import Params, Response, see_other
 from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.keys import digest
 
@@ -63,6 +63,34 @@ def posted(house: House, visit: Visit, about: str = "") -> Params:
     if visit.new_browser or bound is None or not hmac.compare_digest(bound, _bound(visit, about)):
         raise RequestRefused("the form's token does not fit this browser", code=Code.FORM_EXPIRED)
     return form
+
+
+def did(house: House, visit: Visit, about: str, page: str) -> None:
+    """Remember that the form about this did what it does once, and which page tells of it.
+
+    Browsers send a form again when somebody comes back to the page that answered it: some ask, Safari does not.
+
+    Args:
+        house: keeps it as long as a session may last.
+        visit: whose browser.
+        about: what the form's token was made with.
+        page: path where the person sees what was done.
+    """
+    done = {"page": page, "browser": digest(visit.browser)}
+    house.keep(_done(_bound(visit, about)), done, house.settings.sessions.absolute)
+
+
+def sent_again(house: House, visit: Visit) -> Response | None:
+    """Return the way to the page that tells what this form did, when it was sent before; it does nothing more."""
+    bound = house.keys.signer("form").unsign(_sent(visit).get(FIELD, ""))
+    done = house.peek(_done(bound)) if bound is not None and not visit.new_browser else None
+    if done is None or done["browser"] != digest(visit.browser):
+        return None
+    return see_other(str(done["page"]))
+
+
+def _done(bound: str) -> str:
+    return digest(f"form done\x00{bound}")
 
 
 def _sent(visit: Visit) -> Params:

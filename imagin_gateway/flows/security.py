@@ -6,16 +6,19 @@ finds a screen left open must not weaken the account.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from imagin_gateway.errors import Code, RequestRefused
 from imagin_gateway.events import EventName
-from imagin_gateway.exchange import Response, see_other
+from imagin_gateway.exchange import Response, SetCookie, see_other
 from imagin_gateway.flows.direct_login import OURS
-from imagin_gateway.flows.forms import form_token, of_session, posted
-from imagin_gateway.flows.house import House, Visit
+from imagin_gateway.flows.forms import did, form_token, of_session, posted, sent_again
+from imagin_gateway.flows.house import JOURNEY, House, Visit
 from imagin_gateway.flows.landing import landed
 from imagin_gateway.identity import Door, lacks
+from imagin_gateway.keys import Secret, digest, new_token
 from imagin_gateway.local.accounts import identifier_key
 from imagin_gateway.local.door import AccountView, FactorRefused
 from imagin_gateway.local.factors import MFA
@@ -116,19 +119,27 @@ def refusal(house: House, visit: Visit, session: Session, refused: FactorRefused
     visit.event(house, EventName.FACTOR_REFUSED, refused.code, door=Door.DIRECT, person=session.person, detail=reason)
 
 
+def _key(session: Session | None) -> str:
+    return digest(f"new codes\x00{session.handle if session else ''}")
+
+
 def show_codes(house: House, visit: Visit) -> Response:
     """Ask before the former recovery codes die."""
     mine = confirmed(house, visit, "/securite/codes")
     if isinstance(mine, Response):
         return mine
-    factors = house.direct.factors.of(mine[1].identifier)
+    session, account = mine
+    factors = house.direct.factors.of(account.identifier)
     if not factors.any:
         return see_other(house.path("/securite"))
+    # Used once: a form that is sent again must not make dead codes of those just written down.
+    kept = house.peek(_key(session)) or {"ticket": new_token()}
+    house.keep(_key(session), kept, JOURNEY)
     return house.page(
         visit,
         "recovery_codes",
         action=house.path("/securite/codes"),
-        csrf=form_token(house, visit, of_session(house, visit)),
+        csrf=form_token(house, visit, str(kept["ticket"])),
         codes=[],
         recovery_left=factors.recovery_left,
         continue_href=house.path("/securite"),
@@ -136,23 +147,41 @@ def show_codes(house: House, visit: Visit) -> Response:
 
 
 def make_codes(house: House, visit: Visit) -> Response:
-    """Make new recovery codes, and show them this once."""
-    posted(house, visit, of_session(house, visit))
+    """Make new recovery codes, once, and show them this once."""
+    if again := sent_again(house, visit):
+        return again
+    kept = house.peek(_key(visit.session)) or {}
+    ticket = str(kept.get("ticket", ""))
+    posted(house, visit, ticket)
     mine = confirmed(house, visit, "/securite/codes")
     if isinstance(mine, Response):
         return mine
     session, account = mine
+    if house.take(_key(session)) is None:
+        # Of two clicks, the other one has it.
+        return see_other(house.path("/securite"))
+    did(house, visit, ticket, house.path("/securite"))
     try:
         codes = house.direct.factors.new_codes(account.identifier, tell=tell(visit))
     except FactorRefused as refused:
         refusal(house, visit, session, refused)
         return _page(house, visit, session, account, refused=refused)
+    return codes_page(house, visit, codes, house.path("/securite"))
+
+
+def codes_page(
+    house: House, visit: Visit, codes: Sequence[Secret], page: str, cookies: Sequence[SetCookie] = ()
+) -> Response:
+    """Show recovery codes, in this answer alone, on the way to `page`."""
+    # No link to another language: following it would lose what is shown this once.
+    shown = replace(visit, language=replace(visit.language, switch={}))
     return house.page(
-        visit,
+        shown,
         "recovery_codes",
         action="",
         csrf="",
         codes=[code.reveal() for code in codes],
         recovery_left=len(codes),
-        continue_href=house.path("/securite"),
+        continue_href=page,
+        cookies=cookies,
     )

@@ -392,7 +392,7 @@ def test_a_passkey_made_on_another_site_or_held_already_is_not_added(house: TheH
     device = device_of(house)
     answer = device.make(options(refused))
     assert send_passkey(client, refused, answer).status == 200
-    assert send_passkey(client, refused, answer).status in (403, 422), "its challenge is used up"
+    assert send_passkey(client, refused, answer).location == "/connexion/securite", "it was added already"
     again = client.follow(client.get("/connexion/securite/cle"))
     assert send_passkey(client, again, device.make(options(again))).status == 422
     assert house.codes("factor_refused")[-1] == Code.FACTOR_ANSWER.value
@@ -547,6 +547,60 @@ def test_new_recovery_codes_are_shown_once_and_the_former_ones_die(house: TheHou
     page = client.get("/connexion/etape?moyen=secours")
     assert client.submit(page, {"secours": former[0]}).status == 403
     assert client.submit(client.get("/connexion/etape?moyen=secours"), {"secours": codes[0]}).status == 303
+
+
+def test_new_recovery_codes_are_not_made_again_by_a_form_that_is_sent_again(house: TheHouse) -> None:
+    """Safari sends it again unasked when somebody comes back to the page: the codes on their paper must live."""
+    client = personalised(house)
+    add_application(house, client)
+    page = client.get("/connexion/securite/codes")
+    beside = client.get("/connexion/securite/codes")
+    made = client.submit(page, {})
+    codes = [each.text_content() for each in made.tree.xpath("//ol//code")]
+    client.get("/connexion/securite/codes")
+    again = [client.submit(form, {}) for form in (page, beside)]
+    assert [(each.status, each.location) for each in again] == [(303, "/connexion/securite")] * 2
+    assert "Il vous reste 10 codes" in client.follow(again[0]).text
+    assert house.codes("recovery_codes_made") == ["", ""]
+    client = log_out(house)
+    step(house, client)
+    page = client.get("/connexion/etape?moyen=secours")
+    assert client.submit(page, {"secours": codes[0]}).status == 303
+
+
+@pytest.mark.parametrize("kind", ["application", "passkey"])
+def test_a_form_that_added_a_factor_and_is_sent_again_is_told_nothing_wrong(house: TheHouse, kind: str) -> None:
+    """The page said that nothing was recorded, to whoever came back to their recovery codes."""
+    client = personalised(house)
+    if kind == "application":
+        page = client.get(TOTP_PAGE)
+        values = {"code": code(house, secret_of(page))}
+        assert client.submit(page, values).title == "Vos codes de secours"
+        again = client.submit(page, values)
+    else:
+        page = client.get("/connexion/securite/cle")
+        answer = device_of(house).make(options(page))
+        assert send_passkey(client, page, answer).title == "Vos codes de secours"
+        again = send_passkey(client, page, answer)
+    assert (again.status, again.location) == (303, "/connexion/securite")
+    assert "Il vous reste 10 codes" in client.follow(again).text
+    assert not house.codes("request_refused")
+    elsewhere = house.client()
+    elsewhere.get("/connexion/direct")
+    assert elsewhere.submit(page, {"code": "123456"}).title == "Cette page est restée ouverte trop longtemps"
+
+
+def test_no_link_of_the_recovery_codes_leads_to_another_language(house: TheHouse) -> None:
+    """Following it would lose what is shown this once."""
+    client = personalised(house)
+    page = client.get(TOTP_PAGE)
+    shown = client.submit(page, {"code": code(house, secret_of(page))})
+    assert shown.title == "Vos codes de secours"
+    asked = client.get("/connexion/securite/codes")
+    assert asked.tree.xpath("//a[@class='ig-language']")
+    for codes in (shown, client.submit(asked, {})):
+        assert codes.title == "Vos codes de secours"
+        assert not codes.tree.xpath("//a[@class='ig-language']")
 
 
 def test_the_help_desk_takes_lost_factors_away_and_ends_sessions(house: TheHouse) -> None:
