@@ -12,6 +12,7 @@ from imagin_gateway.exchange import Request, Response
 from imagin_gateway.flows.direct_login import choose_address, factor_address
 from imagin_gateway.flows.going import gone
 from imagin_gateway.flows.house import House, Visit, begin_visit
+from imagin_gateway.flows.landing import landed
 from imagin_gateway.flows.language import COOKIE, language_of, remembered, said, same_page
 from imagin_gateway.flows.refusals import refusal
 from imagin_gateway.flows.routes import ALWAYS_OPEN, OPEN_WHILE, Route, find
@@ -97,13 +98,23 @@ def _routed(house: House, visit: Visit, found: tuple[Route, str] | None) -> Resp
             raise RequestRefused("this method does nothing here", code=Code.METHOD_NOT_ALLOWED)
         restricted = visit.session.restricted if visit.session else ""
         if restricted and route.pattern not in OPEN_WHILE.get(restricted, ALWAYS_OPEN):
-            return to_what_is_due(house, restricted)
+            return to_what_is_due(house, restricted, _on_the_way(house, visit))
         return handler(house, visit)
     except GatewayError as error:
         response = refusal(house, visit, error)
         if handler is None:
             response = response.adding(headers=[("Allow", ", ".join(route.methods))])
         return response
+
+
+def _on_the_way(house: House, visit: Visit) -> str | None:
+    """Return the page that somebody is on the way to, who went back to a page of ours before what is due was done."""
+    request = visit.request
+    if request.method == "POST":
+        asked = request.fields.get("next", "") if "next" in (visit.takes or ()) else ""
+    else:
+        asked = request.query.get("next", "")
+    return landed(house, visit, asked) if asked else None
 
 
 def _refused(house: House, visit: Visit, error: GatewayError) -> Response:

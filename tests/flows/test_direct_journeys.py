@@ -70,6 +70,21 @@ def test_a_provisional_password_opens_one_page_only(house: TheHouse, path: str) 
     assert client.post(path, {"a": "b"}).status in (303, 405)
 
 
+def test_the_page_asked_for_is_not_lost_by_going_back_to_the_login(house: TheHouse) -> None:
+    """From the choice of a first password, by the button of the browser or from another tab."""
+    client = house.client()
+    login = client.get("/connexion/direct?next=/missions/3")
+    typed = {"identifiant": "mdurand7", "motdepasse": house.letters["mdurand7"]}
+    due = client.submit(login, typed).location
+    assert due == "/connexion/mot-de-passe?next=/missions/3"
+    assert client.get("/connexion/direct?next=/missions/3").location == due
+    assert client.get("/connexion/acces/direct?next=/missions/3").location == due
+    assert client.submit(login, typed).location == due
+    assert client.get("/connexion/direct?next=//ailleurs.exemple.test").location == "/connexion/mot-de-passe"
+    assert client.get("/connexion/direct").location == "/connexion/mot-de-passe"
+    assert choose(client, client.get(due)).location == "/missions/3"
+
+
 def test_the_first_password_is_chosen_and_the_provisional_one_is_dead(house: TheHouse) -> None:
     client = house.client()
     page = client.follow(direct(client, "mdurand7", house.letters["mdurand7"], "/missions/3"))
