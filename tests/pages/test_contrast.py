@@ -74,3 +74,11 @@ def test_nothing_forces_its_way_and_no_ring_is_taken_away() -> None:
     for rule in re.findall(r"([^{}]+)\{([^{}]*outline: none[^{}]*)\}", CSS):
         # The ring of a door surrounds its card; main is focused by the skip link alone.
         assert rule[0].strip() in ("main:focus", ".ig-door a:focus-visible")
+
+
+def test_focus_is_drawn_in_the_colour_of_the_text_where_a_person_chose_colours() -> None:
+    """Firefox keeps the system's Highlight beside the text and the ground that somebody chose: 1.9 to 1 on black."""
+    (block,) = re.findall(r"@media \(forced-colors: active\) \{(.*?)\n\}", CSS, re.DOTALL)
+    outlines = re.findall(r"outline: \dpx solid (\w+)", block)
+    assert len(outlines) == 2
+    assert set(outlines) == {"CanvasText"}
