@@ -119,13 +119,15 @@ def test_it_speaks_the_language_of_the_page_it_is_in_whatever_the_browser_says(s
 
 @pytest.mark.row("A11-13")
 def test_it_says_when_the_session_is_over_and_where_to_go(site: TheHouse, page: Any) -> None:
-    see(site, page)
+    see(site, page, "/missions/3?onglet=frais&tri=date")
     site.clock.move(timedelta(minutes=31))
     page.evaluate("window.dispatchEvent(new Event('pageshow'))")
     page.locator("dialog[open]").wait_for()
     assert page.locator("dialog h2").text_content() == "Votre session est terminée"
     page.locator("dialog button").click()
-    page.wait_for_url("**/connexion/")
+    # And comes back to this page after the login.
+    page.wait_for_url(lambda url: "/connexion/" in url)
+    assert page.url.endswith("/connexion/?next=%2Fmissions%2F3%3Fonglet%3Dfrais%26tri%3Ddate")
     assert page.errors == []
 
 

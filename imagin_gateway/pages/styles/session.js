@@ -48,8 +48,13 @@
     dialog.showModal();
   };
 
-  const over = (told) =>
-    open(told.texts.over, "", [button(told.texts.login, () => location.assign(told.login))]);
+  // And back to this page after the login.
+  const login = (told) => {
+    const here = new URLSearchParams({ next: location.pathname + location.search });
+    location.assign(`${told.login}?${here}`);
+  };
+
+  const over = (told) => open(told.texts.over, "", [button(told.texts.login, () => login(told))]);
 
   const stay = async (told) => {
     const body = new URLSearchParams(told.extend.fields);
