@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+from datetime import timedelta
+from typing import Final
 
 from imagin_gateway.errors import Code, RequestRefused
 from imagin_gateway.exchange import Params, Response, see_other
@@ -10,6 +12,8 @@ from imagin_gateway.flows.house import House, Visit
 from imagin_gateway.keys import digest
 
 FIELD = "formulaire"
+REMEMBERED: Final = timedelta(minutes=30)
+"""How long a form that did its work is known again: the longest that a step of a journey is kept."""
 
 
 def form_token(house: House, visit: Visit, about: str = "") -> str:
@@ -71,13 +75,13 @@ def did(house: House, visit: Visit, about: str, page: str) -> None:
     Browsers send a form again when somebody comes back to the page that answered it: some ask, Safari does not.
 
     Args:
-        house: keeps it as long as a session may last.
+        house: keeps it.
         visit: whose browser.
         about: what the form's token was made with.
         page: path where the person sees what was done.
     """
     done = {"page": page, "browser": digest(visit.browser)}
-    house.keep(_done(_bound(visit, about)), done, house.settings.sessions.absolute)
+    house.keep(_done(_bound(visit, about)), done, REMEMBERED)
 
 
 def sent_again(house: House, visit: Visit) -> Response | None:
