@@ -115,7 +115,7 @@ def _is_django(client: Any) -> bool:
 def _is_werkzeug(client: Any) -> bool:
     # The clients of Quart and WebTest have a method of that name, which takes something else.
     try:
-        return list(signature(client.set_cookie).parameters)[:1] == ["key"]
+        return next(iter(signature(client.set_cookie).parameters), "") == "key"
     except (AttributeError, TypeError, ValueError):
         return False
 
