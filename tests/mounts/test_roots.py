@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from flask import Flask
 from litestar import Litestar, get
 from starlette.middleware.cors import CORSMiddleware
+from werkzeug.test import create_environ
 
 from imagin_gateway import Gateway, testing
+from imagin_gateway.mounts.host_request import environ_path
 from imagin_gateway.mounts.wsgi import GatewayWSGI
 from tests.client import Client, Mount, over_asgi, over_wsgi
 
@@ -110,6 +113,31 @@ def test_the_host_is_told_the_path_that_was_judged(make: Make) -> None:
     for path in ("/ouvert", "/api/ouvert", "/apiculture", "/x/api"):
         client.get(path, host="127.0.0.1")
     assert seen == [("/api", each) for each in ("/ouvert", "/api/ouvert", "/api/apiculture", "/api/x/api")]
+
+
+@pytest.mark.parametrize(
+    ("root", "rest", "status", "judged"),
+    [
+        ("/api", "frais", 303, "/api/frais"),  # as gunicorn tells `/apifrais`
+        ("/api/", "frais", 303, "/api/frais"),
+        ("/api", "/frais", 303, "/api/frais"),
+        ("/api", "ouvert", 200, "/api/ouvert"),
+        ("/api", "", 404, "/api"),
+        ("", "frais", 400, "frais"),
+    ],
+)
+def test_a_prefix_at_the_beginning_of_a_name_opens_nothing_under_wsgi(
+    make: Make, root: str, rest: str, status: int, judged: str
+) -> None:
+    """Werkzeug answers `frais` as it does `/frais`."""
+    site = Flask(__name__)
+    site.add_url_rule("/frais", "expenses", lambda: "the secret")
+    site.add_url_rule("/ouvert", "opened", lambda: "open")
+    environ = {**create_environ("/", "http://127.0.0.1"), "SCRIPT_NAME": root, "PATH_INFO": rest}
+    statuses: list[str] = []
+    b"".join(make().wsgi(site)(environ, lambda line, *_: statuses.append(line)))
+    assert [int(line[:3]) for line in statuses] == [status]
+    assert environ_path(environ) == judged
 
 
 class TestAPrefixToldThatIsNotThatOfWhatIsProtected:
