@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import textwrap
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,12 @@ def test_a_good_answer_passes_every_step_and_shows_nobody(operator: Operator) ->
     [
         *("{xml}", "\ufeff{xml}", "{b64}", "\ufeff{b64}", '"{b64}"', "{quoted}", "RelayState=x&SAMLResponse={quoted}"),
         *("RelayState=a%20b&SAMLResponse={b64}", "SAMLResponse: {b64}\r\nRelayState: x\r\n", 'SAMLResponse: "{b64}"'),
+        *(
+            "SAMLResponse={lines}",
+            "SAMLResponse: {lines}\r\nRelayState: x\r\n",
+            "RelayState=x&SAMLResponse={lines}&x=y",
+        ),
+        *("{lines}", "SAMLResponse: {lines}\r\nOther: x"),
         '{{"name": "SAMLResponse", "SAMLResponse": "{b64}"}}',
         '<!DOCTYPE html><form action="{acs}"><input type="hidden" name="SAMLResponse" value="{b64}"/></form>',
         "<html><INPUT value='{entities}' name='SAMLResponse' type='hidden'></html>",
@@ -162,7 +169,15 @@ def test_an_answer_is_read_as_an_operator_got_hold_of_it(operator: Operator, for
     xml = etree.tostring(forged()).decode()
     encoded = base64.b64encode(xml.encode()).decode()
     entities = encoded.replace("+", "&#43;").replace("=", "&#x3D;")
-    told = {"xml": xml, "b64": encoded, "quoted": quote(encoded, safe=""), "acs": BASE + "/acs", "entities": entities}
+    lines = "\r\n".join(textwrap.wrap(encoded, 76))  # as a mail or an editor wraps it
+    told = {
+        "xml": xml,
+        "lines": lines,
+        "b64": encoded,
+        "quoted": quote(encoded, safe=""),
+        "acs": BASE + "/acs",
+        "entities": entities,
+    }
     (operator.folder / "answer").write_bytes(form.format(**told).encode(encoding))
     done = operator.run("saml", "inspect", "answer", "--door", DOOR)
     assert (done.returncode, done.stderr) == (0, "")
