@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -16,7 +17,7 @@ from imagin_gateway import Gateway, testing
 from imagin_gateway.errors import Code, Unavailable
 from imagin_gateway.flows.seldom import WINDOW
 from imagin_gateway.identity import Activity, Identity
-from imagin_gateway.mounts import Denied, Visitor, require
+from imagin_gateway.mounts import Denied, Visitor, require, visitor
 from imagin_gateway.mounts.asked import asked
 from imagin_gateway.mounts.incoming import INSTEAD, KEY
 from tests.client import Client, Mount, Reply, host_asgi, over_asgi, over_wsgi
@@ -552,8 +553,12 @@ def test_a_wsgi_application_that_an_asgi_one_calls_asks_as_well(make_house: Call
     assert client.get("/ancien/page?a=1").location == "/connexion/?next=%2Fancien%2Fpage%3Fa%3D1"
     client.cookies |= signed_in(opened)
     assert client.get("/ancien/page").status == 403
-    with pytest.raises(RuntimeError, match="not mounted"):
-        require({"asgi.scope": {KEY: "root"}})
+    for name in ("environ", "META"):  # Flask's request, and Django's
+        here = Visitor(None, None, "/", "/")
+        assert visitor(SimpleNamespace(**{name: {"asgi.scope": {KEY: here}}})) is here
+    for place in ({"asgi.scope": {KEY: "root"}}, SimpleNamespace(environ={"asgi.scope": {KEY: "root"}})):
+        with pytest.raises(RuntimeError, match="not mounted"):
+            require(place)
 
 
 def test_the_problem_of_a_protected_prefix_is_the_same_as_that_of_a_route(opened: TheHouse) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import pytest
 from fastapi import FastAPI
@@ -18,6 +20,7 @@ from werkzeug.test import create_environ
 
 from imagin_gateway import Gateway, testing
 from imagin_gateway.mounts.host_request import environ_path
+from imagin_gateway.mounts.own_root import own_root
 from imagin_gateway.mounts.wsgi import GatewayWSGI
 from tests.client import Client, Mount, over_asgi, over_wsgi
 
@@ -83,6 +86,39 @@ class TestAPrefixThatFastAPITakesOffByItself:
     ) -> None:
         with pytest.raises(RuntimeError, match=r'write mount_path = "/api/connexion"'):
             make("/connexion", "/frais").asgi(wrap(of_fastapi()))
+
+    def test_counts_before_that_of_the_server(self, make: Make, wrap: Callable[[FastAPI], Any]) -> None:
+        # As FastAPI has it: what the server tells is forgotten.
+        client = Client(told(make("/api/connexion", "/").asgi(wrap(of_fastapi())), "/ailleurs"))
+        assert client.get("/frais", host="127.0.0.1").location == "/api/connexion/?next=%2Fapi%2Ffrais"
+
+
+@pytest.mark.filterwarnings("ignore:The `root_path` parameter is deprecated")
+def test_the_prefix_is_that_of_the_application_that_answers() -> None:
+    routed = SimpleNamespace(application_mapping={"http": of_fastapi(), "websocket": CORSMiddleware(FastAPI())})
+    for app in (routed, SimpleNamespace(application=routed), SimpleNamespace(app=SimpleNamespace(application=routed))):
+        assert (own_root(app, "http"), own_root(app, "websocket"), own_root(app, "other")) == ("/api", "", "")
+
+
+@pytest.mark.filterwarnings("ignore:The `root_path` parameter is deprecated")
+def test_each_kind_of_connection_has_the_prefix_of_its_own_application(make: Make) -> None:
+    seen: list[tuple[str, str]] = []
+
+    async def host(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((scope["type"], scope.get("root_path", "")))
+
+    class Router:
+        application_mapping: ClassVar[dict[str, Any]] = {"http": of_fastapi(), "websocket": host}
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await host(scope, receive, send)
+
+    gateway = make().asgi(Router())
+    for kind in ("http", "websocket"):
+        asyncio.run(
+            gateway({"type": kind, "path": "/ouvert", "headers": [], "method": "GET"}, cast(Any, None), cast(Any, None))
+        )
+    assert seen == [("http", "/api"), ("websocket", "")]
 
 
 def test_a_prefix_that_django_takes_off_by_itself(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def test_a_portal_does_not_speak_for_another_academie(
         ({"ctemail": ["j@rectorat.ac-creteil.fr", "j@ac-paris.fr.exemple.fr", "j@xac-paris.fr"]}, "jdupont", {}),
         ({"ctemail": ["j@dsi.ac-paris.fr"]}, "jdupont", {"domains": ("ac-creteil.fr", "dsi.ac-paris.fr")}),
         ({"ctemail": ["j@ac-paris.fr"]}, "jdupont", {"domains": ("ac-creteil.fr", "AC-PARIS.fr")}),
+        ({"ctemail": ["j@dsi.ac-paris.fr."]}, "jdupont", {"domains": ("ac-creteil.fr", "AC-PARIS.fr")}),
         ({}, "JDupont@AC-CRETEIL.fr", {"subject_attribute": "subject-id"}),
         ({"ctemail": ["j@ac-paris.fr"], "codaca": ["1"]}, "jdupont", {"academie": None}),
     ],

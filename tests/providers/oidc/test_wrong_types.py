@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -258,6 +258,10 @@ def test_an_order_names_a_session_by_a_name_as_long_as_a_login_takes(there: Hous
         assert order.portal_sessions == (longest,)
     with pytest.raises(AnswerRefused, match="too long"):
         _told(there, sid=longest + "x")
+    with pytest.raises(AnswerRefused, match="names no session"):
+        there.portal.logout_asked(
+            replace(frame, query_string=frame.query_string + b"x"), LogoutWay.FRAME, there.clock.now()
+        )
 
 
 def _told(there: House, **claims: object) -> LogoutOrder | None:

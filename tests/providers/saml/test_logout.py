@@ -248,6 +248,8 @@ def test_a_qualifier_that_the_message_tells_anyway_may_be_left_out(
     assert (one_way.kept() in spelled) == (implied[0] == implied[1])
 
 
+OF_1_1 = ("emailAddress", "X509SubjectName", "WindowsDomainQualifiedName")
+OF_2_0 = ("kerberos", "entity", "persistent", "transient")
 MAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 LASTING = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 
@@ -255,7 +257,11 @@ LASTING = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 @pytest.mark.row("LGO-13")
 @pytest.mark.parametrize(
     ("told", "asked_for", "same"),
-    [(MAIL, "", True), ("", MAIL, True), (LASTING, "", True), (MAIL, MAIL, True), (MAIL, LASTING, False)],
+    [
+        *((f"urn:oasis:names:tc:SAML:1.1:nameid-format:{each}", "", True) for each in OF_1_1),
+        *((f"urn:oasis:names:tc:SAML:2.0:nameid-format:{each}", "", True) for each in OF_2_0),
+        *[("", MAIL, True), ("", "urn:elsewhere", True), (MAIL, MAIL, True), (MAIL, LASTING, False)],
+    ],
 )
 def test_a_format_that_is_not_told_contradicts_none(told: str, asked_for: str, same: bool) -> None:
     """Core §8.3.1: unspecified leaves open what the name is. samlify tells it at the login and in no order."""
