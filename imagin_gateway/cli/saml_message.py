@@ -17,7 +17,7 @@ _FIELD: Final = re.compile(
     r"SAMLResponse[\"']?\s*[=:]\s*[\"']?"
     r"([^\"'&\s]+(?:\s+(?!RelayState\b)[A-Za-z0-9+/=%]+(?![^\"'&\s]))*)"
 )
-"""The field of a form as it is posted, or as browsers show it: « SAMLResponse: "…" ». Mails and editors wrap its lines."""
+"""The field of a form as it is posted, or as browsers show it: « SAMLResponse: "…" ». Mails wrap its lines."""
 
 _INPUT: Final = re.compile(r"<input\b[^>]*\bname\s*=\s*[\"']?SAMLResponse\b[^>]*>", re.IGNORECASE)
 

@@ -36,6 +36,7 @@ from imagin_gateway.local import (
 )
 from imagin_gateway.mounts import asgi
 from imagin_gateway.providers import attributes
+from imagin_gateway.providers.oidc import claims
 from imagin_gateway.providers.saml import documents
 from imagin_gateway.settings import Passwords, SecondFactor, Sessions
 from imagin_gateway.settings.desk import Desk
@@ -161,6 +162,8 @@ SIZES: Final[Rows] = (
     ("fields of a form or a query", exchange.MAX_FIELDS, "400"),
     ("bytes of a SAML message", documents.MESSAGE.size, ""),
     ("marks of a SAML message", documents.MESSAGE.marks, "elements, attributes and the like, counted before parsing"),
+    ("namespaces that an element of a SAML message declares", documents.MESSAGE.namespaces, "counted before parsing"),
+    ("characters of the name of a session at an OpenID provider (`sid`)", claims.MAX_SESSION_CHARS, ""),
     ("characters of a portal's attribute", attributes.MAX_VALUE_CHARS, ""),
     ("values of a portal's attribute", attributes.MAX_VALUES, ""),
 )
