@@ -51,7 +51,7 @@ def environ_path(environ: Mapping[str, Any]) -> str:
     """Return the path a browser asked for (PEP 3333: bytes read as latin-1)."""
     root: str = environ.get("SCRIPT_NAME", "")
     rest: str = environ.get("PATH_INFO", "")
-    # gunicorn takes the prefix off the beginning of a name, too; what it leaves, Werkzeug answers as if a slash came first.
+    # gunicorn takes the prefix off the beginning of a name, too; Werkzeug answers the rest as if a slash came first.
     raw = f"{root.rstrip('/')}/{rest}" if root and rest and rest[0] != "/" else root + rest
     return raw.encode("latin-1", "replace").decode("utf-8", "replace") or "/"
 
