@@ -80,10 +80,10 @@ class Helping:
         Args:
             identifier: of the account.
             version: that was looked at.
-            replace: take a chosen password away, too.
+            replace: take a chosen password away, and the links to services, too.
         """
         self._sessions.store.ping()
-        letter = self._direct.desk.reissue(identifier, actor=self._by.actor, version=version, replace=replace)
+        letter = self._direct.desk.reissue(identifier, version=version, replace=replace, **self._told())
         if letter is not None:
             ended = self._sessions.end_person(DIRECT_ISSUER, letter.identifier)
             self.tell(EventName.PROVISIONAL_ISSUED, letter.identifier, ended=ended, replaced=letter.replaced)
@@ -110,7 +110,7 @@ class Helping:
     def enable(self, identifier: str, *, version: int | None = None) -> Helped | None:
         """Open a closed account again; a new letter or a reset link is then needed to enter."""
         self._sessions.store.ping()
-        account = self._direct.desk.enable(identifier, version=version)
+        account = self._direct.desk.enable(identifier, version=version, **self._told())
         if account is None:
             return None
         self.tell(EventName.ACCOUNT_ENABLED, account.identifier)
@@ -148,9 +148,7 @@ class Helping:
         self._sessions.store.ping()
         if not self._direct.desk.may_send_link(identifier, version=version):
             return False
-        return self._direct.passwords.order_link(
-            identifier, actor=self._by.actor, address=self._by.address, correlation=self._by.correlation
-        )
+        return self._direct.passwords.order_link(identifier, **self._told())
 
     def erase(self, identifier: str) -> Helped | None:
         """Remove a person: account, mails, links, history; then sessions. The events keep a pseudonym (row DPO-05).
@@ -183,6 +181,9 @@ class Helping:
         ended = self._sessions.end_person(DIRECT_ISSUER, account.identifier)
         self.tell(name, account.identifier, ended=ended)
         return Helped(account, ended)
+
+    def _told(self) -> dict[str, str]:
+        return {"actor": self._by.actor, "address": self._by.address, "correlation": self._by.correlation}
 
     def tell(self, name: EventName, identifier: str = "", code: Code | None = None, **detail: str | int | bool) -> None:
         """Write an event of this help."""

@@ -26,6 +26,7 @@ from imagin_gateway.local.dossier import Dossier, Failures
 from imagin_gateway.local.history import History
 from imagin_gateway.local.letters import Letter, LetterKind
 from imagin_gateway.local.lifecycle import AccountState, Act, TransitionRefused, allows, state_at
+from imagin_gateway.local.links import Links
 from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.provisional import Provisionals
 from imagin_gateway.local.schema import accounts
@@ -60,6 +61,7 @@ class HelpDesk:
         throttle: what an account's failures are, and forgetting them.
         clients: browsers an account knows.
         past: the last events of accounts.
+        links: tells of the links that go with a password.
         clock: the time.
         life: how long a provisional password works.
         wake: tells the sender that a mail waits.
@@ -75,6 +77,7 @@ class HelpDesk:
         throttle: Throttle,
         clients: KnownClients,
         past: History,
+        links: Links,
         clock: Clock,
         life: timedelta,
         wake: Callable[[], None],
@@ -85,6 +88,7 @@ class HelpDesk:
         self._throttle = throttle
         self._clients = clients
         self._past = past
+        self._links = links
         self._clock = clock
         self._life = life
         self._wake = wake
@@ -151,7 +155,14 @@ class HelpDesk:
     # -- putting right -------------------------------------------------------
 
     def reissue(
-        self, identifier: str, *, actor: str, version: int | None = None, replace: bool = False
+        self,
+        identifier: str,
+        *,
+        actor: str,
+        version: int | None = None,
+        replace: bool = False,
+        address: str = "",
+        correlation: str = "",
     ) -> Letter | None:
         """Issue a new provisional password, seen this once; the former one dies.
 
@@ -159,7 +170,8 @@ class HelpDesk:
             identifier: of the account.
             actor: who asked for it.
             version: that was looked at; the present one when None.
-            replace: take a chosen password away, too.
+            replace: take a chosen password away, and the links to services, too.
+            address, correlation: of the request, for the events.
 
         Raises:
             TransitionRefused: the account is closed, has a chosen password that is not to be replaced, or changed.
@@ -172,13 +184,17 @@ class HelpDesk:
             if account is None:
                 return None
             replaced = account.password_hash is not None and replace
+            gone: list[store.Linked] = []
             if replaced:
-                store.replace_password(connection, account, kept, ends_at, now, run=run)
+                gone = store.replace_password(connection, account, kept, ends_at, now, run=run)
             else:
                 store.issue_provisional(connection, account, kept, ends_at, now, run=run)
             self._notice(connection, account, MailKind.LETTER_ISSUED, now)
+            if gone:
+                self._notice(connection, account, MailKind.ACCOUNT_UNLINKED, now)
             history.note(connection, [account.id], EventName.PROVISIONAL_ISSUED, now, actor)
         self._forget(account)
+        self._links.tell_removed(account.identifier, gone, address=address, correlation=correlation, actor=actor)
         return Letter(
             identifier=account.identifier,
             family_name=account.family_name,
@@ -220,9 +236,18 @@ class HelpDesk:
         """
         return self._apply(identifier, version, Act.DISABLE, MailKind.ACCOUNT_DISABLED)
 
-    def enable(self, identifier: str, *, version: int | None = None) -> AccountView | None:
-        """Open a closed account again, with nothing yet that opens it. See `disable`."""
-        account = self._apply(identifier, version, Act.ENABLE, MailKind.ACCOUNT_ENABLED)
+    def enable(
+        self,
+        identifier: str,
+        *,
+        version: int | None = None,
+        actor: str = "",
+        address: str = "",
+        correlation: str = "",
+    ) -> AccountView | None:
+        """Open a closed account again, with nothing yet that opens it. See `disable`; `reissue`, for the events."""
+        told = {"actor": actor, "address": address, "correlation": correlation}
+        account = self._apply(identifier, version, Act.ENABLE, MailKind.ACCOUNT_ENABLED, **told)
         if account is not None:
             # Tries while it was closed count too, and locked nothing: a letter of a list would not be looked at.
             self._throttle.forgive(identifier_key(identifier))
@@ -234,7 +259,7 @@ class HelpDesk:
         Raises:
             TransitionRefused: no password was chosen, it is demanded already, or the account changed meanwhile.
         """
-        account = self._apply(identifier, version, Act.REQUIRE_CHANGE, MailKind.CHANGE_REQUIRED, actor)
+        account = self._apply(identifier, version, Act.REQUIRE_CHANGE, MailKind.CHANGE_REQUIRED, actor=actor)
         if account is not None:
             self._clients.forget(identifier_key(identifier))
         return account
@@ -255,17 +280,28 @@ class HelpDesk:
         return reachable and allows(state, Act.RESET)
 
     def _apply(
-        self, identifier: str, version: int | None, act: Act, kind: MailKind, actor: str = ""
+        self,
+        identifier: str,
+        version: int | None,
+        act: Act,
+        kind: MailKind,
+        *,
+        actor: str = "",
+        address: str = "",
+        correlation: str = "",
     ) -> AccountView | None:
         now = self._clock.now()
         with self._database.write() as connection:
             account = self._looked_at(connection, identifier, version)
             if account is None:
                 return None
-            store.apply(connection, account, act, now)
+            gone = store.apply(connection, account, act, now)
             self._notice(connection, account, kind, now)
+            if gone:
+                self._notice(connection, account, MailKind.ACCOUNT_UNLINKED, now)
             if act is Act.REQUIRE_CHANGE:
                 history.note(connection, [account.id], EventName.CHANGE_REQUIRED, now, actor)
+        self._links.tell_removed(account.identifier, gone, address=address, correlation=correlation, actor=actor)
         return self._now(account.id)
 
     def _looked_at(self, connection: sa.Connection, identifier: str, version: int | None) -> Account | None:

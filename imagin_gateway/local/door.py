@@ -182,6 +182,7 @@ class DirectDoor:
             self._throttle,
             self._clients,
             self._history,
+            self.links,
             clock,
             life,
             wake,

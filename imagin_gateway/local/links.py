@@ -6,7 +6,7 @@ else: never by a mail address, a name or an identifier that look alike (row RTE-
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -154,6 +154,13 @@ class Links:
         self._wake()
         self._tell(EventName.ACCOUNT_UNLINKED, identifier, issuer, str(subject), address, correlation, actor)
         return True
+
+    def tell_removed(
+        self, identifier: str, gone: Iterable[store.Linked], *, address: str, correlation: str, actor: str
+    ) -> None:
+        """Tell of links that went with the password of an account."""
+        for issuer, subject in gone:
+            self._tell(EventName.ACCOUNT_UNLINKED, identifier, issuer, subject, address, correlation, actor)
 
     def _tell(
         self,

@@ -21,6 +21,9 @@ from imagin_gateway.local.provisional import Kept
 from imagin_gateway.local.schema import account_links, accounts, address_changes, reset_tokens
 from imagin_gateway.local.search import keys_of
 
+Linked = tuple[str, str]
+"""Issuer and subject of a person at another service."""
+
 _COLUMNS: Final = [
     column
     for column in accounts.c
@@ -115,8 +118,8 @@ def write_password(
     return written
 
 
-def apply(connection: sa.Connection, account: Account, act: Act, now: datetime) -> None:
-    """Let an act that sets no password happen to an account.
+def apply(connection: sa.Connection, account: Account, act: Act, now: datetime) -> list[Linked]:
+    """Let an act that sets no password happen to an account; return the links to services that it removed.
 
     Raises:
         TransitionRefused: the act is not possible, or the account changed meanwhile.
@@ -126,10 +129,9 @@ def apply(connection: sa.Connection, account: Account, act: Act, now: datetime) 
         # A password that opens nothing any more would keep its owner from the letter that does.
         values |= {"password_hash": None, **_NO_LETTER}
     _update(connection, account, values)
-    if act is Act.ENABLE:
-        _unlink(connection, account.id)
     if act is Act.DISABLE:
         _kill_all(connection, account.id)
+    return _unlink(connection, account.id) if act is Act.ENABLE else []
 
 
 def _moved(account: Account, act: Act, now: datetime) -> dict[str, object]:
@@ -209,9 +211,11 @@ def update_details(connection: sa.Connection, account: Account, values: Mapping[
         _kill_all(connection, account.id)
 
 
-def _unlink(connection: sa.Connection, account_id: int) -> None:
+def _unlink(connection: sa.Connection, account_id: int) -> list[Linked]:
     """Remove what links an account to other services: whoever chose its password may have linked themselves."""
-    connection.execute(sa.delete(account_links).where(account_links.c.account_id == account_id))
+    gone = sa.delete(account_links).where(account_links.c.account_id == account_id)
+    removed = connection.execute(gone.returning(account_links.c.issuer, account_links.c.subject))
+    return [(row.issuer, row.subject) for row in removed]
 
 
 def issue_provisional(
@@ -230,8 +234,11 @@ def issue_provisional(
 
 def replace_password(
     connection: sa.Connection, account: Account, kept: Kept, ends_at: datetime, now: datetime, *, run: str
-) -> None:
-    """Take a chosen password away, and give a provisional one instead; links and codes die, links to services too.
+) -> list[Linked]:
+    """Take a chosen password away, and give a provisional one instead; links and codes die.
+
+    Returns:
+        The links to services, which are removed too.
 
     Raises:
         TransitionRefused: no password was chosen, the account is disabled, or it changed meanwhile.
@@ -241,7 +248,7 @@ def replace_password(
     values = _moved(account, Act.REPLACE, now)
     _update(connection, account, {**values, "password_hash": None, **_provisional_values(kept, ends_at, run)})
     _kill_all(connection, account.id)
-    _unlink(connection, account.id)
+    return _unlink(connection, account.id)
 
 
 def _provisional_values(kept: Kept, ends_at: datetime, run: str) -> dict[str, object]:

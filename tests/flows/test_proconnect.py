@@ -13,7 +13,7 @@ import pyotp
 import pytest
 
 from imagin_gateway import Gateway
-from imagin_gateway.errors import Code, SettingsError
+from imagin_gateway.errors import Code, SettingsError, Unavailable
 from imagin_gateway.keys import Secret
 from imagin_gateway.providers.oidc.portal import OidcPortal
 from imagin_gateway.settings import ProConnect
@@ -464,6 +464,7 @@ def test_the_account_of_somebody_who_must_enter_by_a_portal_is_opened_by_no_link
     assert direct(there.house.client(), "mdurand7", PASSWORD).status == 403
     assert there.come(there.house.client()).status == 403
     assert there.house.codes("login_refused")[-1] == Code.NOT_LINKED
+    assert there.house.gateway.house.direct.links.account(ISSUER, "agent-1") is None
     assert client.get(waiting.location).status == 403
     assert "ig-session" not in client.cookies
 
@@ -497,6 +498,30 @@ def test_an_account_closed_or_unlinked_while_its_session_opens_keeps_none(
     assert client.get("/missions").status == 303
 
 
+def test_a_session_that_may_be_of_a_closed_account_is_not_left_behind(
+    house: TheHouse,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = Linked.open(house)
+    there.link(there.by_password())
+    client = house.client()
+    reply = there.back(client, client.get("/connexion/portail/proconnect"))
+    rooms = house.gateway.house
+    open_session = rooms.sessions.open
+
+    def down(*args: Any, **named: Any) -> bool:
+        raise Unavailable("the accounts do not answer")
+
+    def opened(*args: Any, **named: Any) -> str:
+        rooms.sessions.end_person("urn:imagin-gateway:direct", "mdurand7")
+        monkeypatch.setattr(rooms.direct.links, "opens", down)
+        return open_session(*args, **named)
+
+    monkeypatch.setattr(rooms.sessions, "open", opened)
+    assert client.get(reply.location).status == 503
+    assert rooms.sessions.list_person("urn:imagin-gateway:direct", "mdurand7") == []
+
+
 def test_an_account_with_a_second_factor_is_linked_by_who_proved_it_alone(house: TheHouse) -> None:  # noqa: F811
     there = Linked.open(house)
     client = there.by_password()
@@ -521,10 +546,15 @@ def test_whoever_linked_themselves_in_the_owners_place_is_out_once_the_password_
     there.link(there.by_password())  # somebody who opened the letter
     if act == "enable":
         desk.disable("mdurand7")
-        desk.enable("mdurand7")
+        desk.enable("mdurand7", actor="desk")
     letter = desk.reissue("mdurand7", actor="desk", replace=act == "replace")
     assert letter is not None
     assert letter.provisional is not None
+    # Neither the operator nor the owner is left to find out.
+    assert [each["actor"] for each in there.names("account_unlinked")] == ["desk"]
+    assert "Votre accès direct n’est plus relié à ProConnect" in {
+        mail.subject.partition(" – ")[0] for mail in house.mailed()
+    }
     house.letters["mdurand7"] = letter.provisional.reveal()
     owner = there.by_password()
     assert owner.get("/missions").status == 200
