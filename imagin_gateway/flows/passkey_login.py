@@ -37,7 +37,7 @@ def _offered(house: House) -> None:
 def show(house: House, visit: Visit) -> Response:
     """Explain, and ask the browser for a passkey of this site."""
     _offered(house)
-    # Tries that fail, which show it again, have a share of their own.
+    # Answers, of which one that is refused shows it again, have a share of their own.
     share.count(house, visit, "passkey pages", PAGES, WAITING)
     return _page(house, visit, visit.request.query.get("next", ""))
 
@@ -70,6 +70,7 @@ def submit(house: House, visit: Visit) -> Response:
     next_page = form.get("next", "")
     try:
         with attempt(EventName.LOGIN_REFUSED, Door.DIRECT, "passkey"):
+            share.count(house, visit, "passkey answers", PAGES, WAITING)
             challenge = take_challenge(house, key)
             proved = house.direct.factors.prove_passkey_alone(
                 Secret(form.get("code", "")), challenge, address=visit.request.address

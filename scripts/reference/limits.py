@@ -102,7 +102,11 @@ ASKING: Final[Rows] = (
     ("links asked for by one network within the hour", throttle.LINKS_PER_NETWORK, "then 429"),
     ("that hour", throttle.LINKS_WINDOW, ""),
     ("departures towards portals from one network within ten minutes", portal_login.DEPARTURES, "then 429"),
-    ("pages of the passkey alone shown to one network within five minutes", passkey_login.PAGES, "then 429"),
+    (
+        "pages of the passkey alone shown to one network within five minutes, and answers to them",
+        passkey_login.PAGES,
+        "of each; then 429",
+    ),
     ("orders of logout from one network at one door, within their window", portal_logout.ORDERS, "then 429"),
     ("that window", portal_logout.ORDERS_LIFE, ""),
     (

@@ -451,6 +451,23 @@ def test_one_network_cannot_fill_the_store_with_challenges(make_house: Callable[
     assert client.get("/connexion/cle").status == 200
 
 
+def test_one_network_cannot_fill_the_store_by_answers_to_a_challenge_that_was_used(
+    make_house: Callable[..., TheHouse],
+) -> None:
+    """No passkey is looked at, and each page that says so has another challenge."""
+    house = make_house(second_factor={"mode": "optional", "passkey_alone": True})
+    client, other = house.client(), house.client(address="198.51.100.1")
+    page = client.get("/connexion/cle")
+    first = dict(client.cookies)
+    answers = []
+    for _ in range(301):
+        client.cookies.update(first)
+        answers.append(send_passkey(client, page, "{}").status)
+    assert set(answers[:300]) == {403}
+    assert answers[300] == 429
+    assert send_passkey(other, other.get("/connexion/cle"), "{}").status == 403
+
+
 def test_a_passkey_alone_is_no_page_unless_allowed(house: TheHouse) -> None:
     assert house.client().get("/connexion/cle").status == 404
     assert "/cle" not in house.client().get("/connexion/direct").text
