@@ -289,7 +289,7 @@ def _encoding(path: Path) -> tuple[str, str]:
     """Return the encoding of the whole file (UTF-8 if every byte of it fits, else Windows-1252) and its SHA-256."""
     with path.open("rb") as file:
         start = file.read(64)
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or start[1:4:2] == b"\0\0":
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0\0" in (start[:4:2], start[1:4:2]):
         raise _unreadable(1, "le fichier est en UTF-16" + _SAVE)
     if start.startswith(_WORKBOOKS):
         raise _unreadable(1, "le fichier est un classeur, pas une liste" + _SAVE)

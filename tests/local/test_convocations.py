@@ -365,8 +365,9 @@ def test_files_in_no_encoding_of_ours_are_told(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(codecs.BOM_UTF16_LE + HEADER.encode("utf-16-le"))
     assert problems(path) == ["ligne 1 : le fichier est en UTF-16 : l’enregistrer en « CSV UTF-8 »"]
-    path.write_bytes(HEADER.encode("utf-16-le"))
-    assert problems(path) == ["ligne 1 : le fichier est en UTF-16 : l’enregistrer en « CSV UTF-8 »"]
+    for without_mark in ("utf-16-le", "utf-16-be"):
+        path.write_bytes(HEADER.encode(without_mark))
+        assert problems(path) == ["ligne 1 : le fichier est en UTF-16 : l’enregistrer en « CSV UTF-8 »"]
     path.write_bytes(b"Identifiant;Nom\na;\x81\n")
     told = "ligne 1 : le fichier n’est ni en UTF-8 ni en Windows-1252 : l’enregistrer en « CSV UTF-8 »"
     assert problems(path) == [told]
