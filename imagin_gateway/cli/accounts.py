@@ -169,7 +169,10 @@ def reissue(
     sheets: convocations.SheetsFile = None,
     replace: Annotated[
         bool,
-        typer.Option("--replace-password", help="Remplacer aussi un mot de passe déjà choisi (perdu, sans courriel)."),
+        typer.Option(
+            "--replace-password",
+            help="Remplacer aussi un mot de passe choisi (perdu, sans courriel) ; retirer le lien avec ProConnect.",
+        ),
     ] = False,
     actor: Actor = None,
     settings: SettingsFile = DEFAULT_FILE,
