@@ -201,6 +201,11 @@ def test_an_identifier_that_may_be_another_person_s_is_told(
     assert (report.renamed, report.renamed_lines) == ((1, (2,)) if renamed else (0, ()))
 
 
+def test_whoever_had_no_given_name_may_have_married(office: Office, listing: Callable[..., Path]) -> None:
+    import_list(office.door, listing("Identifiant;Nom\nsans;DURAND\n"))
+    assert import_list(office.door, listing("Identifiant;Nom;Prénom\nsans;MARTIN;Anne\n")).renamed == 0
+
+
 def test_the_identifier_stays_as_first_written(office: Office, listing: Callable[..., Path]) -> None:
     import_list(office.door, listing("Identifiant;Nom\n MDurand7 ;DURAND\n"))
     assert office.account("mdurand7").identifier == "mdurand7"
