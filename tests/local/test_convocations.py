@@ -455,6 +455,12 @@ def test_a_name_that_was_read_wrongly_before_it_came_is_told_and_printed_on_no_l
     assert problems(path) == [f"ligne 2 : « Nom » {LOST}"]
 
 
+@pytest.mark.parametrize("value", ["AcadÃ©mie", "#REF!", "Err:508"])
+def test_damage_is_told_in_a_column_that_is_only_printed(listing: Callable[..., Path], value: str) -> None:
+    (told,) = problems(listing(f"Identifiant;Nom;Service gestionnaire\na;b;{value}\n"))
+    assert told.startswith("ligne 2 : « Service gestionnaire » ")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
 def test_signs_that_look_like_damage_and_are_none_are_taken(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "list.csv"
