@@ -13,6 +13,7 @@ from imagin_gateway.events import Event, EventName
 from imagin_gateway.identity import DIRECT_ISSUER, Door
 from imagin_gateway.opening import Stores
 from imagin_gateway.pages.spoken import PARIS
+from imagin_gateway.providers.attributes import as_compared
 from imagin_gateway.settings import HeaderPortal, OidcPortal, SamlPortal, Settings
 from imagin_gateway.settings.proconnect import PROCONNECT
 
@@ -95,10 +96,7 @@ def _person(opened: Stores, door: str, subject: str) -> tuple[str, str] | None:
 
 def subject_at(settings: Settings, door: str, typed: str) -> str:
     """Return an identifier as a door tells it: an academic one (`ct-remote-user`) is the same person in capitals."""
-    typed = typed.strip()
-    portal = settings.portals.get(door)
-    attribute = getattr(portal, "subject_attribute", "")
-    return typed.lower() if attribute.lower() == "ct-remote-user" and typed.isascii() else typed
+    return as_compared(getattr(settings.portals.get(door), "subject_attribute", ""), typed.strip())
 
 
 def issuer_of(settings: Settings, door: str) -> str:

@@ -180,7 +180,12 @@ def subject(raw: Mapping[str, Sequence[str]], name: str) -> str:
     value = values.pop()
     if not _may_enter(value):
         return ""
-    return value.lower() if looked_for == "ct-remote-user" and value.isascii() else value
+    return as_compared(name, value)
+
+
+def as_compared(name: str, subject: str) -> str:
+    """Return an identifier as it is compared, `name` being the attribute that tells it."""
+    return subject.lower() if name.lower() == "ct-remote-user" and subject.isascii() else subject
 
 
 def _by_name(raw: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
