@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from lxml import html
 
 from imagin_gateway.errors import SettingsError
+from imagin_gateway.local.door import DirectDoor
 from imagin_gateway.local.mail_kinds import MailKind
 from imagin_gateway.local.mail_texts import MailText, compose
 from imagin_gateway.local.mailer import MailRefused, Relay, RelayUnavailable, build
@@ -650,3 +651,28 @@ def test_a_relay_slow_to_take_a_recipient_is_left_and_gets_the_mail_later_once(
         assert len(inbox.received) == 1
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda door: door.passwords.ask_reset("mdurand7", address=ADDRESS),
+        lambda door: door.passwords.order_link("mdurand7", actor="cli:zoe"),
+        lambda door: door.passwords.change("mdurand7", GOOD, OTHER, OTHER, address=ADDRESS),
+        lambda door: door.address.ask("mdurand7", GOOD, "neuve@exemple.test", address=ADDRESS),
+        lambda door: door.links.make("mdurand7", "https://proconnect.example", "of-marie"),
+        lambda door: door.links.remove("mdurand7", "https://proconnect.example.before"),
+        lambda door: door.desk.reissue("mdurand7", actor="cli:zoe", replace=True),
+    ],
+    ids=["link", "link-ordered", "password", "address", "linked", "unlinked", "letter"],
+)
+def test_the_sender_is_woken_for_each_mail_that_somebody_waits_for(
+    office: Office, act: Callable[[DirectDoor], object]
+) -> None:
+    office.personalise("mdurand7")
+    office.door.links.make("mdurand7", "https://proconnect.example.before", "of-marie-before")
+    office.door.deliver_due()
+    woken = office.door._sender._woken
+    woken.clear()
+    act(office.door)
+    assert woken.is_set()
