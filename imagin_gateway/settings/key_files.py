@@ -111,6 +111,9 @@ def read(folder: Path, purpose: str) -> tuple[HeldKey, ...] | None:
         raise KeyFileWrong("ce fichier de clés est celui d’un autre usage", restore)
     if sum(each.state is KeyState.CURRENT for each in found) != 1:
         raise KeyFileWrong("le fichier de clés n’a pas une clé en service, et une seule", restore)
+    if len({each.version for each in found}) != len(found):
+        # A key in service that is a former one, too, would go with it.
+        raise KeyFileWrong("la même clé figure deux fois dans le fichier de clés", restore)
     return found
 
 

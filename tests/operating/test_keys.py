@@ -30,7 +30,7 @@ from imagin_gateway.operating import dependents, key_pairs, key_store
 from imagin_gateway.operating.key_store import KeysRefused
 from imagin_gateway.policy import siec
 from imagin_gateway.settings import OidcPortal, SamlPortal, Settings
-from imagin_gateway.settings.key_files import HeldKey, KeyState, path_of, read
+from imagin_gateway.settings.key_files import HeldKey, KeyFileWrong, KeyState, path_of, read
 from tests.clock import ManualClock
 from tests.local.helper import import_list
 from tests.operating.house import House, named
@@ -281,6 +281,7 @@ def spoil(change: Callable[[Any], None]) -> Callable[[House], None]:
         spoil(lambda told: told["keys"][0].update(state="former")),
         spoil(lambda told: told["keys"][0].update(key="short")),
         spoil(lambda told: told["keys"][0].update(made_at="2026-01-01")),
+        spoil(lambda told: told["keys"].append(told["keys"][0] | {"state": "former"})),
         lambda house: path_of(house.folder / "cles", "signing").write_text("{"),
         lambda house: path_of(house.folder / "cles", "signing").write_bytes(b"\xff"),
     ],
@@ -292,6 +293,21 @@ def test_a_damaged_key_file_is_told_and_nothing_starts(house: House, breaks: Cal
     report = house.checked()
     (found,) = named(report, "keys.file")
     assert "signing.json" in found.remedy
+
+
+def test_a_key_that_stands_twice_in_a_file_is_not_retired_with_its_double(house: House) -> None:
+    # Two copies put together by hand: dropping the former one dropped the key in service, for good.
+    spoil(lambda told: told["keys"].append(told["keys"][0] | {"state": "former"}))(house)
+    file = path_of(house.folder / "cles", "signing")
+    before = file.read_bytes()
+    (version,) = {each["version"] for each in json.loads(before)["keys"]}
+    with pytest.raises(KeyFileWrong, match="deux fois"):
+        key_store.retire(house.folder / "cles", "signing", frozenset({version}))
+    for command in (["retire", "signing", "--lose"], ["rotate", "signing"], ["list"]):
+        told = run(house, *command)
+        assert told.returncode == 1, command
+        assert "deux fois" in told.stderr, command
+    assert file.read_bytes() == before
 
 
 def test_a_key_file_that_the_system_does_not_let_read_is_not_called_one_to_restore(house: House) -> None:
