@@ -9,6 +9,7 @@ import os
 import re
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -123,6 +124,36 @@ def test_a_copy_is_whole_and_of_one_moment(
     other = open_office(accounts={"url": back.settings.accounts.url})
     assert not opens(other, "pmartin2", office.letters["pmartin2"]), "without its key a letter is worth nothing"
     assert opens(other, "mdurand7", GOOD), "a chosen password needs no key, unless there is a pepper"
+
+
+def test_a_copy_of_sqlite_put_back_after_a_crash_is_what_is_served(tmp_path: Path) -> None:
+    """A process that was killed leaves a part of what it wrote beside the file: over it, a copy is no database any more."""
+    held, copies = tmp_path / "held", tmp_path / "copies"
+    held.mkdir()
+    copies.mkdir()
+    name = re.findall(r"VACUUM INTO '.*/([^/']+)'", PAGE)[0]
+    writer = f"""
+import os, sqlite3
+db = sqlite3.connect({str(held / name)!r})
+db.executescript("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; CREATE TABLE t (x);")
+db.execute("INSERT INTO t VALUES ('in the copy')")
+db.commit()
+db.execute("VACUUM INTO {str(copies / name)!r}")
+db.executemany("INSERT INTO t VALUES (?)", [("later" * 100,)] * 500)
+db.commit()
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", writer], check=False)
+    (held / "etat.db").touch()
+    block = next(block for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) if "avant-copie" in block)
+    lines = [line for line in block.splitlines() if line.startswith(("cd ", "mkdir ", "mv ", "install "))]
+    script = "\n".join(lines).replace("/var/lib/imagin", str(held)).replace("/var/backups/imagin", str(copies))
+    subprocess.run(["sh", "-euc", script.replace("-o imagin -g imagin ", "")], check=True)
+    with closing(sqlite3.connect(held / name)) as back:
+        assert back.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert back.execute("SELECT x FROM t").fetchall() == [("in the copy",)]
+    assert (held / name).stat().st_mode & 0o777 == 0o600
+    assert not (held / "etat.db").exists(), "the sessions of before are none"
 
 
 def test_what_cannot_be_read_again_is_no_copy(tmp_path: Path) -> None:

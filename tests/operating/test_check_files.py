@@ -630,3 +630,10 @@ def test_the_command_ends_as_a_monitoring_expects_and_shows_no_secret(house: Hou
     assert sum(report["counts"].values()) == len(report["findings"])
     database = next(each for each in report["findings"] if each["id"] == "accounts.unreachable")
     assert database["where"].startswith("gateway.toml, ligne ")
+
+
+def test_what_a_crash_left_beside_a_copy_put_back_is_named(house: House) -> None:
+    replaced("accounts.db", b"not a database" * 99)(house)
+    house.write("accounts.db-wal", b"of the file before")
+    (found,) = named(house.checked(), "accounts.not_sqlite")
+    assert "ôtant d’abord accounts.db-wal" in found.remedy

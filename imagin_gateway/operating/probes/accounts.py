@@ -51,6 +51,12 @@ def is_remote(url: str) -> bool:
     return not is_this_machine(host)
 
 
+def _to_restore(path: Path) -> str:
+    left = [name for name in (f"{path.name}-wal", f"{path.name}-shm") if path.with_name(name).exists()]
+    beside = f", en ôtant d’abord {' et '.join(left)} (docs/deployment.md)" if left else ""
+    return f"donner un autre chemin, ou restaurer une sauvegarde{beside}"
+
+
 def _sqlite(ground: Ground, path: Path) -> Iterator[Finding]:
     yield from disk(ground, KEY, path)
     if not path.exists():
@@ -68,7 +74,7 @@ def _sqlite(ground: Ground, path: Path) -> Iterator[Finding]:
             yield fatal("accounts.file", SUBJECT, f"{path} : {trouble[0]}", trouble[1], KEY)
             return
         text = f"{path} n’est pas une base SQLite utilisable"
-        yield fatal("accounts.not_sqlite", SUBJECT, text, "donner un autre chemin, ou restaurer une sauvegarde", KEY)
+        yield fatal("accounts.not_sqlite", SUBJECT, text, _to_restore(path), KEY)
         return
     if health != "ok":
         yield fatal("accounts.damaged", SUBJECT, f"{path} est abîmé", "restaurer la dernière sauvegarde", KEY)
