@@ -127,23 +127,23 @@ def test_a_copy_is_whole_and_of_one_moment(
 
 
 def test_a_copy_of_sqlite_put_back_after_a_crash_is_what_is_served(tmp_path: Path) -> None:
-    """A process that was killed leaves a part of what it wrote beside the file: over it, a copy is no database any more."""
+    """A process that was killed leaves a part of its writes beside the file: over it, a copy is no database any more."""
     held, copies = tmp_path / "held", tmp_path / "copies"
     held.mkdir()
     copies.mkdir()
     name = re.findall(r"VACUUM INTO '.*/([^/']+)'", PAGE)[0]
-    writer = f"""
-import os, sqlite3
-db = sqlite3.connect({str(held / name)!r})
+    writer = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
 db.executescript("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; CREATE TABLE t (x);")
 db.execute("INSERT INTO t VALUES ('in the copy')")
 db.commit()
-db.execute("VACUUM INTO {str(copies / name)!r}")
+db.execute("VACUUM INTO ?", sys.argv[2:])
 db.executemany("INSERT INTO t VALUES (?)", [("later" * 100,)] * 500)
 db.commit()
 os._exit(9)
 """
-    subprocess.run([sys.executable, "-c", writer], check=False)
+    subprocess.run([sys.executable, "-c", writer, held / name, copies / name], check=False)
     (held / "etat.db").touch()
     block = next(block for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) if "avant-copie" in block)
     lines = [line for line in block.splitlines() if line.startswith(("cd ", "mkdir ", "mv ", "install "))]

@@ -27,7 +27,8 @@ from tests.operating.house import House, named, write_certificate
 from tests.providers.oidc.provider import CLIENT_ID, CLIENT_SECRET, Provider, ec_key, public
 from tests.providers.oidc.serving import serve
 from tests.providers.saml.forge import PORTAL, keys
-from tests.state.servers import PrivateRedis
+from tests.state.servers import PrivateRedis, RedisCluster
+from tests.state.test_redis_cluster import Move
 
 __all__ = ["postgres"]
 
@@ -181,6 +182,22 @@ def test_a_redis_where_changes_cannot_be_followed_is_named(house: House) -> None
         found = by_id(house.checked(offline=True).findings, "redis.")
     assert found["redis.tracking"].severity is Severity.WARNING
     assert found["redis.info"].severity is Severity.WARNING
+
+
+def test_a_cluster_that_is_moving_our_slot_is_not_told_to_lack_rights(house: House) -> None:
+    with closing(RedisCluster()) as cluster:
+        cluster.start()
+        house.values["state"]["url"] = cluster.url
+        assert "redis.rights" in by_id(house.checked().findings, "redis.")
+        move = Move(*cluster.servers[:2])
+        move.begin()
+        move.carry()
+        found = by_id(house.checked().findings, "redis.")
+        assert found["redis.moving"].severity is Severity.FATAL
+        assert "SETSLOT" in found["redis.moving"].remedy
+        assert "redis.acl" not in found
+        move.end()
+        assert "redis.rights" in by_id(house.checked().findings, "redis.")
 
 
 # -- portals by SAML

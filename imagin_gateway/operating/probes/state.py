@@ -258,6 +258,21 @@ def _saves(client: Any) -> bool:
         return True  # hidden: no reason for an alarm
 
 
+def _is_moving(client: Any, key: str) -> bool:
+    """Tell whether the slot of our keys is on its way to another node: this one sends on what it no longer has."""
+    import redis
+
+    from imagin_gateway.state.redis import PREFIX
+
+    try:
+        client.get(f"{PREFIX}:{key}")
+    except redis.exceptions.AskError:
+        return True
+    except redis.RedisError:
+        return False
+    return False
+
+
 def _rights(store: Any, client: Any) -> Iterator[Finding]:
     """Do once what every login does: write, take back, follow changes."""
     from imagin_gateway.clock import SystemClock, timestamp
@@ -270,6 +285,11 @@ def _rights(store: Any, client: Any) -> Iterator[Finding]:
         store.put_if_absent(Space.COUNTER, key, b"check", expires_at=now + 10, now=now)
         store.take(Space.COUNTER, key, now=now)
     except Refused:
+        if _is_moving(client, key):
+            text = "nos clés changent de serveur dans le cluster : d’ici la fin, les connexions sont refusées (503)"
+            remedy = "mener le déplacement à son terme (CLUSTER SETSLOT ... NODE)"
+            yield fatal("redis.moving", SUBJECT, text, remedy, KEY)
+            return
         text = "nos scripts n’y sont pas permis, ou il n’accepte pas d’écrire"
         yield fatal("redis.acl", SUBJECT, text, "les droits de docs/redis.md, eval et evalsha compris", KEY)
         return
