@@ -262,8 +262,14 @@ class Throttle:
         at = timestamp(now)
         until = at + LINKS_WINDOW.total_seconds()
         network = _key(f"{what} of network", network_of(address))
-        if self._state.increment(Space.COUNTER, network, expires_at=until, now=at) > LINKS_PER_NETWORK:
-            raise NetworkThrottled(int(LINKS_WINDOW.total_seconds()))
+        ends = _key(f"{what} of network end", network_of(address))
+        asked = self._state.increment(Space.COUNTER, network, expires_at=until, now=at)
+        if asked == 1:
+            # A count does not tell its own end, and a whole school reads how long it has to wait.
+            self._state.put(Space.COUNTER, ends, str(until).encode(), expires_at=until, now=at)
+        elif asked > LINKS_PER_NETWORK:
+            told = self._state.get(Space.COUNTER, ends, now=at)
+            raise NetworkThrottled(max(1, math.ceil((until if told is None else float(told)) - at)))
         links = self._state.increment(Space.COUNTER, _key(what, account), expires_at=until, now=at)
         return links <= LINKS_PER_ACCOUNT
 

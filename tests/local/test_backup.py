@@ -127,7 +127,7 @@ def test_a_copy_is_whole_and_of_one_moment(
 
 
 def test_a_copy_of_sqlite_put_back_after_a_crash_is_what_is_served(tmp_path: Path) -> None:
-    """A process that was killed leaves a part of its writes beside the file: over it, a copy is no database any more."""
+    """A process that was killed leaves part of its writes beside the file: over it, a copy is no database any more."""
     held, copies = tmp_path / "held", tmp_path / "copies"
     held.mkdir()
     copies.mkdir()
