@@ -182,6 +182,9 @@ def _why(url: str, address: Any, ground: Ground, failed: Exception) -> Finding:
         return fatal(
             "redis.unreachable", subject, "ce Redis ne répond pas", "le lancer ; vérifier l’adresse et le port", KEY
         )
+    if _hung_up(failed):
+        # It answers now, and nobody who lacks a right is hung up on: there was no room a moment ago.
+        return crowded
     if address.reach is Reach.DIRECT:
         text = "ce Redis répond, mais refuse nos clés à cet utilisateur"
         return fatal("redis.acl", subject, text, "les droits de docs/redis.md : ~{imagin-gateway}:*", KEY)
@@ -199,7 +202,7 @@ def _ping(options: dict[str, Any]) -> None:
                 one.ping()
             return
         except redis.ConnectionError as error:
-            if not left or not isinstance(_of_system(error), BrokenPipeError | ConnectionResetError):
+            if not left or not _hung_up(error):
                 raise
 
 
@@ -208,6 +211,15 @@ def _of_system(error: BaseException | None) -> OSError | None:
     while error is not None and not isinstance(error, OSError):
         error = error.__cause__ or error.__context__
     return error
+
+
+def _hung_up(error: BaseException | None) -> bool:
+    """Tell whether a server ended the connection; the library has words of its own where the system says nothing."""
+    closed = isinstance(_of_system(error), BrokenPipeError | ConnectionResetError)
+    while error is not None and not closed:
+        closed = "closed by server" in str(error)
+        error = error.__cause__ or error.__context__
+    return closed
 
 
 def _is_crowded(error: BaseException | None) -> bool:
