@@ -133,7 +133,9 @@ def test_a_device_that_does_not_check_its_owner_sends_nothing(site: TheHouse, pa
     page.get_by_role("button", name="Utiliser une clé d’accès").click()
     page.wait_for_selector("[data-said]:has-text('La clé d’accès n’a pas répondu')")
     assert not site.gateway.house.sessions.list_person(DIRECT_ISSUER, "pmartin2")
-    assert page.get_by_role("button", name="Utiliser une clé d’accès").is_enabled()
+    button = page.get_by_role("button", name="Utiliser une clé d’accès")
+    assert button.is_enabled()
+    assert button.evaluate("e => e === document.activeElement"), "whoever reads with a keyboard keeps the place"
 
 
 def test_on_another_origin_the_browser_has_no_such_passkey_and_a_stolen_page_gets_nothing(

@@ -22,7 +22,10 @@ ISSUER = "https://arena-creteil.example/idp"
 
 pytestmark = pytest.mark.browser
 
-PAGE = '<!doctype html><html lang="{lang}"><title>Mission</title><h1>Mission</h1>{script}</html>'
+PAGE = (
+    '<!doctype html><html lang="{lang}"><title>Mission</title><h1>Mission</h1>'
+    '<label for="note">Note</label> <input id="note">{script}</html>'
+)
 
 
 async def host(scope: Any, receive: Any, send: Any) -> None:
@@ -101,6 +104,19 @@ def test_it_warns_in_time_and_one_click_keeps_the_session(site: TheHouse, page: 
     page.keyboard.press("Enter")
     page.locator("dialog").wait_for(state="detached")
     assert left(site) == 1800
+    assert page.errors == []
+
+
+@pytest.mark.parametrize("key", ["Enter", "Escape"])
+def test_whoever_was_typing_goes_on_typing_where_they_were(site: TheHouse, page: Any, key: str) -> None:
+    see(site, page)
+    page.locator("#note").focus()
+    site.clock.move(timedelta(minutes=28, seconds=40))
+    page.evaluate("window.dispatchEvent(new Event('pageshow'))")
+    page.locator("dialog[open]").wait_for()
+    page.keyboard.press(key)
+    page.locator("dialog").wait_for(state="detached")
+    assert page.evaluate("document.activeElement.id") == "note"
     assert page.errors == []
 
 

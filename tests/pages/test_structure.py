@@ -188,6 +188,13 @@ def test_a_form_that_is_posted_carries_its_token_and_the_others_are_plain_addres
     assert bool(ours) is STATES[name].signed
 
 
+@pytest.mark.parametrize("lang", ["fr", "en"])
+@every_state
+def test_what_is_read_on_a_control_is_in_its_name_for_whoever_speaks_to_it(pages: Pages, name: str, lang: str) -> None:
+    for control in read(render(pages, name, lang)).xpath("//*[self::a or self::button][@aria-label]"):
+        assert words(control).casefold() in control.get("aria-label").casefold(), "WCAG 2.2, 2.5.3"
+
+
 @pytest.mark.row("A11-04")
 @every_error
 def test_an_error_is_in_the_title_in_a_box_that_takes_the_focus_and_next_to_its_field(pages: Pages, name: str) -> None:

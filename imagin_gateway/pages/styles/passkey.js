@@ -29,12 +29,15 @@
     if (!window.PublicKeyCredential) continue;
     const button = form.querySelector("button");
     const failed = form.querySelector("[data-said]");
+    // Rather than a button that is disabled, which loses the focus.
+    let asking = false;
     button.hidden = false;
     form.querySelector("[data-without]").hidden = true;
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
+      if (asking) return;
+      asking = true;
       failed.textContent = "";
-      button.disabled = true;
       try {
         const asked = options(JSON.parse(form.dataset.passkey));
         const { credentials } = navigator;
@@ -44,7 +47,7 @@
       } catch {
         // Closed, refused, or none on this device: nothing was sent.
         failed.textContent = form.dataset.failed;
-        button.disabled = false;
+        asking = false;
       }
     });
   }

@@ -16,9 +16,12 @@
     planned = setTimeout(() => ask(told), seconds * 1000);
   };
 
+  // Closed before it goes: one that is only removed leaves the focus at the top of the page.
   const close = () => {
-    if (dialog) dialog.remove();
+    const former = dialog;
     dialog = null;
+    former?.close();
+    former?.remove();
   };
 
   const button = (label, act) => {
@@ -31,7 +34,8 @@
 
   const open = (title, text, buttons) => {
     close();
-    dialog = document.createElement("dialog");
+    const made = document.createElement("dialog");
+    dialog = made;
     dialog.className = "ig-session";
     dialog.setAttribute("role", "alertdialog");
     dialog.setAttribute("aria-labelledby", "ig-session-title");
@@ -43,7 +47,8 @@
     body.id = "ig-session-text";
     body.textContent = text;
     dialog.append(head, body, ...buttons);
-    dialog.addEventListener("close", close);
+    // It is told late, and another one may be open by then.
+    made.addEventListener("close", () => dialog === made && close());
     document.body.append(dialog);
     dialog.showModal();
   };
