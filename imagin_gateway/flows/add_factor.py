@@ -52,19 +52,21 @@ def _totp_page(
     sealed: str,
     next_page: str,
     refused: FactorRefused | None = None,
+    *,
+    missing: bool = False,
 ) -> Response:
     secret, address = house.direct.factors.shown_secret(account.identifier, sealed)
     return house.page(
         visit,
         "totp_add",
-        status=422 if refused else 200,
+        status=422 if refused or missing else 200,
         action=house.path("/securite/application"),
         csrf=form_token(house, visit, digest(sealed)),
         next=next_page,
         picture=picture(address.reveal()),
         groups=_groups(secret),
         replaces=house.direct.factors.of(account.identifier).totp is not None,
-        refused=refused.code.value.removeprefix("factor.") if refused else "",
+        refused=refused.code.value.removeprefix("factor.") if refused else "missing" if missing else "",
         minutes=abs(refused.minutes) if refused else 0,
         cancel_href=house.path("/securite"),
     )
@@ -83,6 +85,8 @@ def submit_totp(house: House, visit: Visit) -> Response:
     session, account = mine
     if kept is None:
         raise FlowLost("the secret was shown too long ago", code=Code.FLOW_UNKNOWN)
+    if not form.get("code", "").strip():
+        return _totp_page(house, visit, account, sealed, form.get("next", ""), missing=True)
     house.state.ping()
     try:
         added = house.direct.factors.add_totp(

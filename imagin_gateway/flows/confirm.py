@@ -65,13 +65,15 @@ def _show_direct(house: House, visit: Visit, session: Session, next_page: str) -
     raise Refused("a login of this minute was not strong enough", code=Code.TOO_WEAK)
 
 
-def _page(house: House, visit: Visit, session: Session, next_page: str, *, failed: bool = False) -> Response:
+def _page(
+    house: House, visit: Visit, session: Session, next_page: str, *, failed: bool = False, empty: bool = False
+) -> Response:
     direct = session.door == Door.DIRECT
     leave = house.path(f"/portail/{session.door}") + "?" + urlencode({"next": next_page, "anew": "1"})
     return house.page(
         visit,
         "confirm",
-        status=403 if failed else 200,
+        status=403 if failed else 422 if empty else 200,
         action=house.path("/confirmer"),
         csrf=form_token(house, visit),
         next=next_page,
@@ -79,6 +81,7 @@ def _page(house: House, visit: Visit, session: Session, next_page: str, *, faile
         portal_name="" if direct else door_name(house, visit, session.door),
         portal_href="" if direct else leave,
         failed=failed,
+        empty=empty,
         reset_href=house.path("/mot-de-passe/oubli"),
         cancel_href=house.settings.landing,
     )
@@ -92,6 +95,8 @@ def submit(house: House, visit: Visit) -> Response:
     if session is None or session.door != Door.DIRECT:
         raise Refused("the session ended before it was confirmed", code=Code.SESSION_ENDED)
     password, client, request = Secret(form.get("motdepasse", "")), client_of(house, visit), visit.request
+    if not password:
+        return _page(house, visit, session, next_page, empty=True)
     try:
         with attempt(EventName.CONFIRMATION_REFUSED, Door.DIRECT, "password", person=session.person):
             checked = house.direct.check(

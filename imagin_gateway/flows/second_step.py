@@ -117,12 +117,13 @@ def _page(
     *,
     means: str = "",
     refused: FactorRefused | None = None,
+    missing: bool = False,
 ) -> Response:
     factors, recovery = house.direct.factors.of(waiting.identifier), means == "secours"
     return house.page(
         visit,
         "second_step",
-        status=403 if refused else 200,
+        status=403 if refused else 422 if missing else 200,
         action=house.path("/etape"),
         csrf=form_token(house, visit, key),
         recovery=recovery,
@@ -131,7 +132,7 @@ def _page(
         passkey=new_challenge(house, key, waiting.identifier) if factors.passkeys and not recovery else "",
         recovery_left=factors.recovery_left,
         trusted_days=house.settings.factors.trusted_days,
-        refused=refused.code.value.removeprefix("factor.") if refused else "",
+        refused=refused.code.value.removeprefix("factor.") if refused else "missing" if missing else "",
         minutes=abs(refused.minutes) if refused else 0,
         other_href=house.path("/etape") + ("" if recovery else "?moyen=secours"),
         again_href=house.path("/direct"),
@@ -167,6 +168,9 @@ def submit(house: House, visit: Visit, finish: Finish) -> Response:
     means = form.get("moyen", "")
     person = (DIRECT_ISSUER, waiting.identifier)
     typed = Secret(form.get("secours" if means == "secours" else "code", ""))
+    if means != "cle" and not typed.reveal().strip():
+        # Nobody tried anything: it must not count, nor be told as wrong.
+        return _page(house, visit, key, waiting, means=means, missing=True)
     method = _METHODS.get(means, "")
     try:
         with attempt(EventName.SECOND_STEP_REFUSED, Door.DIRECT, method, strength="pwd", person=person):

@@ -35,9 +35,9 @@ PASSWORD_MODES: Final = ("first", "change", "reset")
 
 FACTOR_REFUSALS: Final = (
     *("code_wrong", "code_used", "clock", "recovery_wrong", "too_many_tries", "gone", "challenge", "origin"),
-    *("unknown", "counter", "unverified", "answer", "limit", "needed"),
+    *("unknown", "counter", "unverified", "answer", "limit", "needed", "missing"),
 )
-"""What may be wrong with a second factor, as the codes say it."""
+"""What may be wrong with a second factor, as the codes say it; `missing`: nothing was typed."""
 
 _BUILT_FROM_VALUES: Final = (
     *(f"factor.{each}" for each in FACTOR_REFUSALS),

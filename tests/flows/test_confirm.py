@@ -49,6 +49,18 @@ def test_an_old_login_is_sent_to_confirm_and_comes_back_under_a_new_id(strict: T
     assert thief.get("/missions").status == 303
 
 
+def test_no_password_typed_is_told_so_and_is_no_try(strict: TheHouse) -> None:
+    client = personalised(strict)
+    strict.clock.move(timedelta(minutes=6))
+    page = client.follow(client.get("/paiement"))
+    for _ in range(6):
+        empty = client.submit(page, {"motdepasse": ""})
+        assert empty.status == 422
+        assert "Tapez votre mot de passe." in empty.tree.xpath("//*[@role='alert']")[0].text_content()
+    assert strict.codes("confirmation_refused") == []
+    assert client.submit(page, {"motdepasse": GOOD}).location == "/paiement"
+
+
 @pytest.mark.row("SES-19")
 def test_a_wrong_password_confirms_nothing_counts_and_keeps_the_session(strict: TheHouse) -> None:
     client = personalised(strict)

@@ -120,6 +120,28 @@ def test_without_a_factor_the_login_is_as_before(house: TheHouse) -> None:
     assert client.get("/missions").status == 303
 
 
+def test_a_field_left_empty_is_told_so_and_is_no_try(house: TheHouse) -> None:
+    client = personalised(house)
+    adding = client.follow(client.get("/connexion/securite/application"))
+    for _ in range(6):
+        empty = client.submit(adding, {"code": " "})
+        assert (empty.status, told(empty)) == (422, "Tapez le code.")
+    assert house.codes("factor_refused") == []
+    _, codes = add_application(house, client)
+    client = log_out(house)
+    page = step(house, client)
+    for _ in range(6):
+        page = client.submit(page, {"code": ""})
+        assert (page.status, told(page)) == (422, "Tapez le code.")
+    page = client.get("/connexion/etape?moyen=secours")
+    for _ in range(6):
+        page = client.submit(page, {"secours": ""})
+        assert (page.status, told(page)) == (422, "Tapez le code.")
+    assert house.codes("second_step_refused") == []
+    assert client.submit(page, {"secours": codes[0]}).status == 303
+    assert sessions(house) == 1
+
+
 def test_a_code_opens_one_session(house: TheHouse) -> None:
     secret, _ = add_application(house, personalised(house))
     one, two = log_out(house), house.client()

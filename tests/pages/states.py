@@ -259,6 +259,7 @@ CONFIRM: dict[str, Any] = {
     "portal_name": "",
     "portal_href": "",
     "failed": False,
+    "empty": False,
     "reset_href": "/connexion/mot-de-passe/oubli",
     "cancel_href": "/",
 }
@@ -568,6 +569,7 @@ STATES: dict[str, State] = {
     ),
     "confirm": State("confirm", CONFIRM, signed=True),
     "confirm-failed": State("confirm", {**CONFIRM, "failed": True}, error=True, signed=True),
+    "confirm-empty": State("confirm", {**CONFIRM, "empty": True}, error=True, signed=True),
     "confirm-portal": State(
         "confirm",
         {

@@ -160,6 +160,20 @@ def test_without_script_every_error_takes_the_focus(chromium: Any, address: str)
     context.close()
 
 
+def test_without_script_enter_in_the_form_of_a_passkey_sends_nothing(chromium: Any, address: str) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    for name, field in (("passkey-add", "#nom"), ("second-step", "#confiance-cle")):
+        page.goto(f"{address}/{name}")
+        assert page.locator("form[data-passkey] [data-without]").is_visible()
+        sent: list[str] = []
+        page.on("request", lambda request, sent=sent: sent.append(request.method))
+        page.locator(field).press("Enter")
+        page.wait_for_timeout(200)
+        assert sent == [], name
+    context.close()
+
+
 FOCUSABLE = """() => [...document.querySelectorAll('a[href], button, input:not([type=hidden])')]
     .filter(e => !e.hidden && e.tabIndex >= 0)
     // One stop for the whole group of radio buttons: the first, while none is chosen.

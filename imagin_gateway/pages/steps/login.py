@@ -84,7 +84,8 @@ def factor_wrong(t: Say, refused: str, field: str | None, minutes: int = 0) -> t
     """Return what is wrong with a second factor; nothing when it was not refused."""
     if not refused:
         return ()
-    return (Wrong(f"factor.{refused}", field, t(f"factor.{refused}", minutes=minutes)),)
+    code = Code.FIELD_MISSING.value if refused == "missing" else f"factor.{refused}"
+    return (Wrong(code, field, t(f"factor.{refused}", minutes=minutes)),)
 
 
 def login(t: Say, values: Mapping[str, Any]) -> Told:
@@ -200,6 +201,9 @@ def confirm(t: Say, values: Mapping[str, Any]) -> Told:
             submit=t("confirm.submit"),
         )
     step = Confirm(title=t("confirm.title"), texts=tuple(texts), forms=forms, links=links, username=values["username"])
+    if values["empty"]:
+        missing = Wrong(Code.FIELD_MISSING.value, "motdepasse", t("login.empty_password"))
+        return Told(step, t("confirm.empty_title"), (missing,))
     wrong = (Wrong(Code.CREDENTIALS.value, "motdepasse", t("confirm.failed")),) if values["failed"] else ()
     return Told(step, t("confirm.failed_title"), wrong)
 

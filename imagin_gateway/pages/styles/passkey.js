@@ -31,7 +31,7 @@
     const failed = form.querySelector("[data-said]");
     // Rather than a button that is disabled, which loses the focus.
     let asking = false;
-    button.hidden = false;
+    button.hidden = button.disabled = false;
     form.querySelector("[data-without]").hidden = true;
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
