@@ -30,7 +30,10 @@ SMOKE: Final = ROOT / "tests" / "packaging" / "smoke.py"
 
 SUPPORTED: Final = ("3.11", "3.12", "3.13", "3.14")
 
-TOOLS: Final = ("pytest", "pytest-xdist", "hypothesis", "httpx", "html5lib", "jsonschema-rs", "psutil", "aiosmtpd")
+TOOLS: Final = (
+    *("pytest", "pytest-xdist", "hypothesis", "httpx", "html5lib"),
+    *("jsonschema-rs", "psutil", "aiosmtpd", "werkzeug"),
+)
 """What the tests below ask for, beside the package."""
 
 QUICK: Final = ("tests/policy",)
