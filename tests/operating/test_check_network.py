@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -69,6 +73,48 @@ def test_each_setting_of_a_redis_that_endangers_the_state_is_named(house: House)
         server.stop()
         house.values["state"]["url"] = server.url
         assert fatal_ones(house) == ["redis.refused"]
+
+
+@pytest.mark.parametrize("first", range(1, 9))
+def test_a_redis_that_hangs_up_on_the_first_ones_is_not_said_to_refuse_our_keys(house: House, first: int) -> None:
+    """As one does that has no room, and has some a moment later; its words are not always heard."""
+    with closing(PrivateRedis()) as server, closing(socket.create_server(("127.0.0.1", 0))) as door:
+        server.start()
+        threading.Thread(target=_let_in, args=(door, server.url.partition("?")[0][7:], first), daemon=True).start()
+        house.values["state"]["url"] = f"redis://127.0.0.1:{door.getsockname()[1]}"
+        told = house.checked(offline=False).findings
+    assert {each.id for each in told if each.id.startswith("redis.") and each.severity is Severity.FATAL} <= {
+        "redis.clients"
+    }
+
+
+def _let_in(door: socket.socket, path: str, first: int) -> None:
+    """Hang up on the first connections, and lead the others to a server."""
+    with contextlib.suppress(OSError):
+        for number in itertools.count():
+            caller, _ = door.accept()
+            if number < first:
+                caller.close()
+                continue
+            called = socket.socket(socket.AF_UNIX)
+            called.connect(path)
+            threading.Thread(target=_join, args=(caller, called), daemon=True).start()
+
+
+def _join(caller: socket.socket, called: socket.socket) -> None:
+    with caller, called:
+        back = threading.Thread(target=_lead, args=(called, caller), daemon=True)
+        back.start()
+        _lead(caller, called)
+        back.join()
+
+
+def _lead(one: socket.socket, other: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while heard := one.recv(65536):
+            other.sendall(heard)
+    with contextlib.suppress(OSError):
+        other.shutdown(socket.SHUT_WR)
 
 
 def test_a_postgresql_that_cannot_serve_is_named(house: House, postgres: PrivatePostgres) -> None:
