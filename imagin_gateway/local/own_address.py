@@ -13,8 +13,8 @@ from imagin_gateway.local.accounts import Account, AccountView, identifier_key
 from imagin_gateway.local.addresses import Addresses, AddressRefused, PendingAddress
 from imagin_gateway.local.database import Database
 from imagin_gateway.local.lifecycle import state_at
-from imagin_gateway.local.login import CredentialsRefused, Login
-from imagin_gateway.local.password_policy import PasswordRefused
+from imagin_gateway.local.login import Login
+from imagin_gateway.local.own_password import proved
 from imagin_gateway.local.telling import Telling
 from imagin_gateway.local.throttle import Throttle
 
@@ -77,11 +77,7 @@ class OwnAddress:
             NetworkThrottled: this network must wait.
             Unavailable: too busy, or a store does not answer.
         """
-        try:
-            proved = self._login.prove(identifier, current, address=address, client=client, correlation=correlation)
-            account = proved.account
-        except CredentialsRefused:
-            raise PasswordRefused(Code.PASSWORD_CURRENT) from None
+        account = proved(self._login, identifier, current, address=address, client=client, correlation=correlation)
         key = identifier_key(account.identifier)
         if not self._throttle.may_ask(key, address, self._clock.now(), what="codes"):
             raise AddressRefused("too many codes were asked for", code=Code.ADDRESS_TOO_MANY)

@@ -108,11 +108,7 @@ class OwnPassword:
             NetworkThrottled: this network must wait.
             Unavailable: too busy, or a store does not answer.
         """
-        try:
-            proved = self._login.prove(identifier, current, address=address, client=client, correlation=correlation)
-            account = proved.account
-        except CredentialsRefused:
-            raise PasswordRefused(Code.PASSWORD_CURRENT) from None
+        account = proved(self._login, identifier, current, address=address, client=client, correlation=correlation)
         chosen = self._credentials.choose(account, new, again, current=current)
         now = self._clock.now()
         written = self._credentials.write(account, chosen, Act.CHANGE, MailKind.PASSWORD_CHANGED, now)
@@ -173,3 +169,17 @@ class OwnPassword:
     def _account(self, identifier: str) -> Account | None:
         with self._database.read() as connection:
             return store.find(connection, identifier_key(identifier))
+
+
+def proved(login: Login, identifier: str, current: Secret, *, address: str, client: str, correlation: str) -> Account:
+    """Return the account of somebody who is signed in and types the current password again.
+
+    Raises:
+        PasswordRefused: it is wrong; it counts as a failed login.
+        NetworkThrottled: this network must wait.
+        Unavailable: too busy, or a store does not answer.
+    """
+    try:
+        return login.prove(identifier, current, address=address, client=client, correlation=correlation).account
+    except CredentialsRefused:
+        raise PasswordRefused(Code.PASSWORD_CURRENT) from None
