@@ -153,9 +153,9 @@ class GatewayASGI:
         root = self._roots[kind] or scope.get("root_path")
         if root:
             scope = self._below(scope, root)
-            passage = doorman.passage(scope_path(scope))
+            passage = doorman.passages[scope_path(scope)]
         else:
-            passage = doorman.passage(scope["path"])
+            passage = doorman.passages[scope["path"]]
         headers = scope["headers"]
         if not isinstance(headers, (list, tuple)):
             headers = list(headers)

@@ -22,8 +22,8 @@ class CookieFinder:
 
     def find(self, header: str) -> str | None:
         """Return the value where the cookie stands once, plainly, and is as long as it should be."""
-        before, _, rest = header.partition(self._mark)
-        if (before and not before.endswith("; ")) or self._mark in rest:
+        before, mark, rest = header.partition(self._mark)
+        if not mark or (before and not before.endswith("; ")) or mark in rest:
             return None
         value = rest.partition(";")[0]
         return value if len(value) == self._length else None

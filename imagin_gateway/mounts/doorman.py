@@ -45,8 +45,8 @@ class Doorman:
         self._find_cookie = CookieFinder(self._cookie_name, COOKIE_LENGTH).find
         self._glance = gateway.house.sessions.glance
         self._root = ""
-        self.passage = Passages(gateway.settings).of
-        """What is known of a path."""
+        self.passages = Passages(gateway.settings)
+        """What is known of each path."""
         self.anonymous = self.visitor_of(None)
         """The visitor who is nobody."""
         self.unknown = replace(self.anonymous, judge=self._judge_unknown)
@@ -84,21 +84,16 @@ class Doorman:
             passage: where to.
             cookies: the Cookie header.
         """
-        if self._cookie_name not in cookies:
-            return self.anonymous if passage.open else None
-        if not passage.simple:
-            return None
         cookie = self._find_cookie(cookies)
         if cookie is None:
+            return self.anonymous if passage.open and self._cookie_name not in cookies else None
+        if not passage.simple:
             return None
         live = self._glance(cookie)
-        # Only a session that went through `admit` once has a visitor: it is not restricted.
-        if live is None or live.kept is None:
+        # Only a session that went through `admit` once has a visitor: its door is open, and it is not restricted.
+        if live is None or (passage.activities and not passage.activities <= live.session.activities):
             return None
-        session = live.session
-        if not passage.activities <= session.activities or not self._gateway.house.is_open(session.door):
-            return None
-        kept: Visitor = live.kept
+        kept: Visitor | None = live.kept
         return kept
 
     @property

@@ -69,8 +69,8 @@ def place_of(request: Any) -> Mapping[str, Any]:
     # In this order: Flask's request is a proxy, which makes and drops an error for a name that it does not have.
     for name in ("environ", "scope", "META"):
         place = getattr(request, name, None)
-        # A dictionary first, as it nearly always is: asking an abstract class costs more.
-        if isinstance(place, (dict, Mapping)) and isinstance(place.get(KEY), Visitor):
+        # Nothing, or a dictionary, as it nearly always is: asking an abstract class costs more.
+        if place is not None and isinstance(place, (dict, Mapping)) and isinstance(place.get(KEY), Visitor):
             return place
     around = _scope_around(request)
     if around is not None:
@@ -89,7 +89,8 @@ def _scope_around(request: Any) -> Mapping[str, Any] | None:
 
 def person(request: Any) -> Identity | None:
     """Return who is signed in, or None. See `visitor`."""
-    return visitor(request).person
+    here: Visitor = place_of(request)[KEY]
+    return here.person
 
 
 def step_up(request: Any, *, within: timedelta | None = None, strength: Collection[str] = ()) -> str | None:

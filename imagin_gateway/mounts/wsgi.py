@@ -129,7 +129,7 @@ class GatewayWSGI:
         doorman = self._doorman
         if environ.get("SCRIPT_NAME"):
             doorman.check_root(environ["SCRIPT_NAME"])
-        passage = doorman.passage(environ_path(environ))
+        passage = doorman.passages[environ_path(environ)]
         visitor = doorman.glance(passage, environ.get("HTTP_COOKIE", ""))
         if visitor is None:
             admitted = self._slowly(environ, passage)

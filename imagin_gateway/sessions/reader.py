@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Final
 
 import msgspec
@@ -96,7 +97,7 @@ class SessionReader:
         """
         watch = self._watch
         # In this order: asking may forget what has changed.
-        if watch is None or not watch.current():
+        if watch is None or (monotonic() >= watch.believed_until and not watch.current()):
             return None
         live = self._cache.by_cookie.get(cookie)
         if live is None:

@@ -74,14 +74,14 @@ class RedisWatch:
         _all.add(self)
 
     def _begin(self) -> None:
-        self._until = 0.0
+        self.believed_until = 0.0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def current(self) -> bool:
         """Tell whether every change older than the lag has been told."""
-        if time.monotonic() < self._until:
+        if time.monotonic() < self.believed_until:
             return True
         if self._thread is None:
             self._start()
@@ -90,12 +90,12 @@ class RedisWatch:
     def close(self) -> None:
         """Stop following."""
         self._stop.set()
-        self._until = 0.0
+        self.believed_until = 0.0
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is not None:
             thread.join()
-        self._until = 0.0
+        self.believed_until = 0.0
 
     def _start(self) -> None:
         with self._lock:
@@ -123,7 +123,7 @@ class RedisWatch:
                 silent = True
             except Exception:
                 _log.exception("changes are not announced: every session is read anew")
-            self._until = 0.0
+            self.believed_until = 0.0
             stop.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -169,7 +169,7 @@ class RedisWatch:
                 if time.monotonic() >= sent + self._lag:
                     raise redis.ConnectionError("a beat was announced too late")
                 awaited = b""
-                self._until = before + self._lag
+                self.believed_until = before + self._lag
                 yield
 
     def _tell(self, announced: Collection[bytes] | None, awaited: bytes) -> bool:

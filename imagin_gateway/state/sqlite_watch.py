@@ -3,8 +3,9 @@
 `PRAGMA data_version` changes with every commit of any other connection. What
 changed then stands in a journal that triggers keep, whoever writes: a row changed
 or deleted by hand is in it too. Asking costs a look at the file's shared memory.
-That lets go of the interpreter's lock, which a busy server feels: an answer is
-believed for a small part of the lag, so that one thread asks for many requests.
+That lets go of the interpreter's lock, and among the threads of a busy server its
+turn is long in coming back: an answer is believed for a small part of the lag, and
+while one thread asks anew the others go on for as long again.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from imagin_gateway.state.watch import OnChange
 File = tuple[int, int]
 """What a path names: device and number of a file."""
 
-PART_OF_A_LAG: Final = 1 / 200
-"""An answer of the file is believed for this part of the lag: with the default of a second, for five milliseconds."""
+PART_OF_A_LAG: Final = 1 / 50
+"""An answer of the file is believed for this part of the lag: with the default of a second, for 20 milliseconds."""
 
 MOST_AT_ONCE: Final = 1000
 """More changes than this since the last look: everything may have changed."""
@@ -64,7 +65,7 @@ class SqliteWatch:
         self._db: sqlite3.Connection | None = None
         self._opened: File | None = None
         self._version = self._seen = -1
-        self._believed_until = 0.0
+        self.believed_until = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -74,18 +75,21 @@ class SqliteWatch:
 
     def current(self) -> bool:
         """Tell every change not told yet, unless the file was asked just now; False when it cannot be asked."""
-        # Before the lock: who comes while another thread asks for the first time in a while waits for that answer.
-        if monotonic() < self._believed_until:
+        now, until = monotonic(), self.believed_until
+        if now < until:
             return True
-        with self._lock:
+        # Who comes while another thread asks for the first time in a while waits for that answer.
+        if not self._lock.acquire(blocking=now >= until + self._belief):
+            return True
+        try:
             asked = monotonic()
-            if asked < self._believed_until:
+            if asked < self.believed_until:
                 return True
-            self._believed_until = 0.0
             known = self._ask()
-            if known:
-                self._believed_until = asked + self._belief
+            self.believed_until = asked + self._belief if known else 0.0
             return known
+        finally:
+            self._lock.release()
 
     def _ask(self) -> bool:
         if self._db is None:
@@ -107,7 +111,7 @@ class SqliteWatch:
         """Stop following."""
         with self._lock:
             self._closed = True
-            self._believed_until = 0.0
+            self.believed_until = 0.0
             self._drop()
 
     def _open(self) -> bool:

@@ -12,7 +12,13 @@ DEFAULT_LAG: Final = 1.0
 
 
 class Watch(Protocol):
-    """Follows one space of a store."""
+    """Follows one space of a store.
+
+    Attributes:
+        believed_until: before this moment of `time.monotonic`, `current` is True and need not be asked.
+    """
+
+    believed_until: float
 
     def current(self) -> bool:
         """Tell whether every change older than the lag has been told; False whenever that cannot be proved.

@@ -291,6 +291,8 @@ def test_our_own_pages_ask_the_store_whatever_this_process_believes(
     house: TheHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Deaf:
+        believed_until = 0.0
+
         def current(self) -> bool:
             return True
 

@@ -41,8 +41,8 @@ def test_a_verdict_is_the_same_remembered_or_not(settings: Any) -> None:
     @given(paths=st.lists(PATHS, min_size=1, max_size=5))
     def same(paths: list[str]) -> None:
         for path in paths * 2:
-            assert remembering.of(path) == Passages(settings).of(path)
-            assert remembering.of(path).path == path
+            assert remembering[path] == Passages(settings)[path]
+            assert remembering[path].path == path
 
     same()
 
@@ -58,14 +58,14 @@ def test_no_more_paths_are_remembered_than_fit(settings: Any, monkeypatch: pytes
     monkeypatch.setattr(passages, "unreadable", noted)
     remembering = Passages(settings)
     for number in range(3 * MOST_KEPT):
-        assert not remembering.of(f"/missions/{number}").open
-        assert len(remembering._known) <= MOST_KEPT
+        assert not remembering[f"/missions/{number}"].open
+        assert len(remembering) <= MOST_KEPT
     read.clear()
-    assert remembering.of("/missions/x") is remembering.of("/missions/x")
+    assert remembering["/missions/x"] is remembering["/missions/x"]
     assert read == ["/missions/x"]
     long = "/missions/" + "x" * LONGEST_KEPT
     for _ in range(3):
-        assert not remembering.of(long).open
+        assert not remembering[long].open
     assert read[1:] == [long] * 3
 
 

@@ -34,6 +34,8 @@ class DeafStore(HookedStore):
     """Says that every change is told, and tells none: what a process does not know by itself, it never learns."""
 
     class _Watch:
+        believed_until = 0.0
+
         def current(self) -> bool:
             return True
 

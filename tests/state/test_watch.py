@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from imagin_gateway.state import open_store, sqlite_file, sqlite_watch
 from imagin_gateway.state.redis import PREFIX, RedisStateStore
 from imagin_gateway.state.sqlite import PURGE_EVERY, SqliteStateStore
 from imagin_gateway.state.sqlite_file import APPLICATION_ID
-from imagin_gateway.state.sqlite_watch import SqliteWatch
+from imagin_gateway.state.sqlite_watch import PART_OF_A_LAG, SqliteWatch
 from imagin_gateway.state.store import Space, StateStore, Swap
 from imagin_gateway.state.watch import Watch
 from tests.state.following import LAG, Told, followed, heard, heard_all
@@ -311,7 +312,7 @@ class TestSqliteFile:
             elapsed.now += 1
             assert watch.current()
             store.delete(SESSION, "k")
-            elapsed.now += 0.0099
+            elapsed.now += 0.0399
             assert watch.current()
             assert told.keys == [], "the file was asked a moment ago"
             elapsed.now += 0.0002
@@ -345,6 +346,50 @@ class TestSqliteFile:
             late.join()
             assert answers == [True]
             assert told.keys == ["k"]
+
+    def test_while_one_thread_asks_the_others_go_on_for_as_long_again_and_no_longer(
+        self, store: SqliteStateStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        elapsed = ManualSeconds()
+        monkeypatch.setattr(sqlite_watch, "monotonic", elapsed)
+        with followed(store, lag=2.0) as (watch, told):
+            assert isinstance(watch, SqliteWatch)
+            elapsed.now += 1
+            assert watch.current()
+            store.delete(SESSION, "k")
+            with watch._lock, ThreadPoolExecutor() as others:
+                elapsed.now += 2 * 2.0 * PART_OF_A_LAG - 0.0001
+                assert others.submit(watch.current).result(timeout=5), "the last answer is not that old"
+                assert told.keys == []
+                elapsed.now += 0.0002
+                late = others.submit(watch.current)
+                with pytest.raises(TimeoutError):
+                    late.result(timeout=0.2)
+                watch._lock.release()
+                assert late.result(timeout=5)
+                watch._lock.acquire()
+            assert told.keys == ["k"]
+
+    def test_after_an_answer_that_did_not_come_nobody_goes_on(
+        self, store: SqliteStateStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        elapsed = ManualSeconds()
+        monkeypatch.setattr(sqlite_watch, "monotonic", elapsed)
+        with followed(store, lag=2.0) as (watch, _):
+            assert isinstance(watch, SqliteWatch)
+            elapsed.now += 1
+            assert watch.current()
+            elapsed.now += 2.0 * PART_OF_A_LAG
+            assert watch.connection is not None
+            watch.connection.close()
+            assert not watch.current()
+            with watch._lock, ThreadPoolExecutor() as others:
+                late = others.submit(watch.current)
+                with pytest.raises(TimeoutError):
+                    late.result(timeout=0.2)
+                watch._lock.release()
+                assert late.result(timeout=5)
+                watch._lock.acquire()
 
     @pytest.mark.parametrize(
         "statement",
