@@ -170,7 +170,7 @@ class GatewayASGI:
         answer = HostAnswer(send, visitor.person is not None)
         inside = {**scope, KEY: visitor, INSTEAD: answer.instead, PATH: passage.path}
         if pretends:
-            inside["headers"] = [line for line in headers if not self._uses.pretends(line[0])]
+            inside["headers"] = self._uses.without_pretenders(headers)
         try:
             await self._app(inside, receive, answer.send)
         except Denied:

@@ -120,6 +120,10 @@ class HeaderUses:
         """Tell whether a header pretends to say who somebody is."""
         return name not in self._plain and is_identity_header(name.decode("latin-1"))
 
+    def without_pretenders(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return the headers that do not pretend to say who somebody is."""
+        return [line for line in headers if not self.pretends(line[0])]
+
 
 TOO_LONG: Final = b"\x00" * (MAX_BODY_BYTES + 1)
 """Stands for a body that was announced too long, and is not read."""
