@@ -16,6 +16,9 @@ WHO: Final = "mdurand7"
 PROTECTED: Final = "/missions"
 OPEN: Final = "/"
 
+IDLE_THREAD: Final = "-"
+"""In the place of the address of a state: there is none, and another thread that sleeps."""
+
 _KEY: Final = "a key of the benches, which protects nothing: 0123456789"
 
 

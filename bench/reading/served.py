@@ -3,6 +3,9 @@
 One worker process a server, one thread of wrk. Each is started anew for its turn, turn after turn: two starts of the
 same server differ by more than turns of one start do (where its objects come to lie, the seed of its hashes).
 Beside requests a second stands the processor time of the server for one request, which a busy machine disturbs less.
+
+A bare uvicorn has one thread. As soon as a process has another, asleep or not, the C library takes locks that it
+left out before, and the page costs more; whatever opens a pool of connections has one. So a third bare server has.
 """
 
 from __future__ import annotations
@@ -49,7 +52,9 @@ SITES: Final = {"uvicorn": "Starlette", "gunicorn": "Flask"}
 BARE: Final = ("bare", "bare, once more")
 """Two servers of the bare application: what they differ by is what this machine does by itself."""
 
-STATES: Final = (*BARE, "SQLite", "Redis")
+THREADED: Final = "bare, an idle thread"
+
+STATES: Final = (*BARE, THREADED, "SQLite", "Redis")
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,8 @@ def measure(report: Report, effort: Effort) -> None:
         print("\nNo throughput: there is no wrk. As root: apt-get install --no-install-recommends wrk", flush=True)
         return
     python = peers()
-    places = [(server, state) for server in SERVERS for state in STATES]
+    # The worker of gunicorn has threads as it is.
+    places = [(server, state) for server in SERVERS for state in STATES if (server, state) != ("gunicorn", THREADED)]
     driven: dict[tuple[str, str], list[Driven]] = {place: [] for place in places}
     with ExitStack() as stack:
         kept = {state: stack.enter_context(_kept(state)) for state in STATES}
@@ -167,7 +173,7 @@ def measure(report: Report, effort: Effort) -> None:
                 lost,
             ]
         )
-        if state not in BARE:
+        if state not in (*BARE, THREADED):
             report.target(f"throughput_lost_{server}_{state.lower()}", lost, LOST, "%")
     columns = ("server, application, state", "requests/s", "median", "processor µs a request", "median")
     columns_of_loss = ("added µs (median by turns)", "lost % (best)", "lost % (median by turns)")
@@ -193,8 +199,9 @@ def find_wrk() -> str | None:
 def _kept(state: str) -> Iterator[tuple[str, str]]:
     """Yield where the state is, as the site reads it ("" for the bare application), and the cookie of one signed in."""
     with ExitStack() as stack:
-        if state in BARE:
-            yield "", f"__Host-ig-nobody={'x' * 87}"  # as long as the gateway's: servers read it all
+        if state in (*BARE, THREADED):
+            # The cookie is as long as the gateway's: servers read it all.
+            yield ours.IDLE_THREAD if state == THREADED else "", f"__Host-ig-nobody={'x' * 87}"
             return
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = f"sqlite:///{folder}/state.db"

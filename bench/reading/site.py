@@ -1,22 +1,22 @@
 """The small site of the throughput: one page of a Starlette or a Flask application, with or without the gateway.
 
-`BENCH_SITE` says where the state is ("" for the bare application). The page shows
-twenty missions of the person, through a template of Jinja: some dozens of
-microseconds, which is little for a page of an application that has a database. It is
-nobody else's, so the application forbids to store it, with the gateway and without:
-both send the same bytes.
+`BENCH_SITE` says where the state is ("" for the bare application, `IDLE_THREAD` for that with a second thread). The
+page shows twenty missions of the person, through a template of Jinja: some dozens of microseconds, which is little
+for a page of an application that has a database. It is nobody else's, so the application forbids to store it, with the
+gateway and without: both send the same bytes.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import DictLoader, Environment
 
 from bench.reading import ours
-from bench.reading.ours import PROTECTED, WHO
+from bench.reading.ours import IDLE_THREAD, PROTECTED, WHO
 from imagin_gateway.mounts import person
 
 _TEMPLATE: Final = """<!doctype html><html lang="fr"><title>Mes missions</title><h1>Missions de {{ who }}</h1><table>
@@ -37,7 +37,10 @@ def _shown(who: str) -> str:
 
 
 def _state() -> tuple[Path, str] | None:
-    folder, _, url = os.environ["BENCH_SITE"].partition(" ")
+    told = os.environ["BENCH_SITE"]
+    if told == IDLE_THREAD:
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    folder, _, url = told.partition(" ")
     return (Path(folder), url) if url else None
 
 

@@ -141,12 +141,13 @@ class GatewayASGI:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a connection: ours ourselves, others through the host. Only http and websocket pass (ASGI 3)."""
         kind = scope["type"]
-        if kind == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        if kind not in ("http", "websocket"):
-            # Nothing is known of it, so nothing protects it.
-            raise RuntimeError(f"the gateway lets no {kind!r} through")
+        if kind != "http":
+            if kind == "lifespan":
+                await self._app(scope, receive, send)
+                return
+            if kind != "websocket":
+                # Nothing is known of it, so nothing protects it.
+                raise RuntimeError(f"the gateway lets no {kind!r} through")
         if KEY in scope:
             raise RuntimeError(MOUNTED_TWICE)
         doorman = self._doorman

@@ -14,14 +14,18 @@ class CookieFinder:
         length: of its value.
     """
 
-    __slots__ = ("_length", "_mark")
+    __slots__ = ("_alone", "_begin", "_length", "_mark")
 
     def __init__(self, name: str, length: int) -> None:
         self._mark = name + "="
+        self._begin = len(self._mark)
         self._length = length
+        self._alone = self._begin + length
 
     def find(self, header: str) -> str | None:
         """Return the value where the cookie stands once, plainly, and is as long as it should be."""
+        if len(header) == self._alone and header.startswith(self._mark):
+            return header[self._begin :]  # what holds another cookie is no value of ours
         before, mark, rest = header.partition(self._mark)
         if not mark or (before and not before.endswith("; ")) or mark in rest:
             return None
