@@ -4,8 +4,8 @@ One worker process a server, one thread of wrk. Each is started anew for its tur
 same server differ by more than turns of one start do (where its objects come to lie, the seed of its hashes).
 Beside requests a second stands the processor time of the server for one request, which a busy machine disturbs less.
 
-A bare uvicorn has one thread. As soon as a process has another, asleep or not, the C library takes locks that it
-left out before, and the page costs more; whatever opens a pool of connections has one. So a third bare server has.
+A bare uvicorn has one thread, and the C library leaves out locks that it takes as soon as there is another, asleep or
+not. So a third bare server has another: what that costs is nobody's.
 """
 
 from __future__ import annotations
