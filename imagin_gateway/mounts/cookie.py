@@ -23,9 +23,12 @@ class CookieFinder:
         self._alone = self._begin + length
 
     def find(self, header: str) -> str | None:
-        """Return the value where the cookie stands once, plainly, and is as long as it should be."""
+        """Return the value where the cookie stands once, plainly, and is as long as it should be.
+
+        Alone in a header of that length, whatever follows its name: what holds another cookie is no value of ours.
+        """
         if len(header) == self._alone and header.startswith(self._mark):
-            return header[self._begin :]  # what holds another cookie is no value of ours
+            return header[self._begin :]
         before, mark, rest = header.partition(self._mark)
         if not mark or (before and not before.endswith("; ")) or mark in rest:
             return None

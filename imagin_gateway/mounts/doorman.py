@@ -90,10 +90,15 @@ class Doorman:
         if not passage.simple:
             return None
         live = self._glance(cookie)
-        # Only a session that went through `admit` once has a visitor: its door is open, and it is not restricted.
-        if live is None or (passage.activities and not passage.activities <= live.session.activities):
+        # Only a session that went through `admit` once has a visitor: it is not restricted.
+        if live is None or live.kept is None:
             return None
-        kept: Visitor | None = live.kept
+        session = live.session
+        if passage.activities and not passage.activities <= session.activities:
+            return None
+        if not self._gateway.house.is_open(session.door):
+            return None
+        kept: Visitor = live.kept
         return kept
 
     @property

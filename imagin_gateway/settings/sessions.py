@@ -48,8 +48,8 @@ class Sessions(Section):
     recent_minutes: int = Field(default=10, ge=1, le=60)
     """How recent a login must be to see and end one's other sessions."""
     lag_seconds: float = Field(default=1.0, ge=0.1, le=10)
-    """Longest time for which a session ended by another process may still be believed by this one (Redis; with SQLite
-    there is none)."""
+    """Longest time for which a session ended by another process may still be believed by this one (Redis; with SQLite a
+    fiftieth of it, twice that among threads)."""
     cached: int = Field(default=10_000, ge=0, le=1_000_000)
     """Sessions a process keeps in memory; 0 asks the store at every request."""
     grain_seconds: int = Field(default=15, ge=1, le=60)

@@ -76,20 +76,16 @@ class SqliteWatch:
     def current(self) -> bool:
         """Tell every change not told yet, unless the file was asked just now; False when it cannot be asked."""
         now, until = monotonic(), self.believed_until
-        if now < until:
-            return True
         # Who comes while another thread asks for the first time in a while waits for that answer.
-        if not self._lock.acquire(blocking=now >= until + self._belief):
+        if now < until or (now < until + self._belief and self._lock.locked()):
             return True
-        try:
+        with self._lock:  # not taken by hand: a signal's handler that raises would leave it held
             asked = monotonic()
             if asked < self.believed_until:
                 return True
             known = self._ask()
             self.believed_until = asked + self._belief if known else 0.0
             return known
-        finally:
-            self._lock.release()
 
     def _ask(self) -> bool:
         if self._db is None:
@@ -141,12 +137,11 @@ class SqliteWatch:
             "SELECT space, key FROM change WHERE n > ? AND n <= ? LIMIT ?", (self._seen, newest, MOST_AT_ONCE)
         ).fetchall()
         # Numbers are without gaps: what lacks was cut off the journal's tail, or is more than is worth reading.
-        whole = len(rows) == newest - self._seen
-        self._seen = newest
-        if not whole:
+        if len(rows) != newest - self._seen:
             self._on_change(None)
         elif keys := [key for space, key in rows if space == self._space]:
             self._on_change(keys)
+        self._seen = newest  # once it was told: rather twice than not at all
 
     def _drop(self) -> None:
         if self._db is not None:

@@ -120,13 +120,18 @@ def test_whoever_is_not_known_yet_does_leave_it(make_house: Callable[..., TheHou
             at_once(app, path, cookies)
 
 
-def test_what_asks_for_more_than_is_known_is_decided_by_the_long_way(make_house: Callable[..., TheHouse]) -> None:
+@pytest.mark.parametrize("path", ["/coordonnees", "/missions"])
+def test_what_asks_for_more_than_is_known_is_decided_by_the_long_way(
+    path: str,
+    make_house: Callable[..., TheHouse],
+) -> None:
     opened = make_house("asgi")
     client = Client(over_asgi(opened.gateway.asgi(host_asgi)))
     sign_in(opened, client, "jdupont", next_page="/missions")
     assert client.get("/missions").status == 200
     cookie = client.cookies["ig-session"]
     app = opened.gateway.asgi(host_asgi, offload=refuse)
-    assert at_once(app, "/missions", f"ig-session={cookie}")[0] == 200
+    if path == "/missions":  # its portal is closed meanwhile
+        opened.gateway.house.portals.pop("arena-creteil")  # type: ignore[attr-defined]  # a dict
     with pytest.raises(AssertionError, match="left the event loop"):
-        at_once(app, "/coordonnees", f"ig-session={cookie}")
+        at_once(app, path, f"ig-session={cookie}")

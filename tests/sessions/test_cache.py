@@ -14,6 +14,7 @@ import pytest
 from imagin_gateway.clock import timestamp
 from imagin_gateway.errors import Unavailable
 from imagin_gateway.keys import Keyring, Secret, digest
+from imagin_gateway.sessions import reader
 from imagin_gateway.sessions.reader import COOKIE_LENGTH, PURPOSE
 from imagin_gateway.sessions.registry import SessionRegistry
 from imagin_gateway.sessions.seen import LastSeen
@@ -90,6 +91,32 @@ def alone(deaf: DeafStore, keyring: Keyring, clock: ManualClock) -> Iterator[Ses
     """A registry that is told nothing, and believes what it read for ever."""
     with knowing(deaf.as_store, keyring, clock) as opened:
         yield opened
+
+
+def test_a_glance_asks_no_watch_before_its_word_is_over(
+    alone: SessionRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Word:
+        believed_until = 10.0
+        asked = 0
+
+        def current(self) -> bool:
+            self.asked += 1
+            return False
+
+        def close(self) -> None:
+            """Nothing to stop."""
+
+    cookie = log_in(alone)
+    known(alone, cookie)
+    word, now = Word(), 9.999
+    monkeypatch.setattr(alone, "_watch", word)
+    monkeypatch.setattr(reader, "monotonic", lambda: now)
+    assert alone.glance(cookie) is not None
+    assert word.asked == 0
+    now = 10.0
+    assert alone.glance(cookie) is None
+    assert word.asked == 1
 
 
 def test_what_is_known_asks_nobody(registry: SessionRegistry, hooked: HookedStore, clock: ManualClock) -> None:

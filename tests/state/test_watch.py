@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -30,6 +32,9 @@ from tests.state.servers import PrivateRedis, until
 from tests.state.workers import END, NOW
 
 SESSION = Space.SESSION
+
+BELIEF = 2.0 * PART_OF_A_LAG
+"""Seconds for which an answer is believed, with a lag of two."""
 
 FIRST_RELEASE = """
 CREATE TABLE record (
@@ -357,17 +362,15 @@ class TestSqliteFile:
             elapsed.now += 1
             assert watch.current()
             store.delete(SESSION, "k")
-            with watch._lock, ThreadPoolExecutor() as others:
-                elapsed.now += 2 * 2.0 * PART_OF_A_LAG - 0.0001
+            elapsed.now += 2 * BELIEF - 0.0001
+            with ThreadPoolExecutor() as others, watch._lock:
                 assert others.submit(watch.current).result(timeout=5), "the last answer is not that old"
                 assert told.keys == []
                 elapsed.now += 0.0002
                 late = others.submit(watch.current)
                 with pytest.raises(TimeoutError):
                     late.result(timeout=0.2)
-                watch._lock.release()
-                assert late.result(timeout=5)
-                watch._lock.acquire()
+            assert late.result(timeout=5)
             assert told.keys == ["k"]
 
     def test_after_an_answer_that_did_not_come_nobody_goes_on(
@@ -379,17 +382,155 @@ class TestSqliteFile:
             assert isinstance(watch, SqliteWatch)
             elapsed.now += 1
             assert watch.current()
-            elapsed.now += 2.0 * PART_OF_A_LAG
+            elapsed.now += BELIEF
             assert watch.connection is not None
             watch.connection.close()
             assert not watch.current()
-            with watch._lock, ThreadPoolExecutor() as others:
+            with ThreadPoolExecutor() as others, watch._lock:
                 late = others.submit(watch.current)
                 with pytest.raises(TimeoutError):
                     late.result(timeout=0.2)
-                watch._lock.release()
+            assert late.result(timeout=5)
+
+    def test_without_a_lag_nobody_goes_on_within_one_tick(
+        self, store: SqliteStateStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sqlite_watch, "monotonic", ManualSeconds())
+        with followed(store, lag=0) as (watch, told):
+            assert isinstance(watch, SqliteWatch)
+            store.delete(SESSION, "k")
+            with ThreadPoolExecutor() as others, watch._lock:
+                late = others.submit(watch.current)
+                with pytest.raises(TimeoutError):
+                    late.result(timeout=0.2)
+            assert late.result(timeout=5)
+            assert told.keys == ["k"]
+
+    def test_an_answer_counts_from_when_it_was_asked(
+        self, store: SqliteStateStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        elapsed = ManualSeconds()
+        monkeypatch.setattr(sqlite_watch, "monotonic", elapsed)
+        with followed(store, lag=2.0) as (watch, told):
+            assert isinstance(watch, SqliteWatch)
+            ask = watch._ask
+
+            def slow() -> bool:
+                known = ask()
+                elapsed.now += BELIEF
+                return known
+
+            monkeypatch.setattr(watch, "_ask", slow)
+            elapsed.now += 1
+            assert watch.current()
+            store.delete(SESSION, "k")
+            assert watch.current()
+            assert told.keys == ["k"]
+
+    @pytest.mark.parametrize(("took", "asked"), [(BELIEF / 2, 1), (BELIEF, 2)])
+    def test_whoever_waited_takes_the_answer_only_while_it_is_young(
+        self, store: SqliteStateStore, monkeypatch: pytest.MonkeyPatch, took: float, asked: int
+    ) -> None:
+        elapsed = ManualSeconds()
+        monkeypatch.setattr(sqlite_watch, "monotonic", elapsed)
+        with followed(store, lag=2.0) as (watch, told):
+            assert isinstance(watch, SqliteWatch)
+            elapsed.now += 1
+            asks: list[float] = []
+            at_it, go, ask = threading.Event(), threading.Event(), watch._ask
+
+            def slow() -> bool:
+                asks.append(elapsed.now)
+                known = ask()
+                at_it.set()
+                assert go.wait(5)
+                return known
+
+            monkeypatch.setattr(watch, "_ask", slow)
+            with ThreadPoolExecutor() as others:
+                first = others.submit(watch.current)
+                assert at_it.wait(5)
+                late = others.submit(watch.current)
+                with pytest.raises(TimeoutError):
+                    late.result(timeout=0.2)
+                store.delete(SESSION, "k")
+                elapsed.now += took
+                go.set()
+                assert first.result(timeout=5)
                 assert late.result(timeout=5)
-                watch._lock.acquire()
+            assert len(asks) == asked
+            assert told.keys == (["k"] if asked == 2 else [])
+
+    def test_while_it_is_asked_the_last_answer_alone_counts(
+        self, store: SqliteStateStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        elapsed = ManualSeconds()
+        monkeypatch.setattr(sqlite_watch, "monotonic", elapsed)
+        with followed(store, lag=2.0) as (watch, _):
+            assert isinstance(watch, SqliteWatch)
+            elapsed.now += 1
+            assert watch.current()
+            until, seen, ask = watch.believed_until, [], watch._ask
+            elapsed.now += BELIEF
+
+            def noted() -> bool:
+                seen.append(watch.believed_until)
+                return ask()
+
+            monkeypatch.setattr(watch, "_ask", noted)
+            assert watch.current()
+            assert seen == [until]
+
+    def test_a_question_that_raises_loses_no_change_and_leaves_the_watch_to_the_next(
+        self, store: SqliteStateStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with followed(store, lag=0) as (watch, told):
+            assert isinstance(watch, SqliteWatch)
+
+            def full(_: object) -> None:
+                raise MemoryError
+
+            with monkeypatch.context() as patch:
+                patch.setattr(watch, "_on_change", full)
+                store.delete(SESSION, "k")
+                with pytest.raises(MemoryError):
+                    watch.current()
+            with ThreadPoolExecutor() as others:
+                assert others.submit(watch.current).result(timeout=5)
+            assert told.keys == ["k"] or told.everything
+
+    def test_a_signal_whose_handler_raises_leaves_the_watch_to_the_next(self, store: SqliteStateStore) -> None:
+        class Late(Exception):
+            pass
+
+        armed = False
+
+        def interrupt(*_: object) -> None:
+            nonlocal armed
+            if armed:
+                armed = False
+                raise Late
+
+        former = signal.signal(signal.SIGALRM, interrupt)
+        interrupted = 0
+        try:
+            with followed(store, lag=0) as (watch, _):
+                assert isinstance(watch, SqliteWatch)
+                signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+                end = time.monotonic() + 1
+                while time.monotonic() < end:
+                    try:
+                        armed = True
+                        while True:
+                            watch.current()
+                    except Late:
+                        interrupted += 1
+                    assert not watch._lock.locked()
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, former)
+        assert interrupted > 100
 
     @pytest.mark.parametrize(
         "statement",
