@@ -5,7 +5,7 @@ same server differ by more than turns of one start do (where its objects come to
 Beside requests a second stands the processor time of the server for one request, which a busy machine disturbs less.
 
 A bare uvicorn has one thread, and the C library leaves out locks that it takes as soon as there is another, asleep or
-not. So a third bare server has another: what that costs is nobody's.
+not. So a third bare server has another thread, to tell whether that alone costs something.
 """
 
 from __future__ import annotations
