@@ -40,7 +40,8 @@ def run(
     found: dict[int, list[Finding]] = {}
     for number, probe in enumerate(probes):
         if missing := sorted(probe.reads & broken):
-            found[number] = [_not_checked(probe, f"pas vérifié : {', '.join(missing)} est à corriger d’abord")]
+            what = f"{missing[0]} est" if len(missing) == 1 else f"{', '.join(missing)} sont"
+            found[number] = [_not_checked(probe, f"pas vérifié : {what} à corriger d’abord")]
         elif probe.remote and ground.offline:
             found[number] = [unknown(f"{probe.id}.not_checked", probe.subject, _OFFLINE, asked=True)]
         else:

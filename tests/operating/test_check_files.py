@@ -546,6 +546,15 @@ def test_one_broken_section_hides_nothing_of_the_others(house: House) -> None:
     assert [each.severity for each in named(report, "keys.not_checked")] == [UNKNOWN]
 
 
+def test_what_must_be_mended_first_is_told_for_one_section_and_for_several(house: House) -> None:
+    house.values["keys"]["signing"] = ["short"]
+    (one,) = named(house.checked(), "keys.not_checked")
+    assert one.text == "pas vérifié : keys est à corriger d’abord"
+    house.values["state"] = {"url": "nowhere"}
+    (two,) = named(house.checked(), "proxy.not_checked")
+    assert two.text == "pas vérifié : keys, state sont à corriger d’abord"
+
+
 def test_a_probe_that_fails_or_hangs_is_told_and_hides_nothing(house: House) -> None:
     from imagin_gateway.operating.ground import Probe
     from imagin_gateway.operating.running import run
