@@ -9,6 +9,8 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html import escape
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -17,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
+_PARIS: Final = ZoneInfo("Europe/Paris")  # as the mails themselves tell the time, wherever the machine is
 _LINK = re.compile(r"https?://[^\s<>\"]+")
 
 _PAGE = """<!doctype html>
@@ -71,7 +74,7 @@ class Mailbox:
             to=", ".join(envelope.rcpt_tos),
             subject=str(message["subject"]),
             text=str(body.get_content()) if body else "",
-            received=datetime.now().astimezone(),
+            received=datetime.now(_PARIS),
         )
         with self._lock:
             self._mails.append(mail)

@@ -302,3 +302,11 @@ def test_a_link_to_another_site_shows_its_host_and_opens_here(pages: Pages, name
         shown = words(link) + words(link.getparent()) + words(link.getparent().getparent())
         assert host in shown
         assert link.get("target") is None
+
+
+@every_state
+def test_what_remains_to_be_done_comes_after_what_it_is_said_of(pages: Pages, name: str) -> None:
+    told = read(render(pages, name)).xpath("//main//text()")
+    for place, text in enumerate(told):
+        if text.startswith("Sinon,"):
+            assert not any(each.startswith("Ce que vous pouvez faire") for each in told[place - 2 : place]), text
