@@ -6,8 +6,8 @@ import argparse
 import shutil
 import signal
 import sys
-import threading
 from pathlib import Path
+from queue import SimpleQueue
 
 from examples.demo.portals.people import PEOPLE
 from examples.demo.stage import Ports, Stage
@@ -50,17 +50,19 @@ def main() -> int:
     parser.add_argument("--free-ports", action="store_true", help="any free ports, when 8400 to 8406 are taken")
     options = parser.parse_args()
     shutil.rmtree(FOLDER, ignore_errors=True)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    # No Event: set by a second signal within the handler of the first, it waits for itself.
+    stop: SimpleQueue[int] = SimpleQueue()
+    stopped = False
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda number, _: stop.put(number))
     print("Préparation de la démonstration...", flush=True)
     try:
         with Stage(FOLDER, host=options.host, ports=None if options.free_ports else PORTS) as stage:
             print(screen(stage), flush=True)
-            stop.wait()
+            stopped = bool(stop.get())
             print("Arrêt.", flush=True)
     except (RuntimeError, OSError) as error:
-        if stop.is_set():
+        if stopped or not stop.empty():
             print("Arrêt.", flush=True)
             return 0
         print(f"La démonstration n'a pas démarré : {error}", file=sys.stderr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-import threading
+from queue import SimpleQueue
 from typing import Annotated
 
 import typer
@@ -28,12 +28,13 @@ def run(
         if once:
             out.print(f"Courriels partis : {opened.direct.deliver_due()}.")
             return
-        stopping = threading.Event()
+        # No Event: set by a second signal within the handler of the first, it waits for itself.
+        stopping: SimpleQueue[int] = SimpleQueue()
         for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, lambda *_: stopping.set())
+            signal.signal(each, lambda number, _: stopping.put(number))
         opened.direct.start_sender()
         err.print("Envoi des courriels ; Ctrl-C pour arrêter.")
-        stopping.wait()
+        stopping.get()
         # A mail under way is ended first: it is not sent twice.
         opened.direct.stop_sender()
     out.print("Arrêté.")

@@ -549,6 +549,23 @@ def test_mail_that_waits_is_sent_by_a_command_once_or_until_it_is_stopped(
     assert relay.inbox.recipients == [["marie@exemple.test"]] * 2
 
 
+def test_the_sender_of_mails_stops_however_often_it_is_told_to(operator: Operator, relay: MailServer) -> None:
+    for _ in range(5):
+        with operator.start("mail", "run") as running:
+            assert running.stderr is not None
+            while "Ctrl-C" not in running.stderr.readline():
+                assert running.poll() is None
+            try:
+                for _ in range(2000):
+                    # Until it is gone: a second one within the handler of the first is what must be borne.
+                    running.send_signal(signal.SIGTERM)
+                    running.send_signal(signal.SIGINT)
+                told, wrong = running.communicate(timeout=30)
+            finally:
+                running.kill()
+        assert "Arrêté" in told, wrong
+
+
 def open_session(
     operator: Operator, subject: str = "mdurand7", *, issuer: str = DIRECT_ISSUER, door: str = "direct"
 ) -> None:
