@@ -62,6 +62,7 @@ def check(
             timeout=timeout,
             offline=offline,
             mail_to=mail_to,
+            broken=held.broken,
             **ground,  # type: ignore[arg-type]  # fields of Ground, from a test
         )
         findings += run(list(probes(stands)), stands, broken=held.broken, seconds=seconds, progress=progress)

@@ -34,6 +34,7 @@ class Ground:
         offline: nothing leaves this machine.
         mail_to: address to which one real mail is sent; "" for none.
         mounts: where the system lists its file systems.
+        broken: sections of the settings, and portals as ``portals.arena-paris``, that were replaced.
         least_free: bytes below which a disk is nearly full.
         full: bytes below which it is full.
     """
@@ -45,6 +46,7 @@ class Ground:
     offline: bool = False
     mail_to: str = ""
     mounts: Path = Path("/proc/self/mounts")
+    broken: frozenset[str] = frozenset()
     least_free: int = LEAST_FREE_BYTES
     full: int = FULL_BYTES
 

@@ -646,3 +646,15 @@ def test_what_a_crash_left_beside_a_copy_put_back_is_named(house: House) -> None
     house.write("accounts.db-wal", b"of the file before")
     (found,) = named(house.checked(), "accounts.not_sqlite")
     assert "ôtant d’abord accounts.db-wal" in found.remedy
+
+
+def test_a_door_whose_settings_are_wrong_is_not_told_to_be_a_link(house: House) -> None:
+    house.values["portals"]["arena-paris"] = {
+        "protocol": "oidc",
+        "issuer": "https://federation.example.fr",
+        "client_id": "missions",
+        "client_secret": "env:NOBODY_SET_THIS",
+    }
+    told = {each.subject: each.text for each in named(house.checked(offline=True), "door.is")}
+    assert told["porte arena-paris"] == "ses réglages sont à corriger d’abord"
+    assert told["porte arena-creteil"].startswith("saml")

@@ -171,6 +171,21 @@ def test_a_redis_over_tls_is_believed_by_its_authority_alone(house: House, tmp_p
             assert (found[id_].severity is Severity.FATAL) is (id_ != "redis.server")
 
 
+def test_a_redis_that_wants_a_client_certificate_says_so(house: House, tmp_path: Path) -> None:
+    good, other = write_certificate(tmp_path), write_certificate(tmp_path, ends=91)
+    with closing(PrivateRedis("tls-auth-clients yes", port=free_ports(1)[0], tls=good)) as server:
+        server.start()
+        address = f"rediss://localhost:{server.port}/0?ssl_ca_certs={good}"
+        for pair, told in ((None, "demande"), (other, "refuse notre"), (good, "")):
+            house.values["state"]["url"] = address + (f"&ssl_certfile={pair}&ssl_keyfile={pair}" if pair else "")
+            found = by_id(house.checked().findings, "redis.")
+            if told:
+                assert told in found["redis.client_certificate"].text
+                assert "ssl_certfile" in found["redis.client_certificate"].remedy
+            else:
+                assert found["redis.server"].severity is Severity.OK
+
+
 def test_a_redis_where_changes_cannot_be_followed_is_named(house: House) -> None:
     with closing(PrivateRedis()) as server:
         server.start()

@@ -60,6 +60,7 @@ def test_each_setting_of_a_redis_that_endangers_the_state_is_named(house: House)
         house.values["state"]["url"] = server.url.replace("unix://", "unix://weak:canary@")
         (found,) = named(house.checked(), "redis.login")
         assert "canary" not in str(found)
+        assert "utilisateur:motdepasse@" in found.remedy
         house.values["state"]["url"] = server.url
         with server.client() as client, server.client() as another:
             client.ping()

@@ -56,7 +56,9 @@ def policy(ground: Ground) -> Iterator[Finding]:
             yield good("portal.closed", f"porte {door}", text, f"portals.{door}.enabled")
     for known in table.doors.values():
         section = settings.portals.get(known.id)
-        if section is None or isinstance(section, LinkPortal):
+        if {f"portals.{known.id}", "portals"} & ground.broken:
+            how = "ses réglages sont à corriger d’abord"
+        elif section is None or isinstance(section, LinkPortal):
             how = "comptes de la passerelle" if known.id == Door.DIRECT else f"lien vers {known.link}"
         else:
             told = getattr(section, "portal_entity_id", "") or getattr(section, "issuer", "")

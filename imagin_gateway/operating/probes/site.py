@@ -58,7 +58,7 @@ def static(ground: Ground) -> Iterator[Finding]:
             "proxy.none",
             "mandataires",
             text,
-            "trusted_proxies = 1 derrière un nginx ; voir docs/operating.md",
+            "trusted_proxies = 1 derrière un nginx ; voir docs/deployment.md",
             "trusted_proxies",
         )
     elif settings.trusted_proxies > 2:

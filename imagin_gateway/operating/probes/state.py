@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import sqlite3
+import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,9 @@ KEY: Final = "state.url"
 SUBJECT: Final = "état (sessions, anti-rejeux, compteurs)"
 
 _FATAL: Final = frozenset({"redis.version", "redis.replica", "redis.eviction"})
+
+_CLIENT_CERTIFICATE: Final = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED", "TLSV1_ALERT_UNKNOWN_CA"})
+"""A server that speaks TLS asks for a client certificate by default (`tls-auth-clients yes`)."""
 
 CLOCK_SECONDS: Final = 30.0
 """Redis collects what ended a minute ago by its own clock: a clock further ahead loses sessions."""
@@ -168,7 +172,11 @@ def _why(url: str, address: Any, ground: Ground, failed: Exception) -> Finding:
         _ping(options)
     except redis.AuthenticationError:
         return fatal(
-            "redis.login", subject, "le mot de passe est refusé, ou manque", "rediss://:motdepasse@hôte:6379/0", KEY
+            "redis.login",
+            subject,
+            "le nom ou le mot de passe est refusé, ou manque",
+            "rediss://utilisateur:motdepasse@hôte:6379/0 ; rediss://:motdepasse@… sans utilisateur (docs/redis.md)",
+            KEY,
         )
     except redis.exceptions.NoPermissionError:
         return fatal("redis.acl", subject, "cet utilisateur n’a aucun droit", "les droits de docs/redis.md", KEY)
@@ -176,6 +184,11 @@ def _why(url: str, address: Any, ground: Ground, failed: Exception) -> Finding:
         if _is_crowded(error):
             return crowded
         cause = _of_system(error)
+        if isinstance(cause, ssl.SSLError) and cause.reason in _CLIENT_CERTIFICATE:
+            given = "ssl_certfile" in address.files
+            text = "il refuse notre certificat de client" if given else "il demande un certificat de client"
+            remedy = "?ssl_certfile=…&ssl_keyfile=…, signés par son autorité ; ou, chez lui, « tls-auth-clients no »"
+            return fatal("redis.client_certificate", subject, text, remedy, KEY)
         told = reaching.why(cause) if cause is not None else None
         if told is not None and told.name != "unreachable":
             return fatal(f"redis.{told.name}", subject, told.text, told.remedy.replace("ca_file", "ssl_ca_certs"), KEY)
