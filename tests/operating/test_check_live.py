@@ -5,6 +5,7 @@ Each is a real server on this machine that says something wrong; each is named b
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -169,6 +170,23 @@ def test_a_redis_over_tls_is_believed_by_its_authority_alone(house: House, tmp_p
             found = by_id(house.checked().findings, "redis.")
             assert id_ in found, options
             assert (found[id_].severity is Severity.FATAL) is (id_ != "redis.server")
+
+
+def test_the_rights_that_the_page_gives_are_enough_for_the_whole_check(house: House) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^ACL SETUSER gateway .*$", page, re.MULTILINE)
+    with closing(PrivateRedis()) as server:
+        server.start()
+        with server.client() as client:
+            client.config_set("appendonly", "yes")
+            client.execute_command(*line.split())
+            house.values["state"]["url"] = server.url.replace("unix://", "unix://gateway:password@")
+            found = by_id(house.checked(offline=True).findings, "redis.")
+            assert not client.acl_log()
+            assert "redis.server" in found
+            assert "redis.time" not in found
+            client.execute_command("ACL", "SETUSER", "gateway", "-time")
+        assert "+time" in by_id(house.checked(offline=True).findings, "redis.")["redis.time"].remedy
 
 
 def test_a_redis_that_wants_a_client_certificate_says_so(house: House, tmp_path: Path) -> None:

@@ -267,6 +267,10 @@ def _server(ground: Ground, store: Any, client: Any, address: Any) -> Iterator[F
     yield from _rights(store, client)
     try:
         seconds, micro = client.time()
+    except redis.exceptions.NoPermissionError:
+        text = "son heure ne peut pas être lue : une horloge en avance perd des sessions"
+        yield warning("redis.time", SUBJECT, text, "permettre +time (docs/redis.md)", KEY)
+        return
     except redis.RedisError:
         return
     theirs = datetime.fromtimestamp(int(seconds) + int(micro) / 1e6, UTC)
