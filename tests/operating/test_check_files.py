@@ -327,7 +327,7 @@ ROWS = [
     Row(
         "portal.file",
         lambda house: (house.folder / "saml.key").unlink(),
-        "rsa:3072",
+        "keys make arena-creteil",
         "portals.arena-creteil.private_key",
     ),
     Row("saml.own_pair", other_pair, "openssl req", "portals.arena-creteil.certificate"),
@@ -658,3 +658,11 @@ def test_a_door_whose_settings_are_wrong_is_not_told_to_be_a_link(house: House) 
     told = {each.subject: each.text for each in named(house.checked(offline=True), "door.is")}
     assert told["porte arena-paris"] == "ses réglages sont à corriger d’abord"
     assert told["porte arena-creteil"].startswith("saml")
+
+
+def test_a_certificate_of_the_portal_that_is_not_there_is_asked_of_them_and_not_made(house: House) -> None:
+    house.values["portals"]["arena-creteil"]["metadata_certificate"] = "theirs.crt"
+    (found,) = named(house.checked(offline=True), "portal.file")
+    assert found.key == "portals.arena-creteil.metadata_certificate"
+    assert "le leur demander" in found.remedy
+    assert "openssl" not in found.remedy

@@ -164,7 +164,9 @@ def _where_metadata_is(key: str, section: settings.SamlPortal, development: bool
 def _metadata_key(key: str, path: Path | None, problems: list[Problem]) -> VerificationKey | None:
     if path is None:
         return None
-    certificate = _certificate(key, path, problems)
+    certificate = _certificate(
+        key, path, problems, "le certificat qui signe leurs métadonnées, en PEM : le leur demander"
+    )
     if certificate is None:
         return None
     try:
@@ -202,8 +204,12 @@ def _pairs(
         )
     found = []
     for private_at, private_path, certificate_at, certificate_path in wanted:
-        private_key = _private_key(private_at, private_path, problems)
-        certificate_of = _certificate(certificate_at, certificate_path, problems)
+        # The command writes the names that the settings say, and over nothing; openssl would over a key that is there.
+        first = private_at == f"{key}.private_key"
+        how = f"imagin-gateway keys make {key.removeprefix('portals.')}" if first else MAKE_A_KEY
+        expected = f"un fichier PEM ; en fabriquer un : {how}"
+        private_key = _private_key(private_at, private_path, problems, expected)
+        certificate_of = _certificate(certificate_at, certificate_path, problems, expected)
         if private_key is None or certificate_of is None:
             continue
         if certificate_of.public_key() != private_key.public_key():
@@ -220,8 +226,8 @@ def _pairs(
     return found if len(found) == len(wanted) else None
 
 
-def _private_key(key: str, path: Path, problems: list[Problem]) -> RSAPrivateKey | None:
-    raw = file(key, path, problems, f"un fichier PEM ; en fabriquer un : {MAKE_A_KEY}")
+def _private_key(key: str, path: Path, problems: list[Problem], expected: str) -> RSAPrivateKey | None:
+    raw = file(key, path, problems, expected)
     if raw is None:
         return None
     remedy = (
@@ -243,8 +249,8 @@ def _private_key(key: str, path: Path, problems: list[Problem]) -> RSAPrivateKey
     return loaded
 
 
-def _certificate(key: str, path: Path, problems: list[Problem]) -> x509.Certificate | None:
-    raw = file(key, path, problems, f"un fichier PEM ; en fabriquer un : {MAKE_A_KEY}")
+def _certificate(key: str, path: Path, problems: list[Problem], expected: str) -> x509.Certificate | None:
+    raw = file(key, path, problems, expected)
     if raw is None:
         return None
     try:
