@@ -24,7 +24,16 @@ SUBJECT: Final = "état (sessions, anti-rejeux, compteurs)"
 
 _FATAL: Final = frozenset({"redis.version", "redis.replica", "redis.eviction"})
 
-_CLIENT_CERTIFICATE: Final = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED", "TLSV1_ALERT_UNKNOWN_CA"})
+_CLIENT_CERTIFICATE: Final = frozenset(
+    {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV1_ALERT_DECRYPT_ERROR",
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    }
+)
 """A server that speaks TLS asks for a client certificate by default (`tls-auth-clients yes`)."""
 
 CLOCK_SECONDS: Final = 30.0
