@@ -237,7 +237,7 @@ def _of_system(error: BaseException | None) -> OSError | None:
 
 def _hung_up(error: BaseException | None) -> bool:
     """Tell whether a server ended the connection; the library has words of its own where the system says nothing."""
-    closed = isinstance(_of_system(error), BrokenPipeError | ConnectionResetError)
+    closed = isinstance(_of_system(error), BrokenPipeError | ConnectionResetError | ssl.SSLEOFError)
     while error is not None and not closed:
         closed = "closed by server" in str(error)
         error = error.__cause__ or error.__context__
