@@ -190,11 +190,12 @@ def test_the_rights_that_the_page_gives_are_enough_for_the_whole_check(house: Ho
 
 
 def test_a_redis_that_wants_a_client_certificate_says_so(house: House, tmp_path: Path) -> None:
+    other = write_certificate(tmp_path).rename(tmp_path / "other.pem")
     good = write_certificate(tmp_path)
     with closing(PrivateRedis("tls-auth-clients yes", port=free_ports(1)[0], tls=good)) as server:
         server.start()
         address = f"rediss://localhost:{server.port}/0?ssl_ca_certs={good}"
-        for pair, told in ((None, "demande"), (good, "")):
+        for pair, told in ((None, "demande"), (other, "refuse"), (good, "")):
             house.values["state"]["url"] = address + (f"&ssl_certfile={pair}&ssl_keyfile={pair}" if pair else "")
             found = by_id(house.checked().findings, "redis.")
             if told:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import socket
 import sqlite3
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -159,11 +160,12 @@ def _why(url: str, address: Any, ground: Ground, failed: Exception) -> Finding:
 
     from imagin_gateway.operating.probes import reaching
     from imagin_gateway.state.address import Reach
-    from imagin_gateway.state.connecting import _server_options
+    from imagin_gateway.state.connecting import _server_options, never_again
 
     where = address.socket or ", ".join(f"{host}:{port}" for host, port in address.hosts)
     subject = f"{SUBJECT}, {where}"
-    options: dict[str, Any] = _server_options(address, ground.timeout)
+    # The library's own trying again waits for seconds each time.
+    options: dict[str, Any] = _server_options(address, ground.timeout) | {"retry": never_again()}
     options |= {"unix_socket_path": address.socket} if address.socket else {}
     if not address.socket:
         options["host"], options["port"] = address.hosts[0]
@@ -193,6 +195,8 @@ def _why(url: str, address: Any, ground: Ground, failed: Exception) -> Finding:
         if _is_crowded(error):
             return crowded
         cause = _of_system(error)
+        if address.tls and not address.socket and _hung_up(error):
+            cause = _alert(address.files, address.hosts[0], ground.timeout) or cause
         if isinstance(cause, ssl.SSLError) and cause.reason in _CLIENT_CERTIFICATE:
             given = "ssl_certfile" in address.files
             text = "il refuse notre certificat de client" if given else "il demande un certificat de client"
@@ -226,6 +230,28 @@ def _ping(options: dict[str, Any]) -> None:
         except redis.ConnectionError as error:
             if not left or not _hung_up(error):
                 raise
+
+
+def _alert(files: Mapping[str, str], host: tuple[str, int], timeout: float) -> ssl.SSLError | None:
+    """Return what a TLS server says when nothing is written to it; None when it says nothing.
+
+    In TLS 1.3 a server judges our certificate once the handshake is over for us (RFC 8446 §4.4.2.4): its alert is lost
+    when it hangs up on a command that was on its way.
+    """
+    context = ssl.create_default_context(cafile=files.get("ssl_ca_certs"))
+    try:
+        if "ssl_certfile" in files:
+            context.load_cert_chain(files["ssl_certfile"], files.get("ssl_keyfile"))
+        with (
+            socket.create_connection(host, timeout) as plain,
+            context.wrap_socket(plain, server_hostname=host[0]) as heard,
+        ):
+            heard.recv(1)
+    except ssl.SSLError as error:
+        return error
+    except OSError:
+        return None
+    return None
 
 
 def _of_system(error: BaseException | None) -> OSError | None:
