@@ -7,7 +7,8 @@ import secrets
 import socket
 import sqlite3
 import ssl
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +37,11 @@ _CLIENT_CERTIFICATE: Final = frozenset(
     }
 )
 """A server that speaks TLS asks for a client certificate by default (`tls-auth-clients yes`)."""
+
+_ASKED: Final = 25
+"""How often a server that hangs up is asked: a full one may have room a moment later."""
+
+_SECONDS_BETWEEN: Final = 0.02
 
 CLOCK_SECONDS: Final = 30.0
 """Redis collects what ended a minute ago by its own clock: a clock further ahead loses sessions."""
@@ -195,8 +201,11 @@ def _why(url: str, address: Any, ground: Ground, failed: Exception) -> Finding:
         if _is_crowded(error):
             return crowded
         cause = _of_system(error)
-        if address.tls and not address.socket and _hung_up(error):
-            cause = _alert(address.files, address.hosts[0], ground.timeout) or cause
+        if _hung_up(error):
+            heard = _unasked(address, ground.timeout)
+            if b"max number of clients" in heard[0]:
+                return crowded
+            cause = heard[1] or cause
         if isinstance(cause, ssl.SSLError) and cause.reason in _CLIENT_CERTIFICATE:
             given = "ssl_certfile" in address.files
             text = "il refuse notre certificat de client" if given else "il demande un certificat de client"
@@ -219,10 +228,10 @@ def _why(url: str, address: Any, ground: Ground, failed: Exception) -> Finding:
 
 
 def _ping(options: dict[str, Any]) -> None:
-    """Ask one server for an answer. A full one says so and hangs up, maybe before it is heard: it is asked again."""
+    """Ask one server for an answer; again, while it hangs up."""
     import redis
 
-    for left in reversed(range(5)):
+    for left in reversed(range(_ASKED)):
         try:
             with contextlib.closing(redis.Redis(**options)) as one:
                 one.ping()
@@ -230,28 +239,33 @@ def _ping(options: dict[str, Any]) -> None:
         except redis.ConnectionError as error:
             if not left or not _hung_up(error):
                 raise
+        time.sleep(_SECONDS_BETWEEN)
 
 
-def _alert(files: Mapping[str, str], host: tuple[str, int], timeout: float) -> ssl.SSLError | None:
-    """Return what a TLS server says when nothing is written to it; None when it says nothing.
+def _unasked(address: Any, timeout: float) -> tuple[bytes, ssl.SSLError | None]:
+    """Return what a server says when nothing is written to it, and what TLS says of that.
 
-    In TLS 1.3 a server judges our certificate once the handshake is over for us (RFC 8446 §4.4.2.4): its alert is lost
-    when it hangs up on a command that was on its way.
+    A full one says so and hangs up; in TLS 1.3 one judges our certificate once the handshake is over for us (RFC 8446
+    §4.4.2.4). Either is lost when it hangs up on a command that was on its way.
     """
-    context = ssl.create_default_context(cafile=files.get("ssl_ca_certs"))
     try:
-        if "ssl_certfile" in files:
-            context.load_cert_chain(files["ssl_certfile"], files.get("ssl_keyfile"))
-        with (
-            socket.create_connection(host, timeout) as plain,
-            context.wrap_socket(plain, server_hostname=host[0]) as heard,
-        ):
-            heard.recv(1)
+        with contextlib.ExitStack() as opened:
+            if address.socket:
+                heard = opened.enter_context(socket.socket(socket.AF_UNIX))
+                heard.settimeout(timeout)
+                heard.connect(address.socket)
+            else:
+                heard = opened.enter_context(socket.create_connection(address.hosts[0], timeout))
+            if address.tls:
+                context = ssl.create_default_context(cafile=address.files.get("ssl_ca_certs"))
+                if "ssl_certfile" in address.files:
+                    context.load_cert_chain(address.files["ssl_certfile"], address.files.get("ssl_keyfile"))
+                heard = opened.enter_context(context.wrap_socket(heard, server_hostname=address.hosts[0][0]))
+            return heard.recv(200), None
     except ssl.SSLError as error:
-        return error
+        return b"", error
     except OSError:
-        return None
-    return None
+        return b"", None
 
 
 def _of_system(error: BaseException | None) -> OSError | None:
