@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import socket
 import sqlite3
-import ssl
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,30 +15,12 @@ from imagin_gateway.operating.findings import Finding, Severity, fatal, good, wa
 from imagin_gateway.operating.ground import Ground
 from imagin_gateway.operating.probes.machine import disk
 from imagin_gateway.operating.probes.reaching import clock
+from imagin_gateway.operating.probes.redis_silence import KEY, why
 from imagin_gateway.settings.loopback import is_loopback
-
-KEY: Final = "state.url"
 
 SUBJECT: Final = "état (sessions, anti-rejeux, compteurs)"
 
 _FATAL: Final = frozenset({"redis.version", "redis.replica", "redis.eviction"})
-
-_CLIENT_CERTIFICATE: Final = frozenset(
-    {
-        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
-        "TLSV1_ALERT_UNKNOWN_CA",
-        "TLSV1_ALERT_DECRYPT_ERROR",
-        "SSLV3_ALERT_BAD_CERTIFICATE",
-        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
-        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
-    }
-)
-"""A server that speaks TLS asks for a client certificate by default (`tls-auth-clients yes`)."""
-
-_ASKED: Final = 25
-"""How often a server that hangs up is asked: a full one may have room a moment later."""
-
-_SECONDS_BETWEEN: Final = 0.02
 
 CLOCK_SECONDS: Final = 30.0
 """Redis collects what ended a minute ago by its own clock: a clock further ahead loses sessions."""
@@ -154,141 +133,10 @@ def _redis(ground: Ground, url: str) -> Iterator[Finding]:
             with contextlib.suppress(redis.ResponseError):
                 client.ping()
         except (Unavailable, redis.ConnectionError) as error:
-            yield _why(url, address, ground, error)
+            yield why(address, ground, SUBJECT, error)
             return
         with contextlib.closing(client):
             yield from _server(ground, store, client, address)
-
-
-def _why(url: str, address: Any, ground: Ground, failed: Exception) -> Finding:
-    """Say why a server does not answer: by what was told us, or by one plain connection of our own."""
-    import redis
-
-    from imagin_gateway.operating.probes import reaching
-    from imagin_gateway.state.address import Reach
-    from imagin_gateway.state.connecting import _server_options, never_again
-
-    where = address.socket or ", ".join(f"{host}:{port}" for host, port in address.hosts)
-    subject = f"{SUBJECT}, {where}"
-    # The library's own trying again waits for seconds each time.
-    options: dict[str, Any] = _server_options(address, ground.timeout) | {"retry": never_again()}
-    options |= {"unix_socket_path": address.socket} if address.socket else {}
-    if not address.socket:
-        options["host"], options["port"] = address.hosts[0]
-    if address.service:
-        options |= {
-            "username": address.sentinel_username or None,
-            "password": address.sentinel_password.reveal() or None,
-        }
-    crowded = fatal(
-        "redis.clients", subject, "ce serveur n’a plus de connexion libre", "maxclients, ou moins de processus", KEY
-    )
-    if _is_crowded(failed):
-        return crowded
-    try:
-        _ping(options)
-    except redis.AuthenticationError:
-        return fatal(
-            "redis.login",
-            subject,
-            "le nom ou le mot de passe est refusé, ou manque",
-            "rediss://utilisateur:motdepasse@hôte:6379/0 ; rediss://:motdepasse@… sans utilisateur (docs/redis.md)",
-            KEY,
-        )
-    except redis.exceptions.NoPermissionError:
-        return fatal("redis.acl", subject, "cet utilisateur n’a aucun droit", "les droits de docs/redis.md", KEY)
-    except (redis.RedisError, OSError) as error:
-        if _is_crowded(error):
-            return crowded
-        cause = _of_system(error)
-        if _hung_up(error):
-            heard = _unasked(address, ground.timeout)
-            if b"max number of clients" in heard[0]:
-                return crowded
-            cause = heard[1] or cause
-        if isinstance(cause, ssl.SSLError) and cause.reason in _CLIENT_CERTIFICATE:
-            given = "ssl_certfile" in address.files
-            text = "il refuse notre certificat de client" if given else "il demande un certificat de client"
-            remedy = "?ssl_certfile=…&ssl_keyfile=…, signés par son autorité ; ou, chez lui, « tls-auth-clients no »"
-            return fatal("redis.client_certificate", subject, text, remedy, KEY)
-        told = reaching.why(cause) if cause is not None else None
-        if told is not None and told.name != "unreachable":
-            return fatal(f"redis.{told.name}", subject, told.text, told.remedy.replace("ca_file", "ssl_ca_certs"), KEY)
-        return fatal(
-            "redis.unreachable", subject, "ce Redis ne répond pas", "le lancer ; vérifier l’adresse et le port", KEY
-        )
-    if _hung_up(failed):
-        # It answers now, and nobody who lacks a right is hung up on: there was no room a moment ago.
-        return crowded
-    if address.reach is Reach.DIRECT:
-        text = "ce Redis répond, mais refuse nos clés à cet utilisateur"
-        return fatal("redis.acl", subject, text, "les droits de docs/redis.md : ~{imagin-gateway}:*", KEY)
-    text = "ce Redis répond, mais aucun serveur n’est maître de nos clés"
-    return fatal("redis.no_master", subject, text, "vérifier Sentinel ou le cluster (docs/redis.md)", KEY)
-
-
-def _ping(options: dict[str, Any]) -> None:
-    """Ask one server for an answer; again, while it hangs up."""
-    import redis
-
-    for left in reversed(range(_ASKED)):
-        try:
-            with contextlib.closing(redis.Redis(**options)) as one:
-                one.ping()
-            return
-        except redis.ConnectionError as error:
-            if not left or not _hung_up(error):
-                raise
-        time.sleep(_SECONDS_BETWEEN)
-
-
-def _unasked(address: Any, timeout: float) -> tuple[bytes, ssl.SSLError | None]:
-    """Return what a server says when nothing is written to it, and what TLS says of that.
-
-    A full one says so and hangs up; in TLS 1.3 one judges our certificate once the handshake is over for us (RFC 8446
-    §4.4.2.4). Either is lost when it hangs up on a command that was on its way.
-    """
-    try:
-        with contextlib.ExitStack() as opened:
-            if address.socket:
-                heard = opened.enter_context(socket.socket(socket.AF_UNIX))
-                heard.settimeout(timeout)
-                heard.connect(address.socket)
-            else:
-                heard = opened.enter_context(socket.create_connection(address.hosts[0], timeout))
-            if address.tls:
-                context = ssl.create_default_context(cafile=address.files.get("ssl_ca_certs"))
-                if "ssl_certfile" in address.files:
-                    context.load_cert_chain(address.files["ssl_certfile"], address.files.get("ssl_keyfile"))
-                heard = opened.enter_context(context.wrap_socket(heard, server_hostname=address.hosts[0][0]))
-            return heard.recv(200), None
-    except ssl.SSLError as error:
-        return b"", error
-    except OSError:
-        return b"", None
-
-
-def _of_system(error: BaseException | None) -> OSError | None:
-    """Return what the system said, of which an error was made; None when it said nothing."""
-    while error is not None and not isinstance(error, OSError):
-        error = error.__cause__ or error.__context__
-    return error
-
-
-def _hung_up(error: BaseException | None) -> bool:
-    """Tell whether a server ended the connection; the library has words of its own where the system says nothing."""
-    closed = isinstance(_of_system(error), BrokenPipeError | ConnectionResetError | ssl.SSLEOFError)
-    while error is not None and not closed:
-        closed = "closed by server" in str(error)
-        error = error.__cause__ or error.__context__
-    return closed
-
-
-def _is_crowded(error: BaseException | None) -> bool:
-    """Tell whether a server had no connection left: its own words, for which the library has no class."""
-    while error is not None and "max number of clients" not in str(error):
-        error = error.__cause__ or error.__context__
-    return error is not None
 
 
 def _server(ground: Ground, store: Any, client: Any, address: Any) -> Iterator[Finding]:
