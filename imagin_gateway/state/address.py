@@ -176,6 +176,10 @@ def _options(query: str, scheme: str, tls: bool, reach: Reach) -> dict[str, str]
     options = dict(pairs)
     if len(options) < len(pairs) or not options.keys() <= allowed or not all(options.values()):
         raise wrong
+    if "ssl_keyfile" in options and "ssl_certfile" not in options:
+        raise AddressRefused(
+            "ssl_keyfile est dit sans ssl_certfile", "?ssl_certfile=/client.crt&ssl_keyfile=/client.key"
+        )
     return options
 
 

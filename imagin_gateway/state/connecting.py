@@ -22,6 +22,9 @@ from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConn
 
 from imagin_gateway.state.address import Address, Reach
 
+NO_PASSWORD: Final = ""
+"""Of the key of our certificate: with none said, OpenSSL asks the terminal for it, and waits, at each connection."""
+
 ASK_AGAIN: Final = 1.0
 """Seconds after which it is asked again who is in charge. Without, a master that was replaced while it could still be
 reached would go on being read: its connections never break."""
@@ -95,6 +98,7 @@ def _options(address: Address, timeout: float) -> dict[str, Any]:
     }
     if address.tls:
         options |= {"ssl": True, "ssl_cert_reqs": "required", "ssl_check_hostname": True, **address.files}
+        options["ssl_password"] = NO_PASSWORD
     return options
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from examples.demo.portals import saml_messages
 from examples.demo.ports import free_ports
@@ -30,6 +31,7 @@ from tests.providers.oidc.serving import serve
 from tests.providers.saml.forge import PORTAL, keys
 from tests.state.servers import PrivateRedis, RedisCluster
 from tests.state.test_redis_cluster import Move
+from tests.terminal import imagin_gateway
 
 __all__ = ["postgres"]
 
@@ -204,6 +206,38 @@ def test_a_redis_that_wants_a_client_certificate_says_so(house: House, tmp_path:
                 assert "ssl_certfile" in found["redis.client_certificate"].remedy
             else:
                 assert found["redis.server"].severity is Severity.OK
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ("ssl_ca_certs={junk}", "ssl_ca_certs"),
+        ("ssl_certfile={junk}&ssl_keyfile={junk}", "ssl_certfile"),
+        ("ssl_certfile={pair}&ssl_keyfile={other}", "ssl_certfile"),
+        ("ssl_certfile={pair}&ssl_keyfile={locked}", "ssl_certfile"),
+    ],
+)
+def test_files_of_a_redis_that_are_no_good_are_named_and_no_password_is_asked_for(
+    house: House, tmp_path: Path, options: str, named: str
+) -> None:
+    other = write_certificate(tmp_path).rename(tmp_path / "other.pem")
+    pair = write_certificate(tmp_path)
+    (junk := tmp_path / "junk.pem").write_text("rien")
+    key = serialization.load_pem_private_key(pair.read_bytes(), None)
+    locked = tmp_path / "locked.pem"
+    kept = serialization.BestAvailableEncryption(b"canary")
+    locked.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, kept))
+    files = options.format(junk=junk, pair=pair, other=other, locked=locked)
+    with closing(PrivateRedis(port=free_ports(1)[0], tls=pair)) as server:
+        server.start()
+        house.values["state"]["url"] = f"rediss://localhost:{server.port}/0?{files}"
+        house.save()
+        done = imagin_gateway("check", "--settings", house.file.name, cwd=house.folder)
+    assert done.returncode == 2
+    (told,) = [part for part in done.stdout.split("À CORRIGER") if part.startswith(" [redis.tls_file]")]
+    assert named in told
+    # OpenSSL asks by itself: on the terminal, or here where there is none.
+    assert "pass phrase" not in done.stdout + done.stderr
 
 
 def test_a_redis_where_changes_cannot_be_followed_is_named(house: House) -> None:

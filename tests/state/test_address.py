@@ -62,6 +62,7 @@ BAD = [
     "rediss://localhost?ssl_check_hostname=false",
     "rediss://localhost?ssl_ca_certs",
     "rediss://localhost?ssl_ca_certs=",
+    "rediss://localhost?ssl_keyfile=/k.pem",
     "redis://localhost?socket_timeout=0",
     "unix://",
     "unix:///",

@@ -1,4 +1,4 @@
-"""Why a Redis does not answer: full, a login or a client certificate that is refused, or something on the way."""
+"""Why a Redis does not answer: our files, a login or a certificate that is refused, no room, something on the way."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from imagin_gateway.operating.findings import Finding, fatal
@@ -36,6 +37,27 @@ _ASKED: Final = 25
 """How often a server that hangs up is asked: a full one may have room a moment later."""
 
 _SECONDS_BETWEEN: Final = 0.02
+
+
+def wrong_files(address: Address, subject: str) -> list[Finding]:
+    """Return what is wrong with the files of an address, before a server is asked: what TLS says of them names none."""
+    absent = [(name, path) for name, path in address.files.items() if not Path(path).is_file()]
+    if absent:
+        return [
+            fatal("redis.tls_file", subject, f"{name} : le fichier {path} n’existe pas", "corriger ce chemin", KEY)
+            for name, path in absent
+        ]
+    try:
+        context = _trusted(address)
+    except OSError:
+        text = "ssl_ca_certs : ce fichier ne contient aucune autorité lisible"
+        return [fatal("redis.tls_file", subject, text, "le certificat de son autorité, en PEM", KEY)]
+    try:
+        _present(context, address)
+    except OSError:
+        text = "ssl_certfile, ssl_keyfile : ce n’est pas un certificat et sa clé, lisibles et sans mot de passe"
+        return [fatal("redis.tls_file", subject, text, "les deux en PEM, de la même paire", KEY)]
+    return []
 
 
 def why(address: Address, ground: Ground, subject: str, failed: Exception) -> Finding:
@@ -142,15 +164,27 @@ def _unasked(address: Address, timeout: float) -> tuple[bytes, ssl.SSLError | No
             else:
                 heard = opened.enter_context(socket.create_connection(address.hosts[0], timeout))
             if address.tls:
-                context = ssl.create_default_context(cafile=address.files.get("ssl_ca_certs"))
-                if "ssl_certfile" in address.files:
-                    context.load_cert_chain(address.files["ssl_certfile"], address.files.get("ssl_keyfile"))
+                context = _trusted(address)
+                _present(context, address)
                 heard = opened.enter_context(context.wrap_socket(heard, server_hostname=address.hosts[0][0]))
             return heard.recv(200), None
     except ssl.SSLError as error:
         return b"", error
     except OSError:
         return b"", None
+
+
+def _trusted(address: Address) -> ssl.SSLContext:
+    """Return the trust of the library that asks Redis: the system's authorities, where none is told."""
+    return ssl.create_default_context(cafile=address.files.get("ssl_ca_certs"))
+
+
+def _present(context: ssl.SSLContext, address: Address) -> None:
+    """Let our certificate be shown, if there is one."""
+    from imagin_gateway.state.connecting import NO_PASSWORD
+
+    if certificate := address.files.get("ssl_certfile"):
+        context.load_cert_chain(certificate, address.files.get("ssl_keyfile"), password=NO_PASSWORD)
 
 
 def _of_system(error: BaseException | None) -> OSError | None:

@@ -15,7 +15,7 @@ from imagin_gateway.operating.findings import Finding, Severity, fatal, good, wa
 from imagin_gateway.operating.ground import Ground
 from imagin_gateway.operating.probes.machine import disk
 from imagin_gateway.operating.probes.reaching import clock
-from imagin_gateway.operating.probes.redis_silence import KEY, why
+from imagin_gateway.operating.probes.redis_silence import KEY, why, wrong_files
 from imagin_gateway.settings.loopback import is_loopback
 
 SUBJECT: Final = "état (sessions, anti-rejeux, compteurs)"
@@ -113,12 +113,9 @@ def _redis(ground: Ground, url: str) -> Iterator[Finding]:
     if not address.tls and any(not is_loopback(host) for host, _ in address.hosts):
         text = "les sessions passent en clair vers une autre machine"
         yield warning("redis.no_tls", SUBJECT, text, "rediss://… (et ssl_ca_certs pour une autorité privée)", KEY)
-    for name, path in address.files.items():
-        if not Path(path).is_file():
-            yield fatal(
-                "redis.tls_file", SUBJECT, f"{name} : le fichier {path} n’existe pas", "corriger ce chemin", KEY
-            )
-            return
+    if wrong := wrong_files(address, SUBJECT):
+        yield from wrong
+        return
     try:
         store = RedisStateStore(url, timeout=ground.timeout)
     except SettingsError as error:
