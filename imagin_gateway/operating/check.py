@@ -65,7 +65,7 @@ def check(
             broken=held.broken,
             **ground,  # type: ignore[arg-type]  # fields of Ground, from a test
         )
-        findings += run(list(probes(stands)), stands, broken=held.broken, seconds=seconds, progress=progress)
+        findings += run(list(probes(stands)), stands, seconds=seconds, progress=progress)
     return Report.of(
         list(dict.fromkeys(findings)), settings=str(file), at=now.isoformat(), version=imagin_gateway.__version__
     )

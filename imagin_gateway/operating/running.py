@@ -23,7 +23,6 @@ def run(
     probes: Sequence[Probe],
     ground: Ground,
     *,
-    broken: frozenset[str] = frozenset(),
     seconds: float,
     progress: Callable[[Sequence[str]], None] = lambda waiting: None,
 ) -> list[Finding]:
@@ -31,15 +30,14 @@ def run(
 
     Args:
         probes: what to look at.
-        ground: what they are given.
-        broken: sections of the settings that are wrong: what rests on them is not looked at.
+        ground: what they are given; what rests on its broken sections is not looked at.
         seconds: longest time for all of them; what has not ended by then is told as not checked.
         progress: called with the subjects that are still waited for.
     """
     waiting: dict[int, Probe] = {}
     found: dict[int, list[Finding]] = {}
     for number, probe in enumerate(probes):
-        if missing := sorted(probe.reads & broken):
+        if missing := sorted(probe.reads & ground.broken):
             what = f"{missing[0]} est" if len(missing) == 1 else f"{', '.join(missing)} sont"
             found[number] = [_not_checked(probe, f"pas vérifié : {what} à corriger d’abord")]
         elif probe.remote and ground.offline:

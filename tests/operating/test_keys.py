@@ -407,6 +407,35 @@ def test_the_first_pair_of_a_portal_is_made_while_the_settings_wait_for_it(house
     assert f"sans {section['certificate']}" in again.stderr
 
 
+@pytest.mark.parametrize("wrong", ["absent", "of another pair", "weak", "unreadable", "absent, of the next pair"])
+def test_what_is_said_of_a_bad_key_of_a_portal_is_typed_as_it_is_and_overwrites_nothing(
+    house: House, wrong: str
+) -> None:
+    house.add_saml(bits=1024 if wrong == "weak" else 3072)
+    section = house.values["portals"]["arena-creteil"]
+    names = ("private_key", "certificate")
+    if wrong == "absent":
+        section |= dict(zip(names, ("first.key", "first.crt"), strict=True))
+    elif wrong == "of another pair":
+        house.write("saml.crt", rsa_keys("other", 2048).certificate_pem)
+    elif wrong == "unreadable":
+        house.write("saml.key", b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n", 0o600)
+    elif wrong != "weak":
+        names = ("other_private_keys", "other_certificates")
+        section |= {"other_private_keys": ["next.key"], "other_certificates": ["next.crt"]}
+    with pytest.raises(SettingsError) as caught:
+        open_portals(Settings.load(house.save()), siec())
+    (remedy,) = {problem.remedy.rpartition(" : ")[2] for problem in caught.value.problems}
+    before = {path.name: path.read_bytes() for path in house.folder.glob("*.*") if path.suffix in (".key", ".crt")}
+    done = imagin_gateway(*remedy.split()[1:], cwd=house.folder, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert before == {name: (house.folder / name).read_bytes() for name in before}
+    made = [line.strip() for line in done.stdout.splitlines()[1:3]]
+    for name, path in zip(names, made, strict=True):
+        section[name] = [path] if wrong.endswith("next pair") else path
+    assert set(open_portals(Settings.load(house.save()), siec())) == {"arena-creteil"}
+
+
 def refused(house: House) -> SettingsError:
     with pytest.raises(SettingsError) as caught:
         Settings.load(house.file)

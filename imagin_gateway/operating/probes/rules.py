@@ -11,7 +11,7 @@ from imagin_gateway.extras import how_to_install
 from imagin_gateway.identity import Door
 from imagin_gateway.keys import Secret
 from imagin_gateway.opening import open_admission, open_policy
-from imagin_gateway.operating.findings import Finding, fatal, good, warning
+from imagin_gateway.operating.findings import Finding, fatal, good, unknown, warning
 from imagin_gateway.operating.ground import Ground
 from imagin_gateway.policy.needs import Need
 from imagin_gateway.providers.attributes import SPELLINGS
@@ -57,8 +57,10 @@ def policy(ground: Ground) -> Iterator[Finding]:
     for known in table.doors.values():
         section = settings.portals.get(known.id)
         if {f"portals.{known.id}", "portals"} & ground.broken:
-            how = "ses réglages sont à corriger d’abord"
-        elif section is None or isinstance(section, LinkPortal):
+            text = "pas vérifiée : ses réglages sont à corriger d’abord"
+            yield unknown("door.not_checked", f"porte {known.id}", text, "corriger, puis relancer")
+            continue
+        if section is None or isinstance(section, LinkPortal):
             how = "comptes de la passerelle" if known.id == Door.DIRECT else f"lien vers {known.link}"
         else:
             told = getattr(section, "portal_entity_id", "") or getattr(section, "issuer", "")

@@ -21,10 +21,6 @@ from imagin_gateway.providers.saml.signature import MINIMUM_RSA_BITS, Verificati
 
 MAX_PEM_BYTES: Final = 256 * 1024
 
-MAKE_A_KEY: Final = (
-    "openssl req -x509 -newkey rsa:3072 -nodes -days 1095 -keyout saml.key -out saml.crt -subj /CN=imagin"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -202,14 +198,12 @@ def _pairs(
         wanted.append(
             (f"{key}.other_private_keys.{position}", private, f"{key}.other_certificates.{position}", certificate)
         )
+    # Over nothing that is there, whatever is wrong with it; and the command says which names to write.
+    make = f"en fabriquer une paire, et la nommer ici : imagin-gateway keys make {key.removeprefix('portals.')}"
     found = []
     for private_at, private_path, certificate_at, certificate_path in wanted:
-        # The command writes the names that the settings say, and over nothing; openssl would over a key that is there.
-        first = private_at == f"{key}.private_key"
-        how = f"imagin-gateway keys make {key.removeprefix('portals.')}" if first else MAKE_A_KEY
-        expected = f"un fichier PEM ; en fabriquer un : {how}"
-        private_key = _private_key(private_at, private_path, problems, expected)
-        certificate_of = _certificate(certificate_at, certificate_path, problems, expected)
+        private_key = _private_key(private_at, private_path, problems, make)
+        certificate_of = _certificate(certificate_at, certificate_path, problems, f"un fichier PEM ; {make}")
         if private_key is None or certificate_of is None:
             continue
         if certificate_of.public_key() != private_key.public_key():
@@ -217,7 +211,7 @@ def _pairs(
                 Problem(
                     certificate_at,
                     f"ce certificat n’est pas celui de {private_at.removeprefix(key + '.')}",
-                    f"les deux ensemble : {MAKE_A_KEY}",
+                    f"nommer ensemble une clé et son certificat ; ou {make}",
                     "saml.own_pair",
                 )
             )
@@ -226,13 +220,11 @@ def _pairs(
     return found if len(found) == len(wanted) else None
 
 
-def _private_key(key: str, path: Path, problems: list[Problem], expected: str) -> RSAPrivateKey | None:
-    raw = file(key, path, problems, expected)
+def _private_key(key: str, path: Path, problems: list[Problem], make: str) -> RSAPrivateKey | None:
+    raw = file(key, path, problems, f"un fichier PEM ; {make}")
     if raw is None:
         return None
-    remedy = (
-        f"une clé RSA de {MINIMUM_RSA_BITS} bits ou plus, en PEM, sans mot de passe ; en fabriquer une : {MAKE_A_KEY}"
-    )
+    remedy = f"une clé RSA de {MINIMUM_RSA_BITS} bits ou plus, en PEM, sans mot de passe ; {make}"
     try:
         loaded = load_pem_private_key(raw, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

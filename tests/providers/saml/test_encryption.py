@@ -17,8 +17,8 @@ from lxml import etree
 
 from examples.demo.portals.saml_messages import sign
 from imagin_gateway.errors import AnswerRefused, Code
+from imagin_gateway.operating.key_pairs import RSA_BITS
 from imagin_gateway.providers.saml import decryption, documents, signature
-from imagin_gateway.providers.saml.configuration import MAKE_A_KEY
 from tests.providers.saml import forge, locksmith
 from tests.providers.saml.forge import PERSON, forged, keys, one
 from tests.providers.saml.journey import House, house
@@ -450,7 +450,7 @@ def test_keys_and_plaintexts_do_not_hang_from_the_refusal(there: House) -> None:
     assert refused.__context__ is None
     assert "RSA" not in repr(decryption.Keys(()))
     assert "private" not in repr(there.portal)
-    assert "3072" in MAKE_A_KEY
+    assert RSA_BITS == 3072
     assert documents.MESSAGE.size < 512 * 1024
 
 
