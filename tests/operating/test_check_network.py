@@ -6,11 +6,12 @@ import contextlib
 import itertools
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -100,6 +101,57 @@ def _let_in(door: socket.socket, path: str, first: int) -> None:
             called = socket.socket(socket.AF_UNIX)
             called.connect(path)
             threading.Thread(target=_join, args=(caller, called), daemon=True).start()
+
+
+def test_a_redis_that_wants_our_certificate_and_hangs_up_on_a_command_says_so(house: House) -> None:
+    """Its alert comes once the handshake is over for us: a command on its way has it lost."""
+    pair = write_certificate(house.folder)
+    with closing(socket.create_server(("127.0.0.1", 0))) as door:
+        threading.Thread(target=_hang_up_on_commands, args=(door, pair), daemon=True).start()
+        address = f"rediss://localhost:{door.getsockname()[1]}/0?ssl_ca_certs={pair}"
+        house.values["state"]["url"] = address
+        (found,) = named(house.checked(offline=False), "redis.client_certificate")
+    assert "demande un certificat" in found.text
+
+
+def _hang_up_on_commands(door: socket.socket, pair: Path) -> None:
+    """Ask every caller for a certificate; refuse it in words to who is silent, and hang up on who is not."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(pair))
+    context.load_cert_chain(pair)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with contextlib.suppress(OSError):
+        while True:
+            caller, _ = door.accept()
+            with caller, caller.makefile("rb") as records:
+                coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+                ours = context.wrap_bio(coming, going, server_side=True)
+                with contextlib.suppress(ssl.SSLCertVerificationError, ssl.SSLError):
+                    _shake(ours, coming, going, caller, records)
+                caller.settimeout(0.5)
+                _record(records)  # the last of the handshake
+                try:
+                    _record(records)
+                except TimeoutError:
+                    caller.sendall(going.read())
+                else:
+                    caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _shake(
+    ours: ssl.SSLObject, coming: ssl.MemoryBIO, going: ssl.MemoryBIO, caller: socket.socket, records: IO[bytes]
+) -> None:
+    while True:
+        try:
+            return ours.do_handshake()
+        except ssl.SSLWantReadError:
+            caller.sendall(going.read())
+            coming.write(_record(records))
+
+
+def _record(records: IO[bytes]) -> bytes:
+    """Read one record of TLS (RFC 8446 §5.1)."""
+    head = records.read(5)
+    return head + records.read(int.from_bytes(head[3:5]))
 
 
 def _join(caller: socket.socket, called: socket.socket) -> None:
